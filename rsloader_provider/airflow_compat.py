@@ -1,0 +1,85 @@
+"""The only place that knows Airflow's versions (2.11 and 3). Everything else imports Airflow's names from here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.configuration import conf
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+if TYPE_CHECKING:
+    from airflow.sdk import (
+        DAG,
+        BaseHook,
+        BaseOperator,
+        BaseSensorOperator,
+        Context,
+        TaskGroup,
+        get_parsing_context,
+    )
+    from airflow.sdk.exceptions import (
+        AirflowException,
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSkipException,
+    )
+else:
+    try:
+        from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Context, TaskGroup, get_parsing_context
+    except ImportError:
+        from airflow import DAG
+        from airflow.hooks.base import BaseHook
+        from airflow.models.baseoperator import BaseOperator
+        from airflow.sensors.base import BaseSensorOperator
+        from airflow.utils.context import Context
+        from airflow.utils.dag_parsing_context import get_parsing_context
+        from airflow.utils.task_group import TaskGroup
+    try:
+        from airflow.sdk.exceptions import (
+            AirflowException,
+            AirflowFailException,
+            AirflowNotFoundException,
+            AirflowSkipException,
+        )
+    except ImportError:
+        from airflow.exceptions import (
+            AirflowException,
+            AirflowFailException,
+            AirflowNotFoundException,
+            AirflowSkipException,
+        )
+
+__all__ = [
+    "DAG",
+    "AirflowException",
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowSkipException",
+    "BaseHook",
+    "BaseOperator",
+    "BaseSensorOperator",
+    "BaseTrigger",
+    "Context",
+    "TaskGroup",
+    "TriggerEvent",
+    "conf",
+    "get_parsing_context",
+    "is_run_active",
+]
+
+_ACTIVE = ["queued", "running"]
+
+
+def is_run_active(task_instance: Any, dag_id: str, run_id: str) -> bool:
+    """Tell whether a DAG run is queued or running. A run that Airflow no longer knows is not.
+
+    Args:
+        task_instance: The task instance that asks, `context["ti"]`.
+        dag_id: The run's DAG.
+        run_id: The run.
+    """
+    if hasattr(task_instance, "get_dr_count"):
+        return bool(task_instance.get_dr_count(dag_id=dag_id, run_ids=[run_id], states=_ACTIVE))
+    from airflow.models.dagrun import DagRun  # noqa: PLC0415 (Airflow 3 forbids the import in a task)
+
+    return any(str(run.state) in _ACTIVE for run in DagRun.find(dag_id=dag_id, run_id=run_id))

@@ -1,0 +1,63 @@
+"""AWS's errors as the loader's: what happened, to what, and what to do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    NotSetUpError,
+    RsloaderError,
+    TransientError,
+)
+
+_DENIED = {
+    "403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "InvalidAccessKeyId", "InvalidClientTokenId",
+    "SignatureDoesNotMatch", "UnrecognizedClientException",
+}  # fmt: skip
+_MISSING = {"NoSuchBucket", "ResourceNotFoundException", "NotFound", "NotFoundException"}
+_PASSING = {
+    "InternalError", "InternalServerError", "LimitExceededException", "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
+    "ThrottledException", "TransactionCanceledException", "TransactionConflictException",
+    "TransactionInProgressException", "ExpiredToken", "ExpiredTokenException", "500", "502", "503", "504",
+}  # fmt: skip
+
+
+@contextmanager
+def explained(subject: str, remedy: str) -> Iterator[None]:
+    """Turn an error of botocore into one of ours.
+
+    Args:
+        subject: What was asked for, for example "bucket acme-landing".
+        remedy: What to do when it is not there.
+
+    Raises:
+        NotSetUpError, AccessDeniedError, ConfigurationError, TransientError, RsloaderError: As their names say.
+    """
+    try:
+        yield
+    except ClientError as error:
+        raise _from_client_error(error, subject, remedy) from error
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        raise ConfigurationError(
+            f"{subject}: no AWS credentials. Give the Airflow connection of `aws_conn_id` a key or a role, or run "
+            "with an instance role."
+        ) from error
+    except BotoCoreError as error:
+        raise TransientError(f"{subject}: AWS did not answer: {error}") from error
+
+
+def _from_client_error(error: ClientError, subject: str, remedy: str) -> RsloaderError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    words = error.response.get("Error", {}).get("Message", "")
+    what = f"{subject}: {error.operation_name}: {code} {words}".rstrip()
+    if code in _DENIED:
+        return AccessDeniedError(f"{what}. Allow this action to the role or user of the Airflow connection.")
+    if code in _MISSING:
+        return NotSetUpError(f"{what}. {remedy}")
+    if code in _PASSING:
+        return TransientError(what)
+    return RsloaderError(what)

@@ -1,0 +1,174 @@
+"""Batches, claims and segments as items of DynamoDB, and back."""
+
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, TargetState
+from rsloader_provider.core.errors import CorruptLedgerError
+from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.loader.ports.ledger import Claim
+
+Item = dict[str, Any]
+
+CURRENT = "#current"
+"""Sort key of the item that names a load's open batch."""
+
+_SEGMENT = "#segment#"
+FIRST_BATCH = "0"
+"""Every batch id sorts at or after this, and every other item of a load before it."""
+
+
+def segment_prefix(batch: str) -> str:
+    """Give what the sort keys of a batch's segments begin with."""
+    return f"{_SEGMENT}{batch}#"
+
+
+def attention(batch: Batch) -> str | None:
+    """Give the key of the sparse index, or None for a batch that needs nothing.
+
+    `unfinished#` while a target is still to be loaded, also when another has failed; the next run looks for these.
+    """
+    if batch.status is BatchStatus.OPEN:
+        return f"open#{batch.batch}"
+    if batch.unfinished_targets:
+        return f"{UNFINISHED}{batch.batch}"
+    if batch.status is BatchStatus.ERROR:
+        return f"error#{batch.batch}"
+    return None
+
+
+UNFINISHED = "unfinished#"
+
+
+def batch_item(batch: Batch) -> Item:
+    """Write a batch as an item. What is None is left out."""
+    fields = {
+        "load": batch.load,
+        "batch": batch.batch,
+        "status": str(batch.status),
+        "attention": attention(batch),
+        "files": batch.files,
+        "size_bytes": batch.size_bytes,
+        "opened_at": batch.opened_at and batch.opened_at.isoformat(),
+        "locked_at": batch.locked_at and batch.locked_at.isoformat(),
+        "reason": batch.reason,
+        "run": batch.run,
+        "targets": {name: progress_map(each) for name, each in batch.targets.items()} or None,
+        "version": batch.version,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def progress_map(progress: TargetProgress) -> Item:
+    """Write the progress in one target as a map. What is None is left out."""
+    fields = {**asdict(progress), "state": str(progress.state), "settings": json.dumps(dict(progress.settings))}
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def batch_from(item: Mapping[str, Any]) -> Batch:
+    """Read a batch.
+
+    Raises:
+        CorruptLedgerError: The item does not say what it must.
+    """
+    try:
+        return Batch(
+            load=item["load"],
+            batch=item["batch"],
+            status=BatchStatus(item["status"]),
+            files=int(item["files"]),
+            size_bytes=int(item["size_bytes"]),
+            opened_at=_time(item.get("opened_at")),
+            locked_at=_time(item.get("locked_at")),
+            reason=item.get("reason"),
+            run=item.get("run"),
+            targets={name: _progress(each) for name, each in item.get("targets", {}).items()},
+            version=int(item["version"]),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptLedgerError(
+            f"The item of batch {item.get('batch')!r} of load {item.get('load')!r} cannot be read ({error!r}). "
+            "Put it back as it was, for example from a backup of the table; nothing was changed."
+        ) from error
+
+
+def _progress(item: Mapping[str, Any]) -> TargetProgress:
+    return TargetProgress(
+        settings=json.loads(item["settings"]),
+        state=TargetState(item["state"]),
+        generation=int(item["generation"]),
+        attempt=int(item["attempt"]),
+        opened_by=item.get("opened_by"),
+        session=_integer(item.get("session")),
+        rows=_integer(item.get("rows")),
+        query_id=_integer(item.get("query_id")),
+        error=item.get("error"),
+    )
+
+
+def claim_item(load: str, found: S3Object, batch: str, now: datetime) -> Item:
+    """Write the claim of an object. A name too long for a key is kept whole beside the key."""
+    key = ledger_key(found.name)
+    item = {
+        "load": load,
+        "object": key,
+        "batch": batch,
+        "etag": found.etag,
+        "size_bytes": found.size_bytes,
+        "last_modified": found.last_modified.isoformat(),
+        "claimed_at": now.isoformat(),
+    }
+    return item if key == found.name else {**item, "name": found.name}
+
+
+def claim_from(item: Mapping[str, Any]) -> Claim:
+    """Read a claim.
+
+    Raises:
+        CorruptLedgerError: The item does not say what it must.
+    """
+    try:
+        return Claim(
+            load=item["load"],
+            name=item.get("name", item["object"]),
+            batch=item["batch"],
+            size_bytes=int(item["size_bytes"]),
+            etag=item["etag"],
+            last_modified=datetime.fromisoformat(item["last_modified"]),
+            claimed_at=datetime.fromisoformat(item["claimed_at"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptLedgerError(
+            f"The claim of {item.get('object')!r} by load {item.get('load')!r} cannot be read ({error!r})."
+        ) from error
+
+
+def pack_entries(objects: Iterable[S3Object]) -> bytes:
+    """Write a segment's entries: JSON, deflated, because keys repeat each other and write units are paid by size."""
+    return zlib.compress(json.dumps([[each.name, each.size_bytes] for each in objects]).encode())
+
+
+def unpack_entries(packed: Any) -> list[Entry]:
+    """Read a segment's entries.
+
+    Raises:
+        CorruptLedgerError: They were edited by hand.
+    """
+    try:
+        return [Entry(name, int(size_bytes)) for name, size_bytes in json.loads(zlib.decompress(bytes(packed)))]
+    except (zlib.error, TypeError, ValueError) as error:
+        raise CorruptLedgerError(f"A segment of the batch cannot be read ({error!r}). Nothing was loaded.") from error
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _integer(number: Decimal | int | None) -> int | None:
+    return None if number is None else int(number)

@@ -1,0 +1,44 @@
+"""Object storage in S3."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from rsloader_provider.aws.errors import explained
+from rsloader_provider.core.objects import S3Object
+
+
+class S3Storage:
+    """S3 through a boto3 client.
+
+    Args:
+        client: A boto3 S3 client.
+    """
+
+    def __init__(self, client: Any):
+        self._client = client
+
+    def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
+        with _explained(bucket):
+            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+                for each in page.get("Contents", ()):
+                    yield S3Object(bucket, each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
+
+    def exists(self, bucket: str, key: str) -> bool:
+        with _explained(bucket):
+            try:
+                self._client.head_object(Bucket=bucket, Key=key)
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
+                    raise
+                return False
+        return True
+
+    def write(self, bucket: str, key: str, content: bytes) -> None:
+        with _explained(bucket):
+            self._client.put_object(Bucket=bucket, Key=key, Body=content)
+
+
+def _explained(bucket: str) -> Any:
+    return explained(f"S3 bucket {bucket}", "Create the bucket, or correct its name in the load file.")

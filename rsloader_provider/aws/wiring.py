@@ -1,0 +1,31 @@
+"""Puts the real things behind the ports."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from rsloader_provider.aws.ledger import DynamoLedger
+from rsloader_provider.aws.notifier import SnsNotifier
+from rsloader_provider.aws.storage import S3Storage
+from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.warehouse import RedshiftWarehouse
+from rsloader_provider.loader.services import Services
+
+
+def wire(*, s3: Any, dynamodb: Any, sns: Any, connect: Callable[[str], Any], names: TableNames) -> Services:
+    """Make the services that work on AWS.
+
+    Args:
+        s3: A boto3 S3 client.
+        dynamodb: The client of a boto3 DynamoDB resource.
+        sns: A boto3 SNS client.
+        connect: Opens a connection of redshift_connector by the name of an Airflow connection.
+        names: Names of the DynamoDB tables.
+    """
+    return Services(
+        ledger=DynamoLedger(dynamodb, names),
+        storage=S3Storage(s3),
+        warehouse=RedshiftWarehouse(connect),
+        notifier=SnsNotifier(sns),
+        now=lambda: datetime.now(UTC),
+    )

@@ -1,0 +1,228 @@
+"""A batch, its targets, and the changes that are legal.
+
+    open ──lock──▶ locked ──every target loaded──▶ complete
+                     │ ▲                              │
+      a target failed│ │a new attempt                 │a person asks again
+                     ▼ │                              │
+                    error ◀───────────────────────────┘ (to locked, then on)
+
+Every function here takes a batch and gives the batch that it becomes; the ledger writes it on the
+condition that nobody wrote in between.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from ulid import ULID
+
+from rsloader_provider.core.errors import AttemptLostError, UnknownBatchError
+
+
+class BatchStatus(StrEnum):
+    """The words of the wire; they never change."""
+
+    OPEN = "open"
+    LOCKED = "locked"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+
+class TargetState(StrEnum):
+    """Where one target of a batch stands."""
+
+    WAITING = "waiting"
+    """Nothing runs: no attempt yet, or the last one ended without loading and without a verdict."""
+    LOADING = "loading"
+    """An attempt began. Whether it lives, or has committed, is for the load history to tell."""
+    LOADED = "loaded"
+    FAILED = "failed"
+    """An attempt ended with an error that trying again does not mend; a person decides."""
+
+
+UNFINISHED = (TargetState.WAITING, TargetState.LOADING)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetProgress:
+    """How far a batch is in one target.
+
+    Attributes:
+        settings: The target's configuration as it was when the batch was locked, as plain JSON.
+        state: See TargetState.
+        generation: Starts at 1; each reprocessing that a person asks for opens the next.
+        attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
+        opened_by: The task try that opened the generation; None for the first generation.
+        session: Redshift's process id of the newest attempt; None when it has none or has ended.
+        rows: Rows that COPY loaded in this generation; None while not loaded.
+        query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
+        error: What the last attempt ended with; None when it did not fail.
+    """
+
+    settings: Mapping[str, Any]
+    state: TargetState = TargetState.WAITING
+    generation: int = 1
+    attempt: int = 0
+    opened_by: str | None = None
+    session: int | None = None
+    rows: int | None = None
+    query_id: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch of a load.
+
+    Attributes:
+        load: Name of the load.
+        batch: Its id, a ULID: batches sort by the time they were opened.
+        status: See BatchStatus.
+        files: Objects in it.
+        size_bytes: Their bytes.
+        opened_at: When its first object was claimed; None while it is empty.
+        locked_at: When it was locked; None while it is open.
+        reason: Why it was locked: max_files, max_bytes or max_age; None while it is open.
+        run: The DAG run that has to load it, `dag_id/run_id`; None while it is open.
+        targets: Progress by target name; empty while it is open.
+        version: Counts the writes after locking; the ledger writes only on the version that it read.
+    """
+
+    load: str
+    batch: str
+    status: BatchStatus = BatchStatus.OPEN
+    files: int = 0
+    size_bytes: int = 0
+    opened_at: datetime | None = None
+    locked_at: datetime | None = None
+    reason: str | None = None
+    run: str | None = None
+    targets: Mapping[str, TargetProgress] = field(default_factory=dict)
+    version: int = 0
+
+    def __str__(self) -> str:
+        """Load and batch, as messages name them."""
+        return f"batch {self.batch} of load {self.load}"
+
+    def progress(self, target: str) -> TargetProgress:
+        """Give the progress in one target.
+
+        Raises:
+            UnknownBatchError: The batch was locked without this target.
+        """
+        try:
+            return self.targets[target]
+        except KeyError:
+            known = ", ".join(sorted(self.targets)) or "none, as it is still open"
+            raise UnknownBatchError(f"{self} has no target {target}. Its targets: {known}.") from None
+
+    @property
+    def unfinished_targets(self) -> tuple[str, ...]:
+        """Names of the targets that a run still has to load, sorted."""
+        return tuple(name for name, progress in sorted(self.targets.items()) if progress.state in UNFINISHED)
+
+
+def next_batch_id(now: datetime, previous: str | None, randomness: Callable[[int], bytes]) -> str:
+    """Make the id of a new batch, which sorts after the previous batch whatever the clocks say.
+
+    Args:
+        now: The moment of opening (aware, UTC).
+        previous: The id of the batch that it follows; None for a load's first.
+        randomness: Gives so many random bytes.
+    """
+    if previous is not None:
+        now = max(now, ULID.from_str(previous).datetime + timedelta(milliseconds=1))
+    milliseconds = int(now.timestamp() * 1000)
+    return str(ULID.from_bytes(milliseconds.to_bytes(6) + randomness(10)))
+
+
+def adopt(batch: Batch, run: str) -> Batch:
+    """Give the batch to a run: from now on that run has to load it."""
+    return replace(batch, run=run)
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who wants a batch loaded.
+
+    Attributes:
+        task_try: One try of one task instance, for example `rsloader_orders/scheduled__…/load_batch/0/2`.
+        cleared: Whether a person cleared the task, and this is the first try since.
+    """
+
+    task_try: str
+    cleared: bool = False
+
+
+def needs_loading(progress: TargetProgress, asker: Asker) -> bool:
+    """Tell whether there is something to do for whoever asks.
+
+    A loaded batch is loaded again only for a person, and for one try of a cleared task only once.
+    """
+    if progress.state is not TargetState.LOADED:
+        return True
+    return asker.cleared and progress.opened_by != asker.task_try
+
+
+def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
+    """Begin an attempt; it takes the place of any earlier one.
+
+    If the generation is loaded, the attempt opens the next one; otherwise it is one more try at the same
+    generation, so that a load whose outcome nobody knew is found in the history instead of being repeated.
+    """
+    progress = batch.progress(target)
+    begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, session=None, error=None)
+    if progress.state is TargetState.LOADED:
+        begun = replace(begun, generation=progress.generation + 1, opened_by=asker.task_try, rows=None, query_id=None)
+    return _with_progress(batch, target, begun)
+
+
+def record_session(batch: Batch, target: str, attempt: int, session: int) -> Batch:
+    """Note which Redshift session the attempt uses, before that session changes anything."""
+    return _with_progress(batch, target, replace(_held(batch, target, attempt), session=session))
+
+
+def finish_attempt(batch: Batch, target: str, attempt: int, *, rows: int, query_id: int | None) -> Batch:
+    """The attempt's generation is in the load history."""
+    progress = replace(
+        _held(batch, target, attempt), state=TargetState.LOADED, session=None, rows=rows, query_id=query_id
+    )
+    return _with_progress(batch, target, progress)
+
+
+def end_attempt(batch: Batch, target: str, attempt: int, *, error: str, final: bool) -> Batch:
+    """The attempt ended and nothing of it is in the table.
+
+    Args:
+        batch: The batch as it was read.
+        target: The target's name.
+        attempt: The attempt that ended.
+        error: Why, for people.
+        final: Whether trying again would end the same way, so that a person has to decide.
+    """
+    state = TargetState.FAILED if final else TargetState.WAITING
+    return _with_progress(batch, target, replace(_held(batch, target, attempt), state=state, session=None, error=error))
+
+
+def _held(batch: Batch, target: str, attempt: int) -> TargetProgress:
+    progress = batch.progress(target)
+    if progress.attempt != attempt or progress.state is not TargetState.LOADING:
+        raise AttemptLostError(
+            f"Attempt {attempt} at {batch} into {target} lost its place to attempt {progress.attempt} "
+            f"({progress.state}). This one stops and leaves the batch to that one."
+        )
+    return progress
+
+
+def _with_progress(batch: Batch, target: str, progress: TargetProgress) -> Batch:
+    targets = {**batch.targets, target: progress}
+    states = {each.state for each in targets.values()}
+    if states == {TargetState.LOADED}:
+        status = BatchStatus.COMPLETE
+    elif TargetState.FAILED in states:
+        status = BatchStatus.ERROR
+    else:
+        status = BatchStatus.LOCKED
+    return replace(batch, targets=targets, status=status)

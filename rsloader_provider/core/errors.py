@@ -1,0 +1,142 @@
+"""What can go wrong, and whether trying again is safe and useful.
+
+RsloaderError
+├── ConfigurationError           a load file, a connection or a setting is wrong
+├── NotSetUpError                a DynamoDB table, a history table or a bucket is missing
+├── AccessDeniedError            AWS or Redshift refused the credentials' rights
+├── UnknownBatchError            no such batch, or no such target in it
+├── CorruptLedgerError           an item in DynamoDB does not say what it must
+├── AttemptLostError             a newer attempt took this one's place
+├── BadDataError                 COPY refused what is in the files; has the load errors
+├── ObjectsMissingError          objects of the batch are no longer in S3
+├── OutOfOrderError              a newer batch is in the table that this one would overwrite
+├── StatementError               Redshift refused a statement
+└── TransientError               trying again is expected to help (retryable)
+    ├── ConnectionLostError      the outcome of the last statement is unknown
+    ├── SerializationError       Redshift's error 1023: rolled back, nothing was loaded
+    └── ContentionError          other writers won too many times in a row
+"""
+
+from dataclasses import dataclass
+
+
+class RsloaderError(Exception):
+    """Anything that the loader reports to a person.
+
+    Attributes:
+        retryable: Whether the same call, made again without anybody doing anything, may succeed.
+    """
+
+    retryable = False
+
+
+class ConfigurationError(RsloaderError):
+    """A load file, a connection or a setting is wrong; the message says where and what to write."""
+
+
+class NotSetUpError(RsloaderError):
+    """Something that is created once, by `rsloader setup` or by an administrator, is missing."""
+
+
+class AccessDeniedError(RsloaderError):
+    """AWS or Redshift refused: the message names the action and what it was asked for."""
+
+
+class UnknownBatchError(RsloaderError):
+    """No batch of this id, or no target of this name in it."""
+
+
+class CorruptLedgerError(RsloaderError):
+    """An item in DynamoDB was written halfway or edited by hand."""
+
+
+class AttemptLostError(RsloaderError):
+    """A newer attempt at the same batch and target took this one's place: this one must stop.
+
+    Not retryable, because a retry would in turn take the place of the one that is at work.
+    """
+
+
+@dataclass(frozen=True)
+class RowError:
+    """One row that COPY refused, as SYS_LOAD_ERROR_DETAIL tells it.
+
+    Attributes:
+        file: The object's URL.
+        line: Line in the file; 1 is the first. 0 where the format has no lines.
+        column: The table's column, or empty when the row as a whole is at fault.
+        value: The field's text as it stands in the file.
+        reason: Redshift's words.
+        code: Redshift's error code, for example 1207.
+    """
+
+    file: str
+    line: int
+    column: str
+    value: str
+    reason: str
+    code: int
+
+    def __str__(self) -> str:
+        """One line for a log: file, line, column, value, reason."""
+        column = f", column {self.column}" if self.column else ""
+        value = f", value {self.value!r}" if self.value else ""
+        return f"{self.file}:{self.line}{column}{value}: {self.reason} (code {self.code})"
+
+
+class BadDataError(RsloaderError):
+    """COPY refused the content of the files. Nothing was loaded; the batch stays as it is.
+
+    Attributes:
+        rows: The first refused rows, as many as were asked for; may be empty when the views are not readable.
+    """
+
+    def __init__(self, message: str, rows: tuple[RowError, ...] = ()):
+        super().__init__("\n".join([message, *(f"  {row}" for row in rows)]))
+        self.rows = rows
+
+
+class ObjectsMissingError(RsloaderError):
+    """Objects that were claimed are no longer in S3.
+
+    Attributes:
+        urls: Their URLs.
+    """
+
+    def __init__(self, message: str, urls: tuple[str, ...]):
+        super().__init__("\n".join([message, *(f"  {url}" for url in urls)]))
+        self.urls = urls
+
+
+class OutOfOrderError(RsloaderError):
+    """A newer batch is in the table already and this one would overwrite it."""
+
+
+class StatementError(RsloaderError):
+    """Redshift refused a statement, for a reason that trying again does not change.
+
+    Attributes:
+        sqlstate: The five characters of the SQLSTATE, for example "42P01".
+    """
+
+    def __init__(self, message: str, sqlstate: str = ""):
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+class TransientError(RsloaderError):
+    """Trying again is expected to help: throttling, a connection, a conflict."""
+
+    retryable = True
+
+
+class ConnectionLostError(TransientError):
+    """The connection broke: whether the last statement was carried out is unknown."""
+
+
+class SerializationError(TransientError):
+    """Redshift's error 1023: the transaction was rolled back and nothing was loaded."""
+
+
+class ContentionError(TransientError):
+    """Other writers won a conditional write too many times in a row."""

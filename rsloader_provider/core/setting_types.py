@@ -1,0 +1,134 @@
+"""Settings of one value: how each is checked, and what to write instead."""
+
+import re
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+
+from rsloader_provider.core.mistakes import mistake
+from rsloader_provider.core.quantities import Duration
+from rsloader_provider.core.sources import S3Url
+from rsloader_provider.core.sql_text import check_statement
+
+LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
+_LOAD_NAME_CHARACTERS = 200
+_IDENTIFIER_BYTES = 127
+_PREFIX_BYTES = 600
+"""A manifest's key adds the load's name and the batch to the prefix, and S3's keys end at 1,024 bytes."""
+
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=.@/-]+", re.ASCII)
+_TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}", re.ASCII)
+_CONNECTION = re.compile(r"[\w#!()\-.:/\\]{1,250}")  # what Airflow accepts as a connection's id
+
+
+def is_load_name(text: str) -> bool:
+    """Tell whether a load may have this name; with `rsloader_` before it, it is a DAG's id."""
+    return LOAD_NAME.fullmatch(text) is not None and len(text) <= _LOAD_NAME_CHARACTERS and ".." not in text
+
+
+def _load_name(text: str) -> str:
+    if not is_load_name(text):
+        raise mistake(
+            f"{text!r} is no name for a load.",
+            "Begin with a letter; go on with letters, digits, '_', '-' and single '.'; at most 200 characters.",
+        )
+    return text
+
+
+def _prefix(url: S3Url) -> S3Url:
+    prefix = url.as_prefix()
+    if "*" in prefix.key:
+        raise mistake(f"'{url}' holds a '*'.", "Files are written there: only a source may have wildcards.")
+    if len(prefix.key.encode()) > _PREFIX_BYTES:
+        raise mistake("the prefix is over 600 bytes.", "The loader's names must fit behind it: write a shorter one.")
+    return prefix
+
+
+def _regular_expression(text: str) -> str:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise mistake(
+            f"{text!r} is no regular expression: {error}.", r"Write for example '\.csv$' (in single quotes)."
+        ) from error
+    return text
+
+
+def _topic(text: str) -> str:
+    if not _TOPIC.fullmatch(text):
+        raise mistake(
+            f"{text!r} is no ARN of a standard SNS topic.", "Write arn:aws:sns:<region>:<account, 12 digits>:<topic>."
+        )
+    return text
+
+
+def _role(text: str) -> str:
+    if text != "default" and not all(map(_ROLE.fullmatch, text.split(","))):
+        raise mistake(
+            f"{text!r} is neither 'default' nor a role's ARN.",
+            "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks.",
+        )
+    return text
+
+
+def _delimiter(text: str) -> str:
+    # COPY reads \t and octal \001 itself; they are kept as written.
+    if re.fullmatch(r"\\t|\\[01][0-7]{2}", text) or (len(text) == 1 and text.isascii() and text not in "\r\n\\\0"):
+        return text
+    raise mistake(
+        f"{text!r} is no delimiter.", r"Write one character, for example '|', '\t' for a tab, or octal '\001'."
+    )
+
+
+def _identifier(text: str) -> str:
+    if not text or len(text.encode(errors="surrogatepass")) > _IDENTIFIER_BYTES:
+        raise mistake(f"{text!r} is no name that Redshift takes.", "A name has 1 to 127 bytes.")
+    if any(character in "'\"" or not character.isprintable() for character in text):
+        raise mistake(f"{text!r} holds a quote or a control character.", "Write the name without quotes of its own.")
+    return text
+
+
+def _table(text: str) -> str:
+    parts = text.split(".")
+    if len(parts) > 2:
+        raise mistake(f"{text!r} has more than one '.'.", "Write schema.table; the connection tells the database.")
+    for part in parts:
+        _identifier(part)
+    return text
+
+
+def _connection(text: str) -> str:
+    if not _CONNECTION.fullmatch(text):
+        raise mistake(f"{text!r} is no id of an Airflow connection.", "Write its letters, digits and -_.:/#!() only.")
+    return text
+
+
+def _one_as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _at_most_24_days(duration: timedelta) -> timedelta:
+    if duration > timedelta(days=24):
+        raise mistake("Redshift's statement timeout ends at 24 days.", "Write less, or leave it out for no limit.")
+    return duration
+
+
+LoadName = Annotated[str, AfterValidator(_load_name)]
+Prefix = Annotated[S3Url, AfterValidator(_prefix)]
+"""An S3 URL that ends with '/' (added when missing), under which the loader writes."""
+
+RegularExpression = Annotated[str, AfterValidator(_regular_expression)]
+TopicArn = Annotated[str, AfterValidator(_topic), Field(examples=["arn:aws:sns:eu-west-1:123456789012:loads"])]
+RoleArns = Annotated[str, AfterValidator(_role)]
+Delimiter = Annotated[str, AfterValidator(_delimiter)]
+Identifier = Annotated[str, AfterValidator(_identifier)]
+TableText = Annotated[str, AfterValidator(_table)]
+ConnectionId = Annotated[str, AfterValidator(_connection)]
+StatementTimeout = Annotated[Duration, AfterValidator(_at_most_24_days)]
+Statements = Annotated[
+    tuple[Annotated[str, AfterValidator(check_statement)], ...],
+    BeforeValidator(_one_as_list),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""SQL statements, written as one text or as a list of texts with one statement each."""

@@ -1,0 +1,190 @@
+"""Places in S3: one object or prefix, and a pattern of prefixes with Hive wildcards."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError, core_schema
+
+from rsloader_provider.core.mistakes import mistake
+
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_KEY_LIMIT_BYTES = 1024
+
+
+@dataclass(frozen=True, order=True)
+class S3Url:
+    """One object, or one prefix, in one bucket. An empty key means the whole bucket.
+
+    >>> str(S3Url.parse("s3://acme-landing/orders/").join("a.csv"))
+    's3://acme-landing/orders/a.csv'
+    """
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `s3://bucket/key`; the key is taken as it stands, nothing in it is decoded.
+
+        Raises:
+            ValueError: It is no S3 URL, S3 allows no such bucket, or the key is over 1,024 bytes.
+        """
+        return cls(*_bucket_and_key(text))
+
+    def join(self, suffix: str) -> Self:
+        """Return the URL with `suffix` put behind the key as it stands, without a '/' between them."""
+        return type(self)(self.bucket, self.key + suffix)
+
+    def as_prefix(self) -> Self:
+        """Return the URL with a key that ends with '/', unless it is empty: what may be written under."""
+        return self if not self.key or self.key.endswith("/") else self.join("/")
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return _written_as_text(cls, cls.parse)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "pattern": "^s3://", "examples": ["s3://acme-loader/manifests/"]}
+
+
+@dataclass(frozen=True, order=True)
+class SourcePattern:
+    """The objects below a prefix, in which a '*' stands for any part of one folder's name.
+
+    '*' never crosses a '/'. A pattern is empty (the whole bucket) or ends with '/', so that
+    `orders/` never takes what lies in `orders_old/`.
+
+    >>> SourcePattern.parse("s3://b/data/year=*/").matches("data/year=2024/a.csv")
+    True
+    """
+
+    bucket: str
+    pattern: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `s3://bucket/prefix/`, `s3://bucket/data/year=*/month=*/` or `s3://bucket`.
+
+        Raises:
+            ValueError: It is no S3 URL, S3 allows no such bucket, a '/' is missing at the end, or it has a '**'.
+        """
+        bucket, pattern = _bucket_and_key(text)
+        if "**" in pattern:
+            raise mistake(f"'**' in {text!r} means nothing.", "A '*' stays within one folder: write a/*/b/ or a/.")
+        if pattern.endswith("/*") or pattern == "*":
+            raise mistake(
+                f"{text!r} ends with '*'.",
+                f"Write 's3://{bucket}/{pattern[:-1]}' for all below that prefix, "
+                f"or 's3://{bucket}/{pattern}/' for its folders only.",
+            )
+        if pattern and not pattern.endswith("/"):
+            raise mistake(
+                f"{text!r} does not end with '/', so it could mean a folder or the start of many names.",
+                f"Write 's3://{bucket}/{pattern}/', and choose among names with file_filter.",
+            )
+        return cls(bucket, pattern)
+
+    @property
+    def literal_prefix(self) -> str:
+        """The key prefix up to the first wildcard: what S3 can list by."""
+        return self.pattern.partition("*")[0]
+
+    def matches(self, key: str) -> bool:
+        """Tell whether the object `key` of this bucket lies below the pattern."""
+        return key.startswith(self.pattern) if "*" not in self.pattern else self._regex.match(key) is not None
+
+    def covers(self, other: "SourcePattern") -> bool:
+        """Tell whether every object below `other` is also below this pattern. A pattern covers itself."""
+        # Read as a key, other's '*' is a character that only a '*' of ours accepts; and what accepts
+        # that one character accepts whatever it stands for.
+        return self.bucket == other.bucket and self.matches(other.pattern)
+
+    def overlaps(self, other: "SourcePattern") -> bool:
+        """Tell whether some object could be below both patterns."""
+        # Up to the shorter pattern's depth each pair of folder names must be able to agree; below it all is allowed.
+        return self.bucket == other.bucket and all(map(_names_meet, self._names, other._names))
+
+    @cached_property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(self.pattern.split("/")[:-1])
+
+    @cached_property
+    def _regex(self) -> re.Pattern[str]:
+        return _regex(self.pattern)
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.pattern}"
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return _written_as_text(cls, cls.parse)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"type": "string", "pattern": "^s3://", "examples": ["s3://acme-landing/orders/year=*/month=*/"]}
+
+
+def _bucket_and_key(text: str) -> tuple[str, str]:
+    scheme, separator, rest = text.partition("://")
+    bucket, _, key = rest.partition("/")
+    if not separator or scheme.lower() not in {"s3", "s3a", "s3n"}:
+        raise mistake(f"{text!r} is no S3 URL.", "Write s3://bucket/prefix/.")
+    if scheme != "s3":
+        raise mistake(f"{text!r} does not begin with s3://.", f"Write 's3://{rest}'.")
+    if not _BUCKET.fullmatch(bucket) or ".." in bucket or _is_ip_address(bucket):
+        raise mistake(
+            f"S3 allows no bucket named {bucket!r}.",
+            "A bucket's name has 3 to 63 small letters, digits, '-' and '.', and no wildcard.",
+        )
+    if len(key.encode(errors="surrogatepass")) > _KEY_LIMIT_BYTES:
+        raise mistake(f"the key in this URL of bucket {bucket!r} is over 1,024 bytes.", "S3 has no longer keys.")
+    return bucket, key
+
+
+def _is_ip_address(bucket: str) -> bool:
+    try:
+        ipaddress.IPv4Address(bucket)
+    except ValueError:
+        return False
+    return True
+
+
+def _regex(glob: str) -> re.Pattern[str]:
+    return re.compile("[^/]*".join(map(re.escape, glob.split("*"))))
+
+
+def _names_meet(one: str, other: str) -> bool:
+    """Tell whether some folder name fits both globs."""
+    if "*" not in other:
+        return _regex(one).fullmatch(other) is not None
+    if "*" not in one:
+        return _regex(other).fullmatch(one) is not None
+    # With a '*' in both, each can take up the middle of the other: only the fixed ends can disagree.
+    (head, *_, tail), (other_head, *_, other_tail) = one.split("*"), other.split("*")
+    heads_agree = head.startswith(other_head) or other_head.startswith(head)
+    return heads_agree and (tail.endswith(other_tail) or other_tail.endswith(tail))
+
+
+def _written_as_text(cls: type[object], parse: Callable[[str], object]) -> CoreSchema:
+    """Let pydantic read a class from a string, and write it as one."""
+
+    def read(value: object) -> object:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str):
+            raise PydanticKnownError("string_type")
+        return parse(value)
+
+    return core_schema.no_info_plain_validator_function(
+        read, serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json")
+    )

@@ -1,0 +1,400 @@
+"""Every statement that the loader may send to Redshift, as a value; one renderer quotes them all."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import singledispatch
+
+from rsloader_provider.core.config import CopyOptions
+
+HISTORY_SCHEMA = "rsloader"
+HISTORY_VIEW = "loads"
+_IDENTIFIER_BYTES = 127
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """A table with its schema, unquoted."""
+
+    schema: str
+    table: str
+
+    def __str__(self) -> str:
+        """Schema and table, as messages name them."""
+        return f"{self.schema}.{self.table}"
+
+
+def history_table(target: TableName) -> TableName:
+    """Name the load history of a target table: one each, because locking it is the mutex of its loads.
+
+    >>> str(history_table(TableName("public", "orders")))
+    'rsloader.public__orders'
+    """
+    name = f"{target.schema}__{target.table}"
+    if len(name.encode()) > _IDENTIFIER_BYTES:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+        name = name.encode()[: _IDENTIFIER_BYTES - len(digest)].decode(errors="ignore") + digest
+    return TableName(HISTORY_SCHEMA, name)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadKey:
+    """What is loaded at most once: a generation of a batch of a load, into a target table."""
+
+    target: TableName
+    load: str
+    batch: str
+    generation: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackendPid:
+    """Ask for the session's process id."""
+
+
+@dataclass(frozen=True, slots=True)
+class TerminateSession:
+    """End another session of the same user; its open transaction is rolled back."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatementTimeout:
+    """Let Redshift cancel any later statement of the session that takes longer."""
+
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """Open the transaction. The snapshot is not taken yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class LockHistory:
+    """Take the target's mutex until the end of the transaction. LOCK takes no snapshot, so it goes first."""
+
+    target: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class FindLoaded:
+    """Ask the history for this load: no row, or its (rows, query_id)."""
+
+    key: LoadKey
+
+
+@dataclass(frozen=True, slots=True)
+class FindNewerBatch:
+    """Ask the history for the newest batch of the load after this one: one row, its id or NULL."""
+
+    key: LoadKey
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteAll:
+    """Empty the target. Never TRUNCATE, which commits."""
+
+    target: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Load the objects of a manifest."""
+
+    target: TableName
+    columns: tuple[str, ...] | None
+    manifest_url: str
+    options: CopyOptions
+
+
+@dataclass(frozen=True, slots=True)
+class LastCopy:
+    """Ask for (rows, query_id) of the session's last COPY."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordLoaded:
+    """Write the history row; it commits together with the rows that it stands for."""
+
+    key: LoadKey
+    attempt: int
+    rows: int
+    files: int
+    query_id: int | None
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserStatement:
+    """One statement of pre-SQL or post-SQL, as its author wrote it."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Make it so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollback:
+    """Undo the transaction."""
+
+
+@dataclass(frozen=True, slots=True)
+class FindRowErrors:
+    """Ask which rows the session's COPY refused: (file, line, column, value, reason, code), newest COPY first.
+
+    STL_LOAD_ERRORS alone has the field's value; Serverless and concurrency scaling do not fill it.
+    """
+
+    pid: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindRowErrorsWithoutValues:
+    """The same from SYS_LOAD_ERROR_DETAIL, which every Redshift fills; its value column is empty."""
+
+    pid: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class CreateHistorySchema:
+    """Create the loader's schema if it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateHistory:
+    """Create the load history of one target table if it is not there."""
+
+    target: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class FindHistories:
+    """Ask for the names of all history tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class CreateHistoryView:
+    """Create the view over the histories, for people."""
+
+    histories: tuple[str, ...]
+
+
+Statement = (
+    BackendPid
+    | TerminateSession
+    | SetStatementTimeout
+    | Begin
+    | LockHistory
+    | FindLoaded
+    | FindNewerBatch
+    | DeleteAll
+    | Copy
+    | LastCopy
+    | RecordLoaded
+    | UserStatement
+    | Commit
+    | Rollback
+    | FindRowErrors
+    | FindRowErrorsWithoutValues
+    | CreateHistorySchema
+    | CreateHistory
+    | FindHistories
+    | CreateHistoryView
+)
+
+
+def identifier(name: str) -> str:
+    """Quote a name.
+
+    >>> identifier('or"ders')
+    '"or""ders"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str | int | None) -> str:
+    r"""Quote a value. Redshift takes a backslash in a literal as an escape, so it is doubled.
+
+    >>> literal("it's \\N")
+    "'it''s \\\\N'"
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, int):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _table(name: TableName) -> str:
+    return f"{identifier(name.schema)}.{identifier(name.table)}"
+
+
+@singledispatch
+def render(statement: Statement) -> str:
+    """Write a statement as Redshift's SQL.
+
+    Raises:
+        TypeError: It is not one of the statements above.
+    """
+    raise TypeError(f"not a statement: {statement!r}")
+
+
+def _fixed(text: str) -> Callable[[Statement], str]:
+    return lambda _: text
+
+
+render.register(BackendPid, _fixed("SELECT pg_backend_pid()"))
+render.register(Begin, _fixed("BEGIN"))
+render.register(Commit, _fixed("COMMIT"))
+render.register(Rollback, _fixed("ROLLBACK"))
+render.register(LastCopy, _fixed("SELECT pg_last_copy_count(), pg_last_copy_id()"))
+render.register(CreateHistorySchema, _fixed(f"CREATE SCHEMA IF NOT EXISTS {identifier(HISTORY_SCHEMA)}"))
+
+
+@render.register
+def _(statement: TerminateSession) -> str:
+    return f"SELECT pg_terminate_backend({statement.pid})"
+
+
+@render.register
+def _(statement: SetStatementTimeout) -> str:
+    return f"SET statement_timeout TO {statement.milliseconds}"
+
+
+@render.register
+def _(statement: LockHistory) -> str:
+    return f"LOCK {_table(history_table(statement.target))}"
+
+
+@render.register
+def _(statement: FindLoaded) -> str:
+    key = statement.key
+    return (
+        f'SELECT "rows", "query_id" FROM {_table(history_table(key.target))} '  # noqa: S608 (every part is quoted)
+        f'WHERE "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
+        f'AND "batch" = {literal(key.batch)} AND "generation" = {literal(key.generation)}'
+    )
+
+
+@render.register
+def _(statement: FindNewerBatch) -> str:
+    key = statement.key
+    return (
+        f'SELECT max("batch") FROM {_table(history_table(key.target))} '  # noqa: S608 (every part is quoted)
+        f'WHERE "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
+        f'AND "batch" > {literal(key.batch)}'
+    )
+
+
+@render.register
+def _(statement: DeleteAll) -> str:
+    return f"DELETE FROM {_table(statement.target)}"  # noqa: S608 (every part is quoted)
+
+
+@render.register
+def _(statement: Copy) -> str:
+    options = statement.options
+    columns = f" ({', '.join(map(identifier, statement.columns))})" if statement.columns else ""
+    role = "default" if options.iam_role == "default" else literal(options.iam_role)
+    clauses = [
+        f"COPY {_table(statement.target)}{columns}",
+        f"FROM {literal(statement.manifest_url)}",
+        f"IAM_ROLE {role}",
+        "MANIFEST",
+        _FORMATS[options.format],
+    ]
+    if options.delimiter is not None:
+        clauses.append(f"DELIMITER {_delimiter(options.delimiter)}")
+    if options.ignore_header:
+        clauses.append(f"IGNOREHEADER {options.ignore_header}")
+    if options.compression is not None:
+        clauses.append(options.compression.upper())
+    if options.options:
+        clauses.append(options.options)
+    return " ".join(clause for clause in clauses if clause)
+
+
+_FORMATS = {
+    "csv": "FORMAT AS CSV",
+    "text": "",
+    "json": "FORMAT AS JSON 'auto'",
+    "avro": "FORMAT AS AVRO 'auto'",
+    "parquet": "FORMAT AS PARQUET",
+    "orc": "FORMAT AS ORC",
+}
+
+
+def _delimiter(delimiter: str) -> str:
+    # A delimiter such as \t or \001 is COPY's own notation: its backslash is meant as one.
+    return f"'{delimiter}'" if delimiter.startswith("\\") and len(delimiter) > 1 else literal(delimiter)
+
+
+@render.register
+def _(statement: RecordLoaded) -> str:
+    key = statement.key
+    values = (
+        str(key.target), key.load, key.batch, key.generation, statement.attempt,
+        statement.rows, statement.files, statement.query_id, statement.run,
+    )  # fmt: skip
+    return (
+        f"INSERT INTO {_table(history_table(key.target))} "  # noqa: S608 (every part is quoted)
+        '("target", "load", "batch", "generation", "attempt", "rows", "files", "query_id", "run") '
+        f"VALUES ({', '.join(map(literal, values))})"
+    )
+
+
+@render.register
+def _(statement: UserStatement) -> str:
+    return statement.text
+
+
+@render.register
+def _(statement: FindRowErrors) -> str:
+    return (
+        "SELECT trim(filename), line_number, trim(colname), trim(raw_field_value), trim(err_reason), err_code "  # noqa: S608
+        f"FROM stl_load_errors WHERE session = {statement.pid} "
+        f"ORDER BY query DESC, filename, line_number LIMIT {statement.limit}"
+    )
+
+
+@render.register
+def _(statement: FindRowErrorsWithoutValues) -> str:
+    return (
+        "SELECT trim(file_name), line_number, trim(column_name), '', trim(error_message), error_code "  # noqa: S608
+        f"FROM sys_load_error_detail WHERE session_id = {statement.pid} "
+        f"ORDER BY query_id DESC, file_name, line_number LIMIT {statement.limit}"
+    )
+
+
+@render.register
+def _(statement: CreateHistory) -> str:
+    return (
+        f"CREATE TABLE IF NOT EXISTS {_table(history_table(statement.target))} ("
+        '"target" varchar(520) NOT NULL, "load" varchar(200) NOT NULL, "batch" char(26) NOT NULL, '
+        '"generation" integer NOT NULL, "attempt" integer NOT NULL, "rows" bigint NOT NULL, '
+        '"files" integer NOT NULL, "query_id" bigint, "run" varchar(1000), '
+        '"loaded_at" timestamp DEFAULT sysdate) DISTSTYLE EVEN SORTKEY ("batch")'
+    )
+
+
+@render.register
+def _(_: FindHistories) -> str:
+    schema = literal(HISTORY_SCHEMA)
+    return f"SELECT tablename FROM pg_tables WHERE schemaname = {schema} ORDER BY 1"  # noqa: S608 (quoted)
+
+
+@render.register
+def _(statement: CreateHistoryView) -> str:
+    selects = (
+        f"SELECT * FROM {_table(TableName(HISTORY_SCHEMA, name))}"  # noqa: S608 (every part is quoted)
+        for name in statement.histories
+    )
+    view = _table(TableName(HISTORY_SCHEMA, HISTORY_VIEW))
+    return f"CREATE OR REPLACE VIEW {view} AS " + " UNION ALL ".join(selects)

@@ -1,0 +1,100 @@
+"""What may stand in the pieces of SQL that people write into a load: COPY options, pre-SQL and post-SQL.
+
+This reads just enough SQL to know quotes and comments from the rest. It warns early; Redshift has the last word.
+"""
+
+import re
+from collections.abc import Iterator
+
+from rsloader_provider.core.mistakes import mistake
+
+_TOKEN = re.compile(
+    r"""
+    (?P<quoted>   '(?:[^'\\]|\\.|'')*' | "(?:[^"]|"")*" | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
+  | (?P<comment>  --[^\n]* | /\*.*?(?:\*/|\Z) )
+  | (?P<unclosed> ['"] )
+  | (?P<word>     [^\W\d]\w* )
+  | (?P<other>    . )
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+_ENDS_TRANSACTION = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "TRUNCATE", "VACUUM"}
+_SET_ELSEWHERE = {
+    "FROM": "the objects come from the batch's manifest",
+    "MANIFEST": "every batch is loaded by a manifest",
+    "IAM_ROLE": "set copy.iam_role",
+    "CREDENTIALS": "set copy.iam_role",
+    "ACCESS_KEY_ID": "set copy.iam_role",
+    "SECRET_ACCESS_KEY": "set copy.iam_role",
+    "SESSION_TOKEN": "set copy.iam_role",
+    **dict.fromkeys(("FORMAT", "CSV", "JSON", "AVRO", "PARQUET", "ORC"), "set copy.format"),
+    "DELIMITER": "set copy.delimiter",
+    "IGNOREHEADER": "set copy.ignore_header",
+    **dict.fromkeys(("GZIP", "BZIP2", "ZSTD", "LZOP"), "set copy.compression"),
+    "NOLOAD": "it loads nothing, and the objects would count as loaded",
+    **dict.fromkeys(("FIXEDWIDTH", "SHAPEFILE", "SSH"), "loads of this kind are not supported"),
+}
+
+
+def check_copy_options(options: str, *, copy_format: str | None) -> str:
+    """Return COPY options without blanks around them, once they neither end COPY nor contradict the load.
+
+    Args:
+        options: Clauses as they stand behind the ones that the loader writes.
+        copy_format: The load's `copy.format`; None when that is wrong itself.
+
+    Raises:
+        ValueError: There is a ';', a comment, a quote that is not closed, or a clause that the load sets elsewhere.
+    """
+    words = []
+    for kind, text in _tokens(options):
+        if kind == "comment":
+            raise mistake("copy options hold a comment.", "Write comments in the load file, behind a '#'.")
+        if kind == "unclosed":
+            raise mistake(
+                f"copy options hold a quote ({text}) that is not closed.", "In quotes write ' as '' and \\ as \\\\."
+            )
+        if text == ";" or "\0" in text:
+            raise mistake("copy options hold a ';' outside quotes.", "Write clauses of COPY only, without ';'.")
+        if kind == "word":
+            words.append(text.upper())
+    for word in words:
+        if reason := _SET_ELSEWHERE.get(word):
+            raise mistake(f"copy options repeat or contradict the load: {word}.", f"Leave {word} out: {reason}.")
+        if copy_format == "csv" and word in {"ESCAPE", "REMOVEQUOTES"}:
+            raise mistake(f"COPY does not take {word} with CSV.", f"Leave {word} out, or write 'format: text'.")
+    return options.strip()
+
+
+def check_statement(statement: str) -> str:
+    """Return one statement of pre-SQL or post-SQL, without blanks around it and without a ';' at its end.
+
+    Raises:
+        ValueError: It is empty, it is several statements, or it would end the load's transaction.
+    """
+    statements: list[list[str]] = [[]]
+    for kind, text in _tokens(statement):
+        if text == ";":
+            statements.append([])
+        elif kind != "comment" and not text.isspace():
+            statements[-1].append(text.upper())
+    written = [words for words in statements if words]
+    if len(written) != 1 or "\0" in statement:
+        raise mistake(
+            f"{'several statements' if written else 'no statement'} in one text.", "Write a list, one statement each."
+        )
+    words = written[0]
+    if words[0] in _ENDS_TRANSACTION or (words[:2] == ["ALTER", "TABLE"] and "APPEND" in words):
+        name = "ALTER TABLE … APPEND" if words[0] == "ALTER" else words[0]
+        raise mistake(
+            f"{name} would commit or break the load's transaction, and a failure after it could not be undone.",
+            "To empty a table write DELETE FROM, or 'mode: replace'." if name == "TRUNCATE" else "Leave it out.",
+        )
+    return statement.strip() if statements[-1] else statement.strip().removesuffix(";").rstrip()
+
+
+def _tokens(sql: str) -> Iterator[tuple[str, str]]:
+    for match in _TOKEN.finditer(sql):
+        # A dollar quote ends with its tag's group inside: the outer group is the kind.
+        kind = "quoted" if match["quoted"] is not None else str(match.lastgroup)
+        yield kind, match[0]

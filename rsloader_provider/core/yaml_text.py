@@ -1,0 +1,255 @@
+"""YAML as load files are written in it: text, numbers, lists and mappings, each key once, and nothing that runs code.
+
+Only `true`, `false`, `null` and decimal numbers are not text. What YAML 1.1 makes of `on`, `no`, `12:30` or
+`2024-01-01` surprises people, and no setting takes it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+try:
+    from yaml import CSafeLoader as _SafeLoader
+except ImportError:  # PyYAML was built without libyaml: the same, slower
+    from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
+
+from rsloader_provider.core.mistakes import mistake
+
+_TAG = "tag:yaml.org,2002:"
+_SCALARS = {_TAG + kind for kind in ("str", "int", "float", "bool", "null")}
+_DEEPEST = 50
+"""libyaml's composer recurses in C: some ten thousand levels end the process instead of raising an error."""
+
+
+class _Loader(_SafeLoader):
+    """Refuses what the module's docstring does not name."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (yaml's own name and type)
+    yaml_constructors = {  # noqa: RUF012 (likewise)
+        tag: construct
+        for tag, construct in _SafeLoader.yaml_constructors.items()
+        if tag is None or tag in _SCALARS | {_TAG + "seq", _TAG + "map"}
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) != len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+        return mapping
+
+
+for _kind, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
+):
+    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), list(_first))
+
+
+def read_yaml(text: str) -> object:
+    """Read one YAML document, as fast as libyaml does; None for an empty one.
+
+    Raises:
+        Exception: Of whatever type; `explore_yaml` then says what is wrong and where.
+    """
+    if _may_be_deep(text):
+        explore_yaml(text)
+    return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader with less)
+
+
+class Explored:
+    """A YAML document with the place of everything in it.
+
+    Attributes:
+        data: The document's value, without the parts that are mistakes by themselves.
+        mistakes: Those parts: each with its line and the error that says what is wrong.
+    """
+
+    def __init__(self, root: yaml.Node | None, lines: int):
+        self.mistakes: list[tuple[int, ValueError]] = []
+        self._root = root
+        self._lines = lines
+        self._seen: set[int] = set()
+        if root is not None:
+            self._weed(root)
+        self.data: object = None if root is None else _Loader("").construct_document(root)
+
+    def line_of(self, place: tuple[str | int, ...], *, key: bool = False) -> int:
+        """Return the line of a value, or of the closest thing around it that is there.
+
+        Args:
+            place: Keys and positions from the top.
+            key: Whether the line of the value's key is meant.
+        """
+        node, line = self._root, self._line(self._root)
+        for part in place:
+            step = _child(node, part)
+            if step is None:
+                break
+            key_node, node = step
+            line = self._line(key_node if key and key_node is not None else node)
+        return line
+
+    def _line(self, node: yaml.Node | None) -> int:
+        return 1 if node is None else min(node.start_mark.line + 1, self._lines)
+
+    def _weed(self, node: yaml.Node) -> None:
+        """Note and take out what cannot be constructed. Aliases make the tree a graph, so each node is seen once."""
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
+        if problem := _problem(node):
+            self.mistakes.append((self._line(node), problem))
+            node.tag = _TAG + {"mapping": "map", "sequence": "seq", "scalar": "str"}[node.id]
+        if isinstance(node, yaml.SequenceNode):
+            for item in node.value:
+                self._weed(item)
+        if isinstance(node, yaml.MappingNode):
+            node.value = list(self._weeded_pairs(node))
+
+    def _weeded_pairs(self, node: yaml.MappingNode) -> Iterator[tuple[yaml.Node, yaml.Node]]:
+        first_lines: dict[str, int] = {}
+        for key, value in node.value:
+            self._weed(value)
+            if not isinstance(key, yaml.ScalarNode) or key.tag != _TAG + "str":
+                shown = f"{key.value!r} as a key" if isinstance(key, yaml.ScalarNode) else "a list or mapping as a key"
+                self.mistakes.append((self._line(key), mistake(f"{shown}.", "A key is the name of a setting.")))
+            elif key.value in first_lines:
+                message = f"the key {key.value!r} stands twice; first in line {first_lines[key.value]}."
+                self.mistakes.append((self._line(key), mistake(message, "Keep one of them.")))
+            else:
+                first_lines[key.value] = self._line(key)
+                yield key, value
+
+
+def explore_yaml(text: str) -> Explored:
+    """Read one YAML document slowly, keeping the place of everything.
+
+    Raises:
+        YamlSyntaxError: It is no YAML; a parser stops at the first such place, so there is only one.
+    """
+    lines = max(1, text.count("\n") + (not text.endswith("\n")))
+    try:
+        if _may_be_deep(text):
+            _check_depth(text)
+        return Explored(yaml.compose(text, _Loader), lines)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise YamlSyntaxError(min(line, lines), str(error.problem or error.context), _syntax_hint(error)) from error
+    except yaml.reader.ReaderError as error:
+        # libyaml counts bytes.
+        before = text.encode()[: error.position]
+        hint = "Take the control character out."
+        raise YamlSyntaxError(min(before.count(b"\n") + 1, lines), f"{error.reason}", hint) from error
+    except UnicodeEncodeError as error:
+        line = text.count("\n", 0, error.start) + 1
+        raise YamlSyntaxError(line, "a character that is not Unicode", "Take it out.") from error
+
+
+class YamlSyntaxError(Exception):
+    """The text is no YAML.
+
+    Attributes:
+        line: Where; 1 is the first.
+        problem: What, in libyaml's words.
+        hint: What to write instead.
+    """
+
+    def __init__(self, line: int, problem: str, hint: str):
+        super().__init__(line, problem, hint)
+        self.line, self.problem, self.hint = line, problem, hint
+
+
+def top_level_text(text: str, key: str) -> tuple[str, int] | None:
+    """Find the text of a top-level key in a file that may be broken, and its line; the best guess there is.
+
+    What the parser reads before it stops counts first; then the first line that looks like `key: text`.
+
+    Returns:
+        None when there is no such key, or its value is not plain text.
+    """
+    found = dict(_top_level_scalars(text)).get(key)
+    if found is not None:
+        return found
+    match = re.search(rf"""^{re.escape(key)}[ ]*:[ ]+(?:"([^"\n\\]*)"|'([^'\n]*)'|([^\s"'#&*!|>%@`][^\n#]*))""", text, re.M)
+    if match is None:
+        return None
+    return (match[1] or match[2] or match[3] or "").strip(), text.count("\n", 0, match.start()) + 1
+
+
+def _top_level_scalars(text: str) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Yield key, value and line as long as the text can be parsed. Of a repeated key the last counts."""
+    depth, key = 0, None
+    try:
+        for event in yaml.parse(text, _Loader):
+            if isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+                key = None if depth == 1 else key
+            elif isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+                if depth == 1 and not isinstance(event, yaml.MappingStartEvent):
+                    return
+            elif depth == 1 and isinstance(event, yaml.ScalarEvent) and key is None:
+                key = event.value
+            elif depth == 1 and isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
+                if isinstance(event, yaml.ScalarEvent) and key is not None:
+                    yield key, (event.value, event.start_mark.line + 1)
+                key = None
+    except (yaml.YAMLError, UnicodeEncodeError):
+        return
+
+
+def _problem(node: yaml.Node) -> ValueError | None:
+    allowed = {"mapping": {_TAG + "map"}, "sequence": {_TAG + "seq"}, "scalar": _SCALARS}[node.id]
+    if node.tag not in allowed:
+        shown = node.tag.replace(_TAG, "!!")
+        return mistake(f"the tag {shown!r} is not allowed.", "Leave the tag out; load files hold plain values.")
+    if isinstance(node, yaml.ScalarNode):
+        try:
+            _Loader("").construct_object(node)
+        except (ValueError, KeyError, OverflowError):
+            shown = node.tag.replace(_TAG, "")
+            return mistake(f"{node.value[:40]!r} is no {shown}.", "Write a plain value.")
+    return None
+
+
+def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, yaml.Node] | None:
+    if isinstance(node, yaml.MappingNode):
+        return next(((key, value) for key, value in node.value if key.value == part), None)
+    if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return None, node.value[part]
+    return None
+
+
+def _may_be_deep(text: str) -> bool:
+    return sum(map(text.count, "[{-?:")) > 2000
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _DEEPEST:
+            raise yaml.MarkedYAMLError(problem="lists or mappings nested too deep", problem_mark=event.start_mark)
+
+
+_SYNTAX_HINTS = {
+    "cannot start any token": "Indent with blanks, not tabs, and put text that begins with @, %, ` or a tab in quotes.",
+    "alphabetic or numeric character": 'Put text that begins with * or & in quotes: schedule: "*/5 * * * *".',
+    "undefined alias": 'Put text that begins with * in quotes: schedule: "*/5 * * * *".',
+    "mapping values are not allowed": "Put text that holds ': ' in quotes, and check the indentation.",
+    "unknown escape character": r"In double quotes '\' begins an escape: write '\.csv$' in single quotes.",
+    "another document": "Write one load in one file, without '---' between.",
+    "unexpected end of stream": "Close the quote.",
+    "nested too deep": "A load file has three levels.",
+}
+
+
+def _syntax_hint(error: yaml.MarkedYAMLError) -> str:
+    said = f"{error.context} {error.problem}"
+    hints = (hint for words, hint in _SYNTAX_HINTS.items() if words in said)
+    return next(hints, "Check indentation, brackets and quotes here and in the line before.")

@@ -1,0 +1,132 @@
+"""Turns load configurations into DAGs: one DAG for each load file, or one built by hand."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from rsloader_provider.airflow_compat import DAG, TaskGroup, conf, get_parsing_context
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.loader.load_folder import BrokenLoad, read_load_folder, read_one
+from rsloader_provider.operators.buffer_objects import BufferObjectsOperator
+from rsloader_provider.operators.invalid_load import InvalidLoadOperator
+from rsloader_provider.operators.load_batch import LoadBatchOperator
+from rsloader_provider.sensors.new_objects import NewObjectsSensor
+
+_DAG_PREFIX = "rsloader_"
+_START = datetime(2024, 1, 1, tzinfo=UTC)
+_DEFAULT_ARGS = {"owner": "rsloader", "retries": 3, "retry_delay": timedelta(seconds=30)}
+_CONTINUOUS_WAIT = timedelta(hours=1)
+
+
+def load_dags(folder: Path) -> dict[str, DAG]:
+    """Make the DAGs of a folder of load files, for `globals().update(...)` in a DAG file.
+
+    A broken load file gets a DAG of its load's name that shows what is wrong and fails with it; the other
+    loads go on. A worker, which needs one DAG, gets that one only.
+
+    Args:
+        folder: The folder, unless `[rsloader] loads_folder` in airflow.cfg names another.
+
+    Raises:
+        ConfigurationError: There is no such folder.
+    """
+    folder = Path(conf.get("rsloader", "loads_folder", fallback="") or folder)
+    return {dag.dag_id: dag for dag in _dags(folder, get_parsing_context().dag_id)}
+
+
+def _dags(folder: Path, wanted: str | None) -> Iterator[DAG]:
+    if wanted is None:
+        loads = read_load_folder(folder)
+        yield from map(load_dag, loads.loads.values())
+        yield from (_invalid_dag(name, broken) for name, broken in loads.broken.items())
+    elif wanted.startswith(_DAG_PREFIX):
+        name = wanted.removeprefix(_DAG_PREFIX)
+        match read_one(folder, name):
+            case LoadConfig() as config:
+                yield load_dag(config)
+            case BrokenLoad() as broken:
+                yield _invalid_dag(name, broken)
+
+
+def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
+    """Make the DAG of one load.
+
+    Args:
+        config: The load.
+        dag_arguments: Anything else for the DAG; wins over what is set here.
+    """
+    arguments: dict[str, Any] = {
+        "dag_id": config.dag_id,
+        "schedule": config.airflow_schedule,
+        "start_date": _START,
+        "catchup": False,
+        # Runs of one load take turns. Nothing rests on it but the order in which people expect to see them.
+        "max_active_runs": 1,
+        "default_args": _DEFAULT_ARGS,
+        "tags": ["rsloader"],
+        "doc_md": _description(config),
+        **dag_arguments,
+    }
+    with DAG(**arguments) as dag:
+        _tasks(config)
+    return dag
+
+
+def load_task_group(config: LoadConfig, **group_arguments: Any) -> TaskGroup:
+    """Make the tasks of one load as a group in the DAG at hand, for people who write DAGs themselves.
+
+    Args:
+        config: The load. Its schedule is the DAG's business here.
+        group_arguments: Anything else for the group; wins over what is set here.
+    """
+    with TaskGroup(**{"group_id": f"load_{config.load}".replace(".", "_"), **group_arguments}) as group:
+        _tasks(config)
+    return group
+
+
+def _tasks(config: LoadConfig) -> None:
+    plain = config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    detect = NewObjectsSensor(
+        task_id="detect_new_objects",
+        load_config=plain,
+        poke_interval=15,
+        # A schedule looks again by itself; only a load that runs all the time waits for something to do.
+        timeout=_CONTINUOUS_WAIT if config.schedule == "@continuous" else 0,
+    )
+    buffer = BufferObjectsOperator(task_id="buffer_objects", load_config=plain)
+    ordered = any(target.mode != "append" for target in config.targets)
+    load = LoadBatchOperator.partial(
+        task_id="load_batch",
+        load_config=plain,
+        map_index_template="{{ task.label }}",
+        # Where order matters, a run loads one batch after the other.
+        max_active_tis_per_dagrun=1 if ordered else None,
+    ).expand_kwargs(buffer.output)
+    detect >> buffer >> load
+
+
+def _invalid_dag(name: str, broken: BrokenLoad) -> DAG:
+    report = "\n".join(str(mistake) for mistake in broken.mistakes)
+    with DAG(
+        dag_id=_DAG_PREFIX + name,
+        schedule=broken.schedule,
+        start_date=_START,
+        catchup=False,
+        max_active_runs=1,
+        default_args={**_DEFAULT_ARGS, "retries": 0},
+        tags=["rsloader", "invalid"],
+        doc_md=f"### The load file is invalid, so nothing is loaded\n\n```text\n{report}\n```\n",
+    ) as dag:
+        InvalidLoadOperator(task_id="load_file_is_invalid", report=report)
+    return dag
+
+
+def _description(config: LoadConfig) -> str:
+    targets = "\n".join(f"- `{target.name}` ({target.mode})" for target in config.targets)
+    limits = config.batch
+    return (
+        f"Loads objects under `{config.source}` into\n\n{targets}\n\n"
+        f"A batch is loaded at {limits.max_files} files, {limits.max_bytes} bytes, or {limits.max_age} after its first "
+        "file. To load a batch again, clear its `load_batch` task.\n"
+    )

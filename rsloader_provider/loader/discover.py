@@ -1,0 +1,45 @@
+"""Find the objects of a load that no batch has claimed."""
+
+from collections.abc import Iterator
+
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.limits import due_reason
+from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.loader.services import Services
+
+
+def new_objects(config: LoadConfig, services: Services) -> Iterator[S3Object]:
+    """Walk S3's listing and the claims side by side, and give what is in the first only.
+
+    Both streams are sorted the same way and read page by page, once, so that memory does not grow with
+    either. A claim that has just been made may be missed: whoever claims the object then is told.
+
+    Yields:
+        Objects that the load matches, in S3's order. Folder markers are passed over.
+    """
+    bucket, prefix = config.source.bucket, config.source.literal_prefix
+    claimed = services.ledger.claimed_keys(config.load, f"{bucket}/{prefix}")
+    claim = next(claimed, None)
+    for found in services.storage.objects(bucket, prefix):
+        if found.is_folder_marker or not config.matches(bucket, found.key):
+            continue
+        key = ledger_key(found.name)
+        if key != found.name:
+            # A cut key does not sort as S3 lists, so it is looked up instead of met on the walk.
+            if services.ledger.find_claim(config.load, found.name) is None:
+                yield found
+            continue
+        while claim is not None and claim < key:
+            claim = next(claimed, None)
+        if claim != key:
+            yield found
+
+
+def has_work(config: LoadConfig, services: Services) -> bool:
+    """Tell whether a run would have something to do: a batch to load, a batch that is due, or a new object."""
+    batch = services.ledger.open_batch(config.load, services.now())
+    if due_reason(batch, config.batch, services.now()):
+        return True
+    if next(services.ledger.unfinished(config.load), None) is not None:
+        return True
+    return next(new_objects(config, services), None) is not None

@@ -1,0 +1,287 @@
+"""Load one batch into one target, exactly once, whatever stops and whoever else tries.
+
+Three things make it so. An attempt is begun by a conditional write, and a newer attempt takes the place of an
+older one. The transaction locks the target's load history before it looks into it, so that two attempts are
+never between the look and the commit. And the history row commits together with the rows that it stands for,
+so that a connection lost at COMMIT leaves no doubt to the next attempt.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import (
+    Asker,
+    Batch,
+    TargetState,
+    begin_attempt,
+    end_attempt,
+    finish_attempt,
+    needs_loading,
+    record_session,
+)
+from rsloader_provider.core.config import LoadConfig, S3Url, Target
+from rsloader_provider.core.errors import (
+    AttemptLostError,
+    BadDataError,
+    ConnectionLostError,
+    ContentionError,
+    CorruptLedgerError,
+    ObjectsMissingError,
+    OutOfOrderError,
+    RowError,
+    RsloaderError,
+    StatementError,
+)
+from rsloader_provider.core.manifest import Entry, render_manifest
+from rsloader_provider.loader.notify import tell_failure, tell_success
+from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.services import Services
+
+log = logging.getLogger(__name__)
+
+ROW_ERRORS_SHOWN = 10
+_ERROR_CHARACTERS = 2000
+_RACES = 20
+_NEEDS_A_PERSON = (BadDataError, ObjectsMissingError, OutOfOrderError, StatementError)
+
+
+class Outcome(StrEnum):
+    """How a call ended that did not fail."""
+
+    LOADED = "loaded"
+    FOUND_LOADED = "found loaded"
+    """An earlier attempt had committed: its history row was found, and nothing was loaded again."""
+    NOTHING_TO_DO = "nothing to do"
+    """The batch was recorded as loaded, and no person asked for it again."""
+    REFUSED = "refused"
+    """A person asked for it again, and the load says `on_clear: skip`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a call did.
+
+    Attributes:
+        outcome: See Outcome.
+        batch: The batch as it is now.
+        target: The target's name.
+    """
+
+    outcome: Outcome
+    batch: Batch
+    target: str
+
+
+def load_batch(config: LoadConfig, services: Services, batch_id: str, target_name: str, asker: Asker) -> Result:
+    """Load one batch into one target, unless that is done.
+
+    Safe to call again at any time, by anybody, also while another call is at work: then the newer one goes on.
+
+    Args:
+        config: The load as it is configured now.
+        services: The ports and the clock.
+        batch_id: A locked, complete or failed batch.
+        target_name: One of the targets that it was locked with.
+        asker: Who asks; a person who cleared the task may have a loaded batch loaded again.
+
+    Raises:
+        BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
+            waits in `error` for a person.
+        AttemptLostError: A newer attempt took over.
+        TransientError: Nothing was loaded, or it is not known; call again.
+        RsloaderError: Any other reason, for example something is not set up. The next run tries again.
+    """
+    batch = services.ledger.get(config.load, batch_id)
+    for _ in range(_RACES):
+        progress = batch.progress(target_name)
+        if not needs_loading(progress, asker):
+            log.info("%s is loaded into %s already: nothing to do", batch, target_name)
+            return Result(Outcome.NOTHING_TO_DO, batch, target_name)
+        if progress.state is TargetState.LOADED:
+            if config.on_clear == "skip":
+                log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
+                return Result(Outcome.REFUSED, batch, target_name)
+            log.warning(
+                "%s is loaded into %s already and a person asked for it again: its %s rows are loaded A SECOND TIME "
+                "(generation %d)%s",
+                batch, target_name, progress.rows, progress.generation + 1,
+                "" if _target(config, batch, target_name).mode == "replace" else ", in addition to those in the table",
+            )  # fmt: skip
+        try:
+            begun = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
+        except LostRaceError:
+            batch = services.ledger.get(config.load, batch_id)
+        else:
+            return _Attempt(config, services, begun, target_name, previous_session=progress.session).run()
+    raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
+
+
+def _target(config: LoadConfig, batch: Batch, name: str) -> Target:
+    """Give the target as it is configured now, or, when it no longer is, as the batch was locked with it."""
+    for target in config.targets:
+        if target.name == name:
+            return target
+    return Target.model_validate(dict(batch.progress(name).settings))
+
+
+class _Attempt:
+    """One attempt that has begun: it holds the target until it ends or a newer one takes its place."""
+
+    def __init__(
+        self, config: LoadConfig, services: Services, batch: Batch, target_name: str, previous_session: int | None
+    ):
+        self.config = config
+        self.services = services
+        self.batch = batch
+        self.target_name = target_name
+        self.target = _target(config, batch, target_name)
+        self.previous_session = previous_session
+        progress = batch.progress(target_name)
+        self.number = progress.attempt
+        self.table = sql.TableName(self.target.schema_name, self.target.table_name)
+        self.key = sql.LoadKey(self.table, config.load, batch.batch, progress.generation)
+        self.manifest = config.manifests.join(f"{config.load}/{batch.batch}.manifest")
+        self.entries: Sequence[Entry] = ()
+
+    def run(self) -> Result:
+        log.info(
+            "%s: attempt %d, generation %d, into %s", self.batch, self.number, self.key.generation, self.target_name
+        )
+        try:
+            outcome, rows, query_id = self._load()
+        except (AttemptLostError, ConnectionLostError):
+            # The session may still commit. The next attempt ends it, and the history decides.
+            raise
+        except RsloaderError as error:
+            self._end(error)
+            raise
+        self._change(lambda batch: finish_attempt(batch, self.target_name, self.number, rows=rows, query_id=query_id))
+        log.info("%s: %s into %s, %d rows, query %s", self.batch, outcome, self.target_name, rows, query_id)
+        tell_success(self.config, self.services, self.batch, self.manifest)
+        return Result(outcome, self.batch, self.target_name)
+
+    def _load(self) -> tuple[Outcome, int, int | None]:
+        self.entries = self.services.ledger.entries(self.batch)
+        if len(self.entries) != self.batch.files:
+            raise CorruptLedgerError(
+                f"{self.batch} has {len(self.entries)} objects in its segments, but counts {self.batch.files}. "
+                "Somebody edited the ledger's tables; nothing was loaded."
+            )
+        content = render_manifest(self.entries)
+        if content is not None:
+            self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
+            log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
+        with self.services.warehouse.connect(self.target.conn_id) as session:
+            pid = int(session.execute(sql.BackendPid())[0][0])
+            if self.previous_session not in {None, pid}:
+                log.info("%s: ending session %s of an attempt that never ended", self.batch, self.previous_session)
+                session.execute(sql.TerminateSession(int(self.previous_session or 0)))
+            self._change(lambda batch: record_session(batch, self.target_name, self.number, pid))
+            if self.target.statement_timeout is not None:
+                milliseconds = int(self.target.statement_timeout.total_seconds() * 1000)
+                session.execute(sql.SetStatementTimeout(milliseconds))
+            try:
+                return self._transaction(session, has_rows=content is not None)
+            except ConnectionLostError:
+                raise
+            except RsloaderError as error:
+                session.execute(sql.Rollback())
+                raise self._explained(error, session, pid) from error
+
+    def _transaction(self, session: Session, *, has_rows: bool) -> tuple[Outcome, int, int | None]:
+        run = session.execute
+        run(sql.Begin())
+        run(sql.LockHistory(self.table))
+        if found := run(sql.FindLoaded(self.key)):
+            run(sql.Rollback())
+            rows, query_id = found[0]
+            return Outcome.FOUND_LOADED, rows, query_id
+        if self.target.mode != "append":
+            self._refuse_older(run(sql.FindNewerBatch(self.key))[0][0])
+        for text in self.target.pre_sql:
+            run(sql.UserStatement(text))
+        if self.target.mode == "replace":
+            run(sql.DeleteAll(self.table))
+        rows, query_id = 0, None
+        if has_rows:
+            log.info("%s: COPY into %s", self.batch, self.table)
+            run(sql.Copy(self.table, self.target.columns, str(self.manifest), self.config.copy_options))
+            rows, query_id = run(sql.LastCopy())[0]
+        run(
+            sql.RecordLoaded(
+                self.key,
+                attempt=self.number,
+                rows=rows,
+                files=self.batch.files,
+                query_id=query_id,
+                run=self.batch.run or "",
+            )
+        )
+        for text in self.target.post_sql:
+            run(sql.UserStatement(text))
+        run(sql.Commit())
+        return Outcome.LOADED, rows, query_id
+
+    def _refuse_older(self, newer: str | None) -> None:
+        if newer is not None:
+            raise OutOfOrderError(
+                f"{self.batch} was not loaded into {self.table}: the newer batch {newer} is in it, and mode "
+                f"{self.target.mode} would overwrite it. To load this one nevertheless, clear the newer one afterwards."
+            )
+
+    def _explained(self, error: RsloaderError, session: Session, pid: int) -> RsloaderError:
+        """Add to an error of COPY what Redshift and S3 know of it. Called after the rollback."""
+        match error:
+            case BadDataError():
+                return BadDataError(f"{self.batch} into {self.table}: {error}", _row_errors(session, pid))
+            case ObjectsMissingError():
+                return ObjectsMissingError(
+                    f"{self.batch} into {self.table}: objects that it claimed are no longer in S3. Nothing was loaded. "
+                    "Put them back and clear the task.",
+                    self._missing_urls(),
+                )
+            case _:
+                return error
+
+    def _missing_urls(self) -> tuple[str, ...]:
+        log.info("%s: asking S3 which of its %d objects are missing", self.batch, len(self.entries))
+        urls = (S3Url.parse(entry.url) for entry in self.entries)
+        return tuple(str(url) for url in urls if not self.services.storage.exists(url.bucket, url.key))
+
+    def _end(self, error: RsloaderError) -> None:
+        final = isinstance(error, _NEEDS_A_PERSON)
+        text = str(error)[:_ERROR_CHARACTERS]
+        self._change(lambda batch: end_attempt(batch, self.target_name, self.number, error=text, final=final))
+        if final:
+            tell_failure(self.config, self.services, self.batch, self.target_name, self.manifest, self.entries, error)
+
+    def _change(self, change: Callable[[Batch], Batch]) -> None:
+        """Write a change of the batch, over and over while other targets of the same batch write theirs."""
+        for _ in range(_RACES):
+            try:
+                self.batch = self.services.ledger.replace(self.batch, change(self.batch))
+            except LostRaceError:
+                self.batch = self.services.ledger.get(self.batch.load, self.batch.batch)
+            else:
+                return
+        raise ContentionError(f"{self.batch}: others wrote to it {_RACES} times in a row. Try again.")
+
+
+def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
+    for statement in (sql.FindRowErrors(pid, ROW_ERRORS_SHOWN), sql.FindRowErrorsWithoutValues(pid, ROW_ERRORS_SHOWN)):
+        try:
+            rows = session.execute(statement)
+        except StatementError as error:
+            log.info("load errors are not readable: %s", error)
+            session.execute(sql.Rollback())
+            continue
+        if rows:
+            return tuple(
+                RowError(file=file, line=int(line), column=column, value=value, reason=reason, code=int(code))
+                for file, line, column, value, reason, code in rows
+            )
+    return ()

@@ -1,0 +1,1 @@
+"""What the use cases need from outside. An adapter, its port and its fake share a name."""

@@ -1,0 +1,27 @@
+"""Object storage: what S3 is asked for."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from rsloader_provider.core.objects import S3Object
+
+
+class Storage(Protocol):
+    """S3, as far as the loader needs it.
+
+    Raises, all of them:
+        NotSetUpError: The bucket is not there.
+        AccessDeniedError, TransientError: As their names say.
+    """
+
+    def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
+        """List the objects under a prefix, sorted by the UTF-8 bytes of their keys, page by page."""
+        ...
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Tell whether an object is there."""
+        ...
+
+    def write(self, bucket: str, key: str, content: bytes) -> None:
+        """Write an object, over an older one of the same key."""
+        ...

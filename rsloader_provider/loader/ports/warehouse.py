@@ -1,0 +1,38 @@
+"""The warehouse: one Redshift session at a time."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from rsloader_provider.core.sql import Statement
+
+
+class Session(Protocol):
+    """One session; each statement runs in it at once. A transaction is begun and ended by statements."""
+
+    def execute(self, statement: Statement) -> Sequence[Sequence[Any]]:
+        """Run a statement and give its rows; none where it returns nothing.
+
+        Raises:
+            ConnectionLostError: No answer came; whether it was carried out is unknown.
+            SerializationError: Error 1023; the transaction is to be rolled back.
+            NotSetUpError: A table is not there.
+            AccessDeniedError: A privilege is missing.
+            BadDataError: COPY refused the files' content.
+            StatementError: Redshift refused it for another reason.
+        """
+        ...
+
+
+class Warehouse(Protocol):
+    """Opens sessions by the name of an Airflow connection."""
+
+    def connect(self, conn_id: str) -> AbstractContextManager[Session]:
+        """Open a session; leaving the context closes it, which rolls back what is not committed.
+
+        Raises:
+            ConfigurationError: There is no such connection, or it cannot be used.
+            AccessDeniedError: Redshift refused user or password.
+            TransientError: Redshift cannot be reached.
+        """
+        ...

@@ -1,0 +1,25 @@
+"""Everything that a use case works with, in one typed object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from rsloader_provider.loader.ports.ledger import Ledger
+from rsloader_provider.loader.ports.notifier import Notifier
+from rsloader_provider.loader.ports.storage import Storage
+from rsloader_provider.loader.ports.warehouse import Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The ports and the clock. `aws.wiring` makes the real one, `tests/fakes` the other.
+
+    Attributes:
+        now: Tells the time (aware, UTC).
+    """
+
+    ledger: Ledger
+    storage: Storage
+    warehouse: Warehouse
+    notifier: Notifier
+    now: Callable[[], datetime]

@@ -1,0 +1,125 @@
+"""The WSGI application: our own DynamoDB and S3 listing, our admin routes, and moto for everything else."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+from moto.s3.exceptions import MissingBucket
+from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+
+from rsloader_provider.local.aws.dynamodb.service import DynamoDBService
+from rsloader_provider.local.aws.request_counts import RequestCounts, operation_of
+from rsloader_provider.local.aws.s3_listing import S3Listing
+from rsloader_provider.local.aws.seeding import seed_objects
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+_SERVICE = re.compile(r"Credential=[^/]*/\d{8}/[^/]+/([^/]+)/")
+
+
+class RequestHandler(MotoRequestHandler):
+    """Keeps connections open between requests, which moto's handler does not."""
+
+    protocol_version = "HTTP/1.1"
+    # Headers and body leave in two writes; Nagle's algorithm would hold the second back for 40 ms.
+    disable_nagle_algorithm = True
+    wbufsize = -1
+
+    def make_environ(self) -> dict[str, Any]:
+        """Return the WSGI environment with the whole body read, so that the next request starts where it should."""
+        environ = super().make_environ()
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        chunked = environ.get("wsgi.input_terminated", False)
+        if environ.get("HTTP_EXPECT", "").lower() == "100-continue":
+            self.wfile.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.wfile.flush()
+            del environ["HTTP_EXPECT"]
+            del self.headers["Expect"]
+        body = environ["wsgi.input"].read() if chunked else environ["wsgi.input"].read(length)
+        environ["wsgi.input"] = io.BytesIO(body)
+        environ["CONTENT_LENGTH"] = str(len(body))
+        return environ
+
+    def handle_expect_100(self) -> bool:
+        """Leave the answer to `make_environ`: the base class and werkzeug would both send it."""
+        return True
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """Stay quiet: a load makes thousands of requests."""
+
+
+class LocalAwsApp:
+    """Routes each request to what answers it, and counts it.
+
+    Attributes:
+        dynamodb: Our own engine.
+        counts: Requests by service and operation.
+    """
+
+    def __init__(self) -> None:
+        self.dynamodb = DynamoDBService()
+        self.counts = RequestCounts()
+        self._listing = S3Listing()
+        # moto checks If-None-Match and then puts, and reads a body while another thread seeks in it: one at a time.
+        self._s3_lock = threading.Lock()
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._admin: dict[tuple[str, str], Callable[[WSGIEnvironment], Any]] = {
+            ("GET", "/_local/requests"): self._report,
+            ("DELETE", "/_local/requests"): self._reset,
+            ("POST", "/_local/objects"): self._seed,
+        }
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        admin = self._admin.get((environ["REQUEST_METHOD"], environ.get("PATH_INFO", "")))
+        if admin:
+            return self._answer_admin(admin, environ, start_response)
+        match = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        service = match[1] if match else "s3"
+        self.counts.add(service, operation_of(service, environ))
+        if service == "dynamodb":
+            return self.dynamodb(environ, start_response)
+        if service != "s3":
+            return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        with self._s3_lock:
+            if self._listing.answers(environ):
+                return self._listing(environ, start_response)
+            if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
+                self._listing.forget()
+            return list(self._moto(environ, start_response))
+
+    @staticmethod
+    def _answer_admin(
+        route: Callable[[WSGIEnvironment], Any], environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        try:
+            status, answer = "200 OK", route(environ)
+        except (KeyError, ValueError, MissingBucket) as problem:
+            status, answer = "400 Bad Request", {"error": str(problem)}
+        body = json.dumps(answer).encode()
+        start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _report(self, _environ: WSGIEnvironment) -> dict[str, Any]:
+        return self.counts.report() | {"write_units": self.dynamodb.spent.report()}
+
+    def _reset(self, _environ: WSGIEnvironment) -> dict[str, Any]:
+        self.counts.reset()
+        self.dynamodb.spent.reset()
+        return {}
+
+    def _seed(self, environ: WSGIEnvironment) -> dict[str, int]:
+        with self._s3_lock:
+            self._listing.forget()
+            return {"objects": seed_objects(environ["wsgi.input"].read().splitlines())}
+
+
+def create_app() -> LocalAwsApp:
+    """Return the local AWS as a WSGI application; moto keeps its state per process, so make one per process."""
+    return LocalAwsApp()

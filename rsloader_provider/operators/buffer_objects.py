@@ -1,0 +1,68 @@
+"""Puts new objects into batches and says which batches this run loads."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from rsloader_provider.airflow_compat import BaseOperator, Context, conf, is_run_active
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.task_failures import as_task_failures
+
+_LABEL_CHARACTERS = 250
+
+
+class BufferObjectsOperator(BaseOperator):
+    """Claims new objects into batches, locks the batches that are due, and returns what this run has to load.
+
+    Running it again is safe at any time: nothing is claimed twice, and what is left to load is returned again.
+
+    Args:
+        load_config: The load, as plain JSON of a LoadConfig (templated).
+
+    Returns:
+        The keyword arguments of a mapped LoadBatchOperator: `{"batch", "target", "label"}` for each pair; a list,
+        empty when there is nothing to load.
+    """
+
+    template_fields: Sequence[str] = ("load_config",)
+
+    def __init__(self, *, load_config: Mapping[str, Any], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.load_config = load_config
+
+    def execute(self, context: Context) -> list[dict[str, str]]:
+        """Buffer once."""
+        config = LoadConfig.model_validate(self.load_config)
+        task_instance = context["ti"]
+
+        @cache
+        def is_active(run: str) -> bool:
+            dag_id, _, run_id = run.partition("/")
+            return is_run_active(task_instance, dag_id, run_id)
+
+        with as_task_failures():
+            work = buffer_objects(
+                config,
+                RsloaderHook(config.aws_conn_id).get_conn(),
+                run=f"{task_instance.dag_id}/{task_instance.run_id}",
+                is_active=is_active,
+                max_work=conf.getint("core", "max_map_length", fallback=1024),
+            )
+        return [{"batch": each.batch.batch, "target": each.target, "label": _label(each)} for each in work]
+
+
+def _label(work: Work) -> str:
+    """Name a mapped task in Airflow's grid."""
+    batch, files = work.batch, "file" if work.batch.files == 1 else "files"
+    text = f"{batch.batch} · {batch.files} {files} · {_size(batch.size_bytes)} → {work.target}"
+    return text[:_LABEL_CHARACTERS]
+
+
+def _size(size_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} B" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} TiB"

@@ -1,0 +1,66 @@
+"""Loads one batch into one target."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rsloader_provider.airflow_compat import BaseOperator, Context
+from rsloader_provider.core.batch import Asker
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.load import load_batch
+from rsloader_provider.task_failures import as_task_failures
+
+
+class LoadBatchOperator(BaseOperator):
+    """Loads one batch into one target, exactly once.
+
+    Clearing it loads a batch that is loaded once more; a retry by Airflow never does.
+
+    Args:
+        load_config: The load, as plain JSON of a LoadConfig (templated).
+        batch: The batch's id (templated).
+        target: The target's name, `connection/schema.table` (templated).
+        label: How the grid names the task.
+
+    Returns:
+        `{"outcome", "batch", "target", "generation", "rows", "query_id"}`.
+    """
+
+    template_fields: Sequence[str] = ("load_config", "batch", "target")
+
+    def __init__(
+        self, *, load_config: Mapping[str, Any], batch: str, target: str, label: str | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.load_config = load_config
+        self.batch = batch
+        self.target = target
+        self.label = label
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Load once."""
+        config = LoadConfig.model_validate(self.load_config)
+        with as_task_failures():
+            result = load_batch(
+                config, RsloaderHook(config.aws_conn_id).get_conn(), self.batch, self.target, self._asker(context)
+            )
+        progress = result.batch.progress(self.target)
+        return {
+            "outcome": str(result.outcome),
+            "batch": self.batch,
+            "target": self.target,
+            "generation": progress.generation,
+            "rows": progress.rows,
+            "query_id": progress.query_id,
+        }
+
+    def _asker(self, context: Context) -> Asker:
+        """Tell a person from an automatic retry.
+
+        Clearing sets `max_tries` to `try_number` + `retries`, and an automatic retry leaves it: the first try
+        since the task was made or cleared is therefore known, and it was cleared if it is not the very first.
+        """
+        ti = context["ti"]
+        first_try = ti.max_tries - (self.retries or 0) + 1
+        task_try = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}/{ti.try_number}"
+        return Asker(task_try=task_try, cleared=ti.try_number == first_try and first_try > 1)

@@ -1,0 +1,62 @@
+"""Finds out whether a load has something to do."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rsloader_provider.airflow_compat import AirflowSkipException, BaseSensorOperator, Context
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.discover import has_work
+from rsloader_provider.task_failures import as_task_failures
+from rsloader_provider.triggers.new_objects import NewObjectsTrigger
+
+
+class NewObjectsSensor(BaseSensorOperator):
+    """Succeeds when there is a new object, a batch that is due, or a batch left to load.
+
+    It looks once, and if there is nothing it waits in the triggerer, holding no task slot. When the timeout is
+    over it is skipped, not failed: nothing to do is no fault.
+
+    Args:
+        load_config: The load, as plain JSON of a LoadConfig (templated).
+        deferrable: Wait in the triggerer; otherwise in `mode`, as any sensor.
+        timeout: How long to wait; 0 looks once.
+    """
+
+    template_fields: Sequence[str] = ("load_config",)
+
+    def __init__(self, *, load_config: Mapping[str, Any], deferrable: bool = True, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.load_config = load_config
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> None:
+        """Look, and wait if need be."""
+        if not self.deferrable:
+            super().execute(context)
+            return
+        deadline = datetime.now(UTC) + timedelta(seconds=self.timeout)
+        if self.poke(context):
+            return
+        if not self.timeout:
+            self._skip()
+        self.defer(
+            trigger=NewObjectsTrigger(dict(self.load_config), self.poke_interval, deadline.isoformat()),
+            method_name="execute_complete",
+        )
+
+    def execute_complete(self, context: Context, event: Mapping[str, Any]) -> None:
+        """Go on with what the trigger found."""
+        if not event["found"]:
+            self._skip()
+        self.log.info("Load %s has something to do", self.load_config["load"])
+
+    def poke(self, context: Context) -> bool:
+        """Look once."""
+        config = LoadConfig.model_validate(self.load_config)
+        with as_task_failures():
+            return has_work(config, RsloaderHook(config.aws_conn_id).get_conn())
+
+    def _skip(self) -> None:
+        raise AirflowSkipException(f"Load {self.load_config['load']}: no new object, and no batch is due.")

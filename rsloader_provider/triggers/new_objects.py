@@ -1,0 +1,51 @@
+"""Waits for a load to have something to do, in the triggerer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from asgiref.sync import sync_to_async
+
+from rsloader_provider.airflow_compat import BaseTrigger, TriggerEvent
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.discover import has_work
+
+
+class NewObjectsTrigger(BaseTrigger):
+    """Fires once there is a new object, a batch that is due, or a batch left to load; or at its deadline.
+
+    The event is only `{"found": bool}`: what was found is looked up anew, as anything may have changed since.
+
+    Args:
+        load_config: The load, as plain JSON of a LoadConfig.
+        poke_interval: Seconds between two looks.
+        deadline: When to give up, in ISO 8601 with an offset.
+    """
+
+    def __init__(self, load_config: Mapping[str, Any], poke_interval: float, deadline: str):
+        super().__init__()
+        self.load_config = dict(load_config)
+        self.poke_interval = poke_interval
+        self.deadline = deadline
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give the class's path and the arguments to make the same trigger again."""
+        return (
+            "rsloader_provider.triggers.new_objects.NewObjectsTrigger",
+            {"load_config": self.load_config, "poke_interval": self.poke_interval, "deadline": self.deadline},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look every `poke_interval` seconds; boto3 works in a thread, so that other triggers go on."""
+        config = LoadConfig.model_validate(self.load_config)
+        services = await sync_to_async(RsloaderHook(config.aws_conn_id).get_conn, thread_sensitive=False)()
+        while True:
+            if await sync_to_async(has_work, thread_sensitive=False)(config, services):
+                yield TriggerEvent({"found": True})
+                return
+            if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
+                yield TriggerEvent({"found": False})
+                return
+            await asyncio.sleep(self.poke_interval)
