@@ -257,7 +257,8 @@ class DynamoLedger:
             answer = self._client.get_item(
                 TableName=self._names.batches, Key={"load": load, "batch": batch}, ConsistentRead=True
             )
-        return answer.get("Item")
+        item: Item | None = answer.get("Item")
+        return item
 
     def _query(
         self, table: str, condition: str, values: Item, *, projection: str | None = None, **options: Any

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import redshift_connector
+from redshift_connector.error import Error as DriverError
 
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -38,7 +38,7 @@ class RedshiftSession:
         try:
             cursor.execute(render(statement))
             return cursor.fetchall() if cursor.description else ()
-        except (redshift_connector.Error, OSError) as error:
+        except (DriverError, OSError) as error:
             raise _explained(error, statement) from error
 
 
@@ -57,13 +57,13 @@ class RedshiftWarehouse:
     def connect(self, conn_id: str) -> Iterator[RedshiftSession]:
         try:
             connection = self._connect(conn_id)
-        except (redshift_connector.Error, OSError) as error:
+        except (DriverError, OSError) as error:
             raise _unconnected(error, conn_id) from error
         try:
             yield RedshiftSession(connection)
         finally:
             # A connection that broke cannot be closed either, and is as good as closed.
-            with suppress(redshift_connector.Error, OSError):
+            with suppress(DriverError, OSError):
                 connection.close()
 
 

@@ -6,7 +6,6 @@ Every model is frozen, refuses unknown keys, and goes to plain JSON and back:
 
 import re
 from datetime import timedelta
-from functools import cached_property
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
@@ -237,7 +236,7 @@ class LoadConfig(_Settings):
     @classmethod
     def _not_above_the_source(cls, value: S3Url | None, info: ValidationInfo) -> S3Url | None:
         source: SourcePattern | None = info.data.get("source")
-        if value and source and _below(value).covers(source):
+        if value and source and SourcePattern(value.bucket, value.key).covers(source):
             raise mistake(
                 f"the source lies under '{value}', where manifests are written.",
                 "Nothing below that is taken for data: choose a prefix of its own.",
@@ -276,22 +275,15 @@ class LoadConfig(_Settings):
         return (
             bucket == self.source.bucket
             and self.source.matches(key)
-            and (self._filter is None or self._filter.search(key) is not None)
-            and not any(each.bucket == bucket and each.matches(key) for each in self._not_data)
+            and (self.file_filter is None or re.search(self.file_filter, key) is not None)
+            and not any(each.bucket == bucket and each.matches(key) for each in self.exclude)
+            and not any(url.bucket == bucket and key.startswith(url.key) for url in self.manifest_prefixes)
         )
 
-    @cached_property
-    def _filter(self) -> re.Pattern[str] | None:
-        return None if self.file_filter is None else re.compile(self.file_filter)
-
-    @cached_property
-    def _not_data(self) -> tuple[SourcePattern, ...]:
-        own = tuple(_below(url) for url in (self.manifests, self.failed_manifests) if url)
-        return tuple(each for each in (*self.exclude, *own) if each.overlaps(self.source))
-
-
-def _below(prefix: S3Url) -> SourcePattern:
-    return SourcePattern(prefix.bucket, prefix.key)
+    @property
+    def manifest_prefixes(self) -> tuple[S3Url, ...]:
+        """The prefixes that this load writes under; nothing below them is data."""
+        return (self.manifests,) if self.failed_manifests is None else (self.manifests, self.failed_manifests)
 
 
 def _first_repeated(names: list[str]) -> tuple[int, str] | None:

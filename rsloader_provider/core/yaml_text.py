@@ -94,7 +94,7 @@ class Explored:
         return line
 
     def _line(self, node: yaml.Node | None) -> int:
-        return 1 if node is None else min(node.start_mark.line + 1, self._lines)
+        return 1 if node is None else min(_line_of(node.start_mark), self._lines)
 
     def _weed(self, node: yaml.Node) -> None:
         """Note and take out what cannot be constructed. Aliases make the tree a graph, so each node is seen once."""
@@ -103,7 +103,7 @@ class Explored:
         self._seen.add(id(node))
         if problem := _problem(node):
             self.mistakes.append((self._line(node), problem))
-            node.tag = _TAG + {"mapping": "map", "sequence": "seq", "scalar": "str"}[node.id]
+            node.tag = _plain_tag(node)
         if isinstance(node, yaml.SequenceNode):
             for item in node.value:
                 self._weed(item)
@@ -137,8 +137,7 @@ def explore_yaml(text: str) -> Explored:
             _check_depth(text)
         return Explored(yaml.compose(text, _Loader), lines)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
+        line = _line_of(error.problem_mark or error.context_mark)
         raise YamlSyntaxError(min(line, lines), str(error.problem or error.context), _syntax_hint(error)) from error
     except yaml.reader.ReaderError as error:
         # libyaml counts bytes.
@@ -172,17 +171,19 @@ def top_level_text(text: str, key: str) -> tuple[str, int] | None:
     Returns:
         None when there is no such key, or its value is not plain text.
     """
-    found = dict(_top_level_scalars(text)).get(key)
+    found = next((value for name, value in _top_level_scalars(text) if name == key), None)
     if found is not None:
         return found
-    match = re.search(rf"""^{re.escape(key)}[ ]*:[ ]+(?:"([^"\n\\]*)"|'([^'\n]*)'|([^\s"'#&*!|>%@`][^\n#]*))""", text, re.M)
+    match = re.search(
+        rf"""^{re.escape(key)}[ ]*:[ ]+(?:"([^"\n\\]*)"|'([^'\n]*)'|([^\s"'#&*!|>%@`][^\n#]*))""", text, re.M
+    )
     if match is None:
         return None
     return (match[1] or match[2] or match[3] or "").strip(), text.count("\n", 0, match.start()) + 1
 
 
 def _top_level_scalars(text: str) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yield key, value and line as long as the text can be parsed. Of a repeated key the last counts."""
+    """Yield key, value and line as long as the text can be parsed."""
     depth, key = 0, None
     try:
         for event in yaml.parse(text, _Loader):
@@ -197,15 +198,21 @@ def _top_level_scalars(text: str) -> Iterator[tuple[str, tuple[str, int]]]:
                 key = event.value
             elif depth == 1 and isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
                 if isinstance(event, yaml.ScalarEvent) and key is not None:
-                    yield key, (event.value, event.start_mark.line + 1)
+                    yield key, (event.value, _line_of(event.start_mark))
                 key = None
     except (yaml.YAMLError, UnicodeEncodeError):
         return
 
 
+def _plain_tag(node: yaml.Node) -> str:
+    return _TAG + (
+        "map" if isinstance(node, yaml.MappingNode) else "seq" if isinstance(node, yaml.SequenceNode) else "str"
+    )
+
+
 def _problem(node: yaml.Node) -> ValueError | None:
-    allowed = {"mapping": {_TAG + "map"}, "sequence": {_TAG + "seq"}, "scalar": _SCALARS}[node.id]
-    if node.tag not in allowed:
+    plain = _plain_tag(node)
+    if node.tag != plain and not (plain in _SCALARS and node.tag in _SCALARS):
         shown = node.tag.replace(_TAG, "!!")
         return mistake(f"the tag {shown!r} is not allowed.", "Leave the tag out; load files hold plain values.")
     if isinstance(node, yaml.ScalarNode):
@@ -234,10 +241,17 @@ def _check_depth(text: str) -> None:
     for event in yaml.parse(text, _Loader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
-            raise yaml.MarkedYAMLError(problem="lists or mappings nested too deep", problem_mark=event.start_mark)
+            hint = "A load file has three levels."
+            raise YamlSyntaxError(_line_of(event.start_mark), "lists or mappings are nested too deep", hint)
+
+
+def _line_of(mark: Any) -> int:
+    """Return the line of a mark of PyYAML or of libyaml, which have nothing but their attributes in common."""
+    return 1 if mark is None else int(mark.line) + 1
 
 
 _SYNTAX_HINTS = {
+    "tab character": "Indent with blanks, not tabs.",
     "cannot start any token": "Indent with blanks, not tabs, and put text that begins with @, %, ` or a tab in quotes.",
     "alphabetic or numeric character": 'Put text that begins with * or & in quotes: schedule: "*/5 * * * *".',
     "undefined alias": 'Put text that begins with * in quotes: schedule: "*/5 * * * *".',
@@ -245,7 +259,6 @@ _SYNTAX_HINTS = {
     "unknown escape character": r"In double quotes '\' begins an escape: write '\.csv$' in single quotes.",
     "another document": "Write one load in one file, without '---' between.",
     "unexpected end of stream": "Close the quote.",
-    "nested too deep": "A load file has three levels.",
 }
 
 

@@ -22,7 +22,7 @@ from rsloader_provider.core.batch import (
     needs_loading,
     record_session,
 )
-from rsloader_provider.core.config import LoadConfig, S3Url, Target
+from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.errors import (
     AttemptLostError,
     BadDataError,
@@ -36,6 +36,7 @@ from rsloader_provider.core.errors import (
     StatementError,
 )
 from rsloader_provider.core.manifest import Entry, render_manifest
+from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.notify import tell_failure, tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.warehouse import Session

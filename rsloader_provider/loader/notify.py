@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rsloader_provider.core.batch import Batch, BatchStatus
-from rsloader_provider.core.config import LoadConfig, S3Url
+from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.manifest import Entry, render_manifest
+from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)

@@ -1,8 +1,8 @@
 """Starts programs that never outlive the one that started them.
 
-`python -m rsloader_provider.local.leash COMMAND…` runs a command and watches its own standard input. When that closes,
-because its starter died in whatever way, or on SIGTERM, it ends the command and everything that the command left behind:
-on Linux it adopts orphaned grandchildren first. `LeashedProcess` is the starter's side.
+`python -m rsloader_provider.local.leash COMMAND…` runs a command and watches its own standard input. When that
+closes, because its starter died in whatever way, or on SIGTERM, it ends the command and everything that the command
+left behind: on Linux it adopts orphaned grandchildren first. `LeashedProcess` is the starter's side.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.02
 KILL_AFTER_SECONDS = 3.0
 
 
-class ProcessFailed(Exception):
+class ProcessFailedError(Exception):
     """A program of the local stack ended, or did not become ready.
 
     Attributes:
@@ -112,33 +112,33 @@ class LeashedProcess:
         """Wait for the JSON line that the program prints when it is ready.
 
         Raises:
-            ProcessFailed: It ended first, printed something else, or took too long.
+            ProcessFailedError: It ended first, printed something else, or took too long.
             Interrupted: `stopping` said so.
         """
         deadline = time.monotonic() + timeout_seconds
         while not self._first_line:
             self.check(stopping)
             if time.monotonic() > deadline:
-                raise ProcessFailed(f"{self.name} was not ready after {timeout_seconds:.0f} seconds", self.log)
+                raise ProcessFailedError(f"{self.name} was not ready after {timeout_seconds:.0f} seconds", self.log)
             self._reader.join(_POLL_SECONDS)
         try:
             ready: dict[str, Any] = json.loads(self._first_line[0])
         except ValueError:
-            raise ProcessFailed(self._failure(), self.log) from None
+            raise ProcessFailedError(self._failure(), self.log) from None
         return ready
 
     def check(self, stopping: Callable[[], bool] | None = None) -> None:
         """Raise when there is no use in waiting.
 
         Raises:
-            ProcessFailed: It ended.
+            ProcessFailedError: It ended.
             Interrupted: `stopping` said so.
         """
         if stopping and stopping():
             raise Interrupted
         if self._process.poll() is not None and not self._first_line:
             self._reader.join(1)
-            raise ProcessFailed(self._failure(), self.log)
+            raise ProcessFailedError(self._failure(), self.log)
 
     def _failure(self) -> str:
         tail = ""

@@ -5,8 +5,9 @@ Beside AWS's own interface it answers, for tests:
 
 - `GET /_local/requests`: requests counted by service and operation, and the DynamoDB write units consumed;
 - `DELETE /_local/requests`: counts from nothing again;
-- `POST /_local/objects`: JSON lines `{"bucket": …, "key": …, "size": bytes}` or with `"body"`: text. Puts them into S3
-  without a request for each, and without notifications. The bucket must exist. `"last_modified"` (ISO 8601) is optional.
+- `POST /_local/objects`: JSON lines `{"bucket": …, "key": …, "size": bytes}` or with `"body"`: text. Puts them into
+  S3 without a request for each, and without notifications. The bucket must exist, without versioning.
+  `"last_modified"` (ISO 8601) is optional.
 """
 
 from rsloader_provider.local.aws.server import LocalAws

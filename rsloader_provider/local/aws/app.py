@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+_MAX_KEY_BYTES = 1024
 _SERVICE = re.compile(r"Credential=[^/]*/\d{8}/[^/]+/([^/]+)/")
 
 
@@ -87,6 +88,17 @@ class LocalAwsApp:
             return self.dynamodb(environ, start_response)
         if service != "s3":
             return self._moto(environ, start_response)  # type: ignore[no-any-return]
+        return self._s3(environ, start_response)
+
+    def _s3(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        # WSGI gives each byte of the path as one character.
+        if len(path.lstrip("/").partition("/")[2]) > _MAX_KEY_BYTES:
+            body = b"<Error><Code>KeyTooLongError</Code><Message>Your key is too long</Message></Error>"
+            start_response("400 Bad Request", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+            return [body]
+        # moto's routes do not match line ends. It takes the key from the raw address, so that only the route sees this.
+        environ["PATH_INFO"] = path.replace("\n", "_").replace("\r", "_")
         with self._s3_lock:
             if self._listing.answers(environ):
                 return self._listing(environ, start_response)

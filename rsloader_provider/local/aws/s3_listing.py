@@ -1,7 +1,7 @@
 """ListObjectsV2 over moto's buckets, by bisection.
 
-moto filters and sorts all keys of a bucket for every page, which makes a walk over 100,000 keys quadratic. Here they are
-sorted once after each change.
+moto filters and sorts all keys of a bucket for every page, which makes a walk over 100,000 keys quadratic. Here they
+are sorted once after each change.
 """
 
 from __future__ import annotations

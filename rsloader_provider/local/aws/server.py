@@ -41,7 +41,7 @@ class LocalAws:
         """Start the process and return when it answers.
 
         Raises:
-            ProcessFailed: It ended, or did not answer within 30 seconds.
+            ProcessFailedError: It ended, or did not answer within 30 seconds.
             Interrupted: `stopping` said so.
         """
         command = [sys.executable, "-m", "rsloader_provider.local.aws", "--port", str(self._wanted_port)]

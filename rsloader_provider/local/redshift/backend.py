@@ -24,8 +24,8 @@ class Answer(NamedTuple):
     tag: str
 
     @property
-    def count(self) -> int:
-        """Rows that the command tag counts."""
+    def affected(self) -> int:
+        """How many rows the statement wrote or read, from its tag."""
         return int(self.tag.rsplit(" ", 1)[-1])
 
 
@@ -35,6 +35,7 @@ class Backend:
     Attributes:
         status: IDLE, IN_TRANSACTION or FAILED, as of the last answer.
         pid: The session's process id, which is also the client's.
+        calls: How many times `call` was used; each of them makes PostgreSQL forget the unnamed prepared statement.
         greeting: What PostgreSQL said when the session opened, to be repeated to the client.
     """
 
@@ -44,6 +45,7 @@ class Backend:
         self._ahead: asyncio.Task[Message] | None = None
         self.status = IDLE
         self.pid = 0
+        self.calls = 0
         self.greeting: list[Message] = []
 
     @classmethod
@@ -99,6 +101,7 @@ class Backend:
         Raises:
             PostgresError: A statement failed.
         """
+        self.calls += 1
         self.send(Message(b"Q", protocol.text(sql)))
         rows: list[list[str | None]] = []
         tag = ""

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from rsloader_provider.local.redshift.copy_statement import CopyStatement
 
-# No text that a file may reasonably hold: PostgreSQL's CSV parser needs a quote character even for files without quotes.
+# PostgreSQL's CSV parser needs a quote character even for files without quotes; this one no text reasonably holds.
 NO_QUOTE = "\x01"
+_BAD_UTF8 = "String contains invalid or unsupported UTF8 codepoints."
 _BOM = codecs.BOM_UTF8
 
 
@@ -84,10 +85,10 @@ def _record(line: int, raw_bytes: bytes, copy: "CopyStatement", columns: int) ->
     except UnicodeDecodeError as error:
         sequence = raw_bytes[error.start : error.end].hex(" ")
         number = 2 if "end of data" in error.reason or "continuation" in error.reason else 3
-        reason = f"String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: {sequence} (error {number})"
+        reason = f"{_BAD_UTF8} Bad UTF8 hex sequence: {sequence} (error {number})"
         return Record(line, raw_bytes.decode(errors="replace"), [], LoadErrorCode.UTF8, reason)
     if "\0" in raw:
-        return Record(line, raw, [], LoadErrorCode.UTF8, "String contains invalid or unsupported UTF8 codepoints. (error 1)")
+        return Record(line, raw.replace("\0", "?"), [], LoadErrorCode.UTF8, f"{_BAD_UTF8} Bad UTF8 hex sequence: 00")
     fields = _csv_fields(raw, copy) if copy.csv else raw.split(copy.field_delimiter)
     if fields is None:
         return Record(line, raw, [], LoadErrorCode.QUOTE, "Invalid quote formatting for CSV")
@@ -103,7 +104,9 @@ def _record(line: int, raw_bytes: bytes, copy: "CopyStatement", columns: int) ->
 def _csv_fields(raw: str, copy: "CopyStatement") -> list[str] | None:
     """Return a CSV record's fields, or None if its quotes are wrong."""
     delimiter, quote = re.escape(copy.field_delimiter), re.escape(copy.quote)
-    pattern = re.compile(f"(?:{quote}((?:[^{quote}]|{quote}{quote})*){quote}|([^{quote}{delimiter}]*))({delimiter}|$)", re.S)
+    pattern = re.compile(
+        f"(?:{quote}((?:[^{quote}]|{quote}{quote})*){quote}|([^{quote}{delimiter}]*))({delimiter}|$)", re.S
+    )
     fields: list[str] = []
     position = 0
     while True:
@@ -121,16 +124,17 @@ def _logical_lines(pieces: "Iterable[bytes]", copy: "CopyStatement") -> "Iterato
     """Yield records and the line in which each ends; in CSV a line end within quotes belongs to the record."""
     quote = copy.quote.encode()
     held: list[bytes] = []
+    open_quote = False
     number = 0
     for line in _lines(pieces):
         number += 1
         if number <= copy.ignore_header:
             continue
         held.append(line)
-        if copy.csv and sum(part.count(quote) for part in held) % 2:
-            continue
-        yield number, b"\n".join(held).removesuffix(b"\r")
-        held = []
+        open_quote ^= copy.csv and line.count(quote) % 2 == 1
+        if not open_quote:
+            yield number, b"\n".join(held).removesuffix(b"\r")
+            held = []
     if held:
         yield number, b"\n".join(held).removesuffix(b"\r")
 

@@ -41,7 +41,9 @@ def as_redshift_reports(error: RedshiftError, session_pid: int) -> RedshiftError
     if error.code != "40001":
         return error
     # PostgreSQL names neither the table nor the transactions of the cycle, so these numbers stand for none.
-    detail = f"Serializable isolation violation on table - 0, transactions forming the cycle are: 0, 0 (pid:{session_pid})"
+    detail = (
+        f"Serializable isolation violation on table - 0, transactions forming the cycle are: 0, 0 (pid:{session_pid})"
+    )
     return RedshiftError("1023", detail=detail)
 
 

@@ -8,8 +8,9 @@ r"""Faults that a test orders over SQL, each of which happens once.
     LOCAL FAULT CLEAR                          forget the faults that have not happened
 
 The regular expression is searched for, ignoring case, in every later statement of every session; `''` in it stands for
-one quote and a backslash for itself. AFTER a statement means after its answer was ready and, outside a transaction block,
-after its commit. Faults of one statement happen in the order in which they were ordered, one per statement and side.
+one quote and a backslash for itself. AFTER a statement means after its answer was ready and, outside a transaction
+block, after its commit. Faults of one statement happen in the order in which they were ordered, one per statement and
+side.
 """
 
 import re

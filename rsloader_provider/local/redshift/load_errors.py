@@ -9,7 +9,7 @@ class LoadErrorCode(IntEnum):
 
     DELIMITER = 1201
     EXTRA_COLUMNS = 1202
-    STRING_LENGTH = 1204
+    RANGE = 1204
     DATE = 1205
     TIMESTAMP = 1206
     DIGIT = 1207

@@ -88,7 +88,10 @@ def parse_error(body: bytes) -> PostgresError:
     """Return the error that an ErrorResponse reports."""
     fields = {field[:1]: field[1:].decode(errors="replace") for field in body.split(b"\0") if field}
     return PostgresError(
-        fields.get(b"M", ""), code=fields.get(b"C", "XX000"), detail=fields.get(b"D"), severity=fields.get(b"S", "ERROR")
+        fields.get(b"M", ""),
+        code=fields.get(b"C", "XX000"),
+        detail=fields.get(b"D"),
+        severity=fields.get(b"S", "ERROR"),
     )
 
 

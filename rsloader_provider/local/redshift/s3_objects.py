@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rsloader_provider.local.redshift.errors import RedshiftError, mandatory_object_missing, s3_error
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rsloader_provider.local.redshift.copy_statement import CopyStatement
 
@@ -99,14 +99,18 @@ class S3Source:
         started = False
         try:
             for piece in self._count(raw):
-                pending = piece
-                while pending:
-                    if inflate.eof:  # a gzip file may have several members
-                        inflate = zlib.decompressobj(_GZIP_WINDOW)
-                    started = True
+                pending, started = piece, True
+                while True:
+                    if inflate.eof:
+                        if not pending:
+                            break
+                        inflate = zlib.decompressobj(_GZIP_WINDOW)  # a gzip file may have several members
                     # A bound on the output keeps a small object from filling the memory.
-                    yield inflate.decompress(pending, PIECE_BYTES)
+                    inflated = inflate.decompress(pending, PIECE_BYTES)
+                    yield inflated
                     pending = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+                    if not pending and len(inflated) < PIECE_BYTES:
+                        break
         except zlib.error as error:
             raise RedshiftError(f"failed to inflate input file: {wanted.url}: {error}") from error
         if started and not inflate.eof:
@@ -117,7 +121,9 @@ class S3Source:
         try:
             entries = [(str(e["url"]), bool(e.get("mandatory", False))) for e in json.load(answer["Body"])["entries"]]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise RedshiftError(f"Problem reading manifest file - invalid manifest {self._copy.source}: {error!r}") from error
+            raise RedshiftError(
+                f"Problem reading manifest file - invalid manifest {self._copy.source}: {error!r}"
+            ) from error
         found: list[S3Object] = []
         for url, mandatory in entries:
             bucket, key = self._split(url)
@@ -130,7 +136,7 @@ class S3Source:
     def _from_prefix(self, bucket: str, prefix: str) -> list[S3Object]:
         found: list[S3Object] = []
         page: dict[str, Any] = {}
-        token: dict[str, str] = {}
+        token: dict[str, Any] = {}
         while not page or page["IsTruncated"]:
             page = self._call(self._s3.list_objects_v2, Bucket=bucket, Prefix=prefix, **token)
             found += [S3Object(f"s3://{bucket}/{o['Key']}", bucket, o["Key"]) for o in page.get("Contents", [])]
@@ -151,7 +157,7 @@ class S3Source:
             raise RedshiftError(f"S3ServiceException:{error}") from error
         return True
 
-    def _call(self, operation: Any, *, reading_manifest: bool = False, **parameters: Any) -> Any:
+    def _call(self, operation: "Callable[..., Any]", *, reading_manifest: bool = False, **parameters: Any) -> Any:
         try:
             return operation(**parameters)
         except ClientError as error:

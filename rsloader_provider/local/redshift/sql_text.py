@@ -3,8 +3,8 @@ r"""SQL that this package sends to PostgreSQL, quoted in one place.
 `render` is the only way a value gets into a statement. PostgreSQL runs with standard_conforming_strings off, as
 Redshift does, so that a backslash in a literal is an escape: literals with one are written as E'' with it doubled.
 
->>> render("SELECT {value} FROM {table}", value="it's", table=identifier('odd "name"'))
-'SELECT \'it\'\'s\' FROM "odd ""name"""'
+>>> print(render("SELECT {value} FROM {table}", value="it's", table=identifier("Orders")))
+SELECT 'it''s' FROM "Orders"
 """
 
 from collections.abc import Iterable

@@ -1,3 +1,4 @@
+# ruff: noqa: D102  the operations are named and documented by AWS
 """The operations of DynamoDB by name, behind one lock."""
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Any
 from rsloader_provider.local.aws.dynamodb import reads, transactions, writes
 from rsloader_provider.local.aws.dynamodb.capacity import WriteUnits, consumed, read_units, units, write_units
 from rsloader_provider.local.aws.dynamodb.errors import (
-    ConditionFailed,
-    ResourceInUse,
-    ResourceNotFound,
-    TransactionCanceled,
+    ConditionFailedError,
+    ResourceInUseError,
+    ResourceNotFoundError,
+    TransactionCanceledError,
     ValidationError,
 )
 from rsloader_provider.local.aws.dynamodb.evaluate import Scope, project
@@ -56,7 +57,7 @@ class Engine:
     def _table(self, name: str) -> Table:
         table = self._tables.get(name.rsplit("/", 1)[-1])
         if table is None:
-            raise ResourceNotFound(f"Requested resource not found: Table: {name} not found")
+            raise ResourceNotFoundError(f"Requested resource not found: Table: {name} not found")
         return table
 
     # Tables
@@ -66,7 +67,7 @@ class Engine:
         if not 3 <= len(name) <= 255:
             raise ValidationError("TableName must be at least 3 characters long and at most 255 characters long")
         if name in self._tables:
-            raise ResourceInUse(f"Table already exists: {name}")
+            raise ResourceInUseError(f"Table already exists: {name}")
         table = Table(request)
         used = {key for schema in (table, *table.indexes.values()) for key in schema.schema.names}
         if used != table.types.keys():
@@ -105,7 +106,7 @@ class Engine:
             if "Create" in change:
                 table.add_index(change["Create"], is_global=True)
             elif "Delete" in change and table.indexes.pop(change["Delete"]["IndexName"], None) is None:
-                raise ResourceNotFound("Requested resource not found")
+                raise ResourceNotFoundError("Requested resource not found")
         for name in ("BillingMode", "ProvisionedThroughput", "DeletionProtectionEnabled"):
             if name in request:
                 table.definition[name] = request[name]
@@ -220,7 +221,7 @@ class Engine:
         table = self._table(request["TableName"])
         try:
             write = writes.prepare(table, kind, request)
-        except ConditionFailed:
+        except ConditionFailedError:
             existing = table.get(writes.target(table, kind, request))
             self._spent.add(table, Counter({"": units(existing.size if existing else 0)}))
             raise
@@ -317,7 +318,7 @@ class Engine:
         operations = request["TransactItems"]
         try:
             prepared = transactions.prepare_all(self._table, operations)
-        except TransactionCanceled:
+        except TransactionCanceledError:
             self._count_cancelled(operations)
             raise
         answer = self._apply_all(prepared, request, factor=2)

@@ -1,12 +1,12 @@
 """The errors that DynamoDB answers with.
 
 DynamoDBError
-├── ValidationError             the request makes no sense; trying again is useless
-├── ConditionFailed             a condition was false; carries the item where the caller asked for it
-├── TransactionCanceled         one reason per operation, in their order
-├── IdempotentParameterMismatch a known ClientRequestToken with other content
-├── ResourceNotFound            no such table or index
-└── ResourceInUse               the table exists already
+├── ValidationError                   the request makes no sense; trying again is useless
+├── ConditionFailedError              a condition was false; carries the item where the caller asked for it
+├── TransactionCanceledError          one reason per operation, in their order
+├── IdempotentParameterMismatchError  a known ClientRequestToken with other content
+├── ResourceNotFoundError             no such table or index
+└── ResourceInUseError                the table exists already
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ValidationError(DynamoDBError):
     namespace = "com.amazon.coral.validate"
 
 
-class ConditionFailed(DynamoDBError):
+class ConditionFailedError(DynamoDBError):
     """A condition was false.
 
     Attributes:
@@ -62,7 +62,7 @@ class ConditionFailed(DynamoDBError):
         return super().body() | ({"Item": self.item} if self.item is not None else {})
 
 
-class TransactionCanceled(DynamoDBError):
+class TransactionCanceledError(DynamoDBError):
     """A transaction was refused; nothing of it was applied.
 
     Attributes:
@@ -87,19 +87,19 @@ class TransactionCanceled(DynamoDBError):
         }
 
 
-class IdempotentParameterMismatch(DynamoDBError):
+class IdempotentParameterMismatchError(DynamoDBError):
     """A ClientRequestToken came again with other content."""
 
     code = "IdempotentParameterMismatchException"
 
 
-class ResourceNotFound(DynamoDBError):
+class ResourceNotFoundError(DynamoDBError):
     """No such table."""
 
     code = "ResourceNotFoundException"
 
 
-class ResourceInUse(DynamoDBError):
+class ResourceInUseError(DynamoDBError):
     """The table exists already."""
 
     code = "ResourceInUseException"

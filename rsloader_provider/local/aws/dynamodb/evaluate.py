@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from rsloader_provider.local.aws.dynamodb.errors import ValidationError
@@ -205,7 +206,7 @@ def project(item: Item, paths: list[Path]) -> Item:
 
 def _merge(result: Item, path: Path, found: Value) -> None:
     level: Any = result
-    for part, following in zip(path, path[1:], strict=False):
+    for part, following in pairwise(path):
         kind = "L" if isinstance(following, int) else "M"
         if isinstance(level, list):
             level.append({kind: [] if kind == "L" else {}})

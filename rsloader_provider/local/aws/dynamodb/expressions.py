@@ -1,7 +1,7 @@
 """Reads DynamoDB's expressions into trees: condition, filter and key condition, update, projection.
 
-A tree is made of tuples. A path is a tuple of names and list positions; names stay as written (`#n`) until evaluated, so
-that a tree can be kept for the next request with the same text.
+A tree is made of tuples. A path is a tuple of names and list positions; names stay as written (`#n`) until evaluated,
+so that a tree can be kept for the next request with the same text.
 """
 
 from __future__ import annotations
@@ -67,25 +67,25 @@ class _Reader:
         return ValidationError(f"Invalid {self.kind}: {detail}")
 
     @property
-    def token(self) -> str:
+    def current(self) -> str:
         return self._tokens[self._next] if self._next < len(self._tokens) else "<EOF>"
 
     @property
     def word(self) -> str:
-        return self.token.upper()
+        return self.current.upper()
 
     @property
     def following(self) -> str:
         return self._tokens[self._next + 1] if self._next + 1 < len(self._tokens) else "<EOF>"
 
     def take(self) -> str:
-        token = self.token
+        token = self.current
         self._next += 1
         return token
 
     def expect(self, token: str) -> None:
         if self.word != token:
-            raise self.error(f'Syntax error; token: "{self.token}", expected: "{token}"')
+            raise self.error(f'Syntax error; token: "{self.current}", expected: "{token}"')
         self._next += 1
 
     def done(self) -> bool:
@@ -93,7 +93,7 @@ class _Reader:
 
     def path(self) -> Path:
         parts: list[str | int] = [self._name()]
-        while self.token in (".", "["):
+        while self.current in (".", "["):
             if self.take() == ".":
                 parts.append(self._name())
             else:
@@ -122,9 +122,9 @@ class _Reader:
         return ("value", token)
 
     def operand(self) -> Node:
-        if self.token.startswith(":"):
+        if self.current.startswith(":"):
             return self.value()
-        if self.token == "size" and self.following == "(":
+        if self.current == "size" and self.following == "(":
             self.take()
             self.expect("(")
             path = self.path()
@@ -134,7 +134,7 @@ class _Reader:
 
     def finish(self, tree: Any) -> Expression:
         if not self.done():
-            raise self.error(f'Syntax error; token: "{self.token}"')
+            raise self.error(f'Syntax error; token: "{self.current}"')
         return Expression(tree, frozenset(self.names), frozenset(self.values))
 
 
@@ -169,12 +169,12 @@ def _not(reader: _Reader) -> Node:
     if reader.word == "NOT":
         reader.take()
         return ("not", _not(reader))
-    if reader.token == "(":
+    if reader.current == "(":
         reader.take()
         inner = _or(reader)
         reader.expect(")")
         return inner
-    if reader.token in _FUNCTIONS and reader.following == "(":
+    if reader.current in _FUNCTIONS and reader.following == "(":
         return _function(reader)
     return _comparison(reader)
 
@@ -192,7 +192,7 @@ def _function(reader: _Reader) -> Node:
 
 def _comparison(reader: _Reader) -> Node:
     left = reader.operand()
-    if reader.token in _COMPARATORS:
+    if reader.current in _COMPARATORS:
         return (reader.take(), left, reader.operand())
     if reader.word == "BETWEEN":
         reader.take()
@@ -203,12 +203,12 @@ def _comparison(reader: _Reader) -> Node:
         reader.take()
         reader.expect("(")
         choices = [reader.operand()]
-        while reader.token == ",":
+        while reader.current == ",":
             reader.take()
             choices.append(reader.operand())
         reader.expect(")")
         return ("in", left, tuple(choices))
-    raise reader.error(f'Syntax error; token: "{reader.token}"')
+    raise reader.error(f'Syntax error; token: "{reader.current}"')
 
 
 @lru_cache(maxsize=1024)
@@ -230,7 +230,7 @@ def read_update(text: str) -> Expression:
             raise reader.error(f'The "{clause}" section can only be used once in an update expression;')
         seen.add(clause)
         actions.append(_action(reader, clause))
-        while reader.token == ",":
+        while reader.current == ",":
             reader.take()
             actions.append(_action(reader, clause))
     return reader.finish(tuple(actions))
@@ -244,18 +244,18 @@ def _action(reader: _Reader, clause: str) -> Node:
         return (clause, path, reader.value())
     reader.expect("=")
     operand = _set_operand(reader)
-    while reader.token in ("+", "-"):
+    while reader.current in ("+", "-"):
         operand = (reader.take(), operand, _set_operand(reader))
     return (clause, path, operand)
 
 
 def _set_operand(reader: _Reader) -> Node:
-    if reader.token == "(":
+    if reader.current == "(":
         reader.take()
         inner = _set_operand(reader)
         reader.expect(")")
         return inner
-    if reader.token in ("if_not_exists", "list_append") and reader.following == "(":
+    if reader.current in ("if_not_exists", "list_append") and reader.following == "(":
         name = reader.take()
         reader.expect("(")
         first: Any = reader.path() if name == "if_not_exists" else _set_operand(reader)
@@ -275,7 +275,7 @@ def read_projection(text: str) -> Expression:
     """
     reader = _Reader(text, "ProjectionExpression")
     paths = [reader.path()]
-    while reader.token == ",":
+    while reader.current == ",":
         reader.take()
         paths.append(reader.path())
     return reader.finish(tuple(paths))

@@ -11,9 +11,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from rsloader_provider.local.aws.dynamodb.errors import (
-    ConditionFailed,
-    IdempotentParameterMismatch,
-    TransactionCanceled,
+    ConditionFailedError,
+    IdempotentParameterMismatchError,
+    TransactionCanceledError,
     ValidationError,
 )
 from rsloader_provider.local.aws.dynamodb.writes import Write, prepare, target
@@ -40,7 +40,7 @@ class Tokens:
         """Tell whether a transaction was applied before under this token.
 
         Raises:
-            IdempotentParameterMismatch: It was, with other content.
+            IdempotentParameterMismatchError: It was, with other content.
         """
         now = self._clock()
         while self._seen:
@@ -52,7 +52,7 @@ class Tokens:
         if token not in self._seen:
             return False
         if self._seen[token][1] != content:
-            raise IdempotentParameterMismatch(
+            raise IdempotentParameterMismatchError(
                 "The request uses the same client token as a previous, but non-identical request."
             )
         return True
@@ -73,7 +73,7 @@ def prepare_all(find_table: Callable[[str], Table], operations: list[dict[str, A
 
     Raises:
         ValidationError: Too many operations, one item twice, or an operation that makes no sense by itself.
-        TransactionCanceled: A condition is false; the reasons stand in the operations' order.
+        TransactionCanceledError: A condition is false; the reasons stand in the operations' order.
     """
     if not 1 <= len(operations) <= MAX_OPERATIONS:
         raise ValidationError(
@@ -91,11 +91,11 @@ def prepare_all(find_table: Callable[[str], Table], operations: list[dict[str, A
         try:
             writes.append(prepare(table, kind, request))
             reasons.append({"Code": "None"})
-        except ConditionFailed as failure:
+        except ConditionFailedError as failure:
             reason = {"Code": "ConditionalCheckFailed", "Message": failure.message}
             reasons.append(reason | ({"Item": failure.item} if failure.item is not None else {}))
     if len(writes) < len(requests):
-        raise TransactionCanceled(reasons)
+        raise TransactionCanceledError(reasons)
     if sum(write.after.size for write in writes if write.after) > MAX_TRANSACTION_BYTES:
         raise ValidationError("Collection size limit exceeded: a transaction cannot be larger than 4 MB")
     return writes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from rsloader_provider.local.aws.dynamodb.errors import ConditionFailed, ValidationError
+from rsloader_provider.local.aws.dynamodb.errors import ConditionFailedError, ValidationError
 from rsloader_provider.local.aws.dynamodb.evaluate import Scope, updated, value_at
 from rsloader_provider.local.aws.dynamodb.tables import PrimaryKey, Record, Table
 from rsloader_provider.local.aws.dynamodb.values import Item, checked_item, equal
@@ -46,7 +46,7 @@ def prepare(table: Table, kind: str, request: dict[str, Any]) -> Write:
     """Check a request's condition against the item as it is, and return what would be written.
 
     Raises:
-        ConditionFailed: Its condition is false.
+        ConditionFailedError: Its condition is false.
         ValidationError: It makes no sense.
     """
     for parameter in _LEGACY:
@@ -60,7 +60,7 @@ def prepare(table: Table, kind: str, request: dict[str, Any]) -> Write:
     old = before.item if before else None
     if condition is not None and not scope.holds(old, condition.tree):
         wanted = request.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-        raise ConditionFailed(old if wanted else None)
+        raise ConditionFailedError(old if wanted else None)
     if kind == "ConditionCheck":
         return Write(table, key, before, before)
     if kind == "Delete":

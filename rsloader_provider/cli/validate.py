@@ -1,0 +1,80 @@
+"""`rsloader validate`: every mistake in a folder of load files, or a table of its loads."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.loader.load_folder import LoadFolder, read_file_alone, read_load_folder
+
+
+def validate(
+    place: Annotated[Path, typer.Argument(metavar="FOLDER_OR_FILE", help="Load files, or one.")] = Path("loads"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Check load files and print every mistake with its file, its line and what to write instead.
+
+    Nothing is asked of AWS or Redshift. Exits 1 when there is a mistake. A file alone is not compared with others.
+    """
+    try:
+        folder = read_load_folder(place) if place.is_dir() or not place.suffix else read_file_alone(place)
+    except ConfigurationError as error:
+        if as_json:
+            typer.echo(json.dumps({"error": str(error)}))
+        Console(stderr=True, soft_wrap=True).print(escape(str(error)))
+        raise typer.Exit(1) from None
+    if as_json:
+        typer.echo(json.dumps(_as_data(folder), indent=2))
+    elif folder.mistakes:
+        _print_mistakes(folder)
+    else:
+        Console().print(_table(folder))
+    raise typer.Exit(1 if folder.mistakes else 0)
+
+
+def _as_data(folder: LoadFolder) -> dict[str, object]:
+    return {
+        "loads": [
+            config.model_dump(mode="json", by_alias=True, exclude_defaults=True) for config in folder.loads.values()
+        ],
+        "mistakes": [
+            {"load": broken.name, "file": each.file, "line": each.line, "message": each.message, "hint": each.hint}
+            for broken in folder.broken.values()
+            for each in broken.mistakes
+        ],
+    }
+
+
+def _print_mistakes(folder: LoadFolder) -> None:
+    # Wrapped lines could be neither clicked nor searched.
+    console = Console(soft_wrap=True, highlight=False)
+    for mistake in folder.mistakes:
+        where, _, said = escape(str(mistake)).partition(": ")
+        console.print(f"[bold]{where}[/]: {said}")
+    files = len({mistake.file for mistake in folder.mistakes})
+    console.print(f"{_count(len(folder.mistakes), 'mistake')} in {_count(files, 'file')}.")
+
+
+def _table(folder: LoadFolder) -> Table:
+    table = Table("load", "source", "schedule", "batch", "format", "targets", title=_count(len(folder.loads), "load"))
+    for config in folder.loads.values():
+        table.add_row(*map(escape, _row(config)))
+    return table
+
+
+def _row(config: LoadConfig) -> tuple[str, ...]:
+    limits = config.batch.model_dump(mode="json")
+    source = "\n".join([str(config.source), *(f"  without {each}" for each in config.exclude)])
+    targets = "\n".join(f"{target.name} ({target.mode})" for target in config.targets)
+    batch = f"{limits['max_files']} files, {limits['max_bytes']:,} bytes, {limits['max_age']}"
+    return config.load, source, config.schedule, batch, config.copy_options.format, targets
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -1,0 +1,150 @@
+"""Reads one load file: YAML text becomes a `LoadConfig`, or a list of every mistake with its line and what to write."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from pydantic import ValidationError
+
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.load_file_hints import explain
+from rsloader_provider.core.schedules import schedule_text
+from rsloader_provider.core.setting_types import is_load_name
+from rsloader_provider.core.sources import SourcePattern
+from rsloader_provider.core.yaml_text import YamlSyntaxError, explore_yaml, read_yaml, top_level_text
+
+
+@dataclass(frozen=True, order=True)
+class LoadFileMistake:
+    """One thing to correct in a load file.
+
+    Attributes:
+        file: The file's path below its folder, or as it was given.
+        line: Line in the file; 1 is the first.
+        message: What is wrong.
+        hint: What to write instead.
+    """
+
+    file: str
+    line: int
+    message: str
+    hint: str
+
+    def __str__(self) -> str:
+        text = f"{self.file}:{self.line}: {self.message} {self.hint}"
+        # What the file's author wrote may hold a newline or a terminal's control sequence: one mistake is one line.
+        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
+class LoadFileError(ConfigurationError):
+    """A load file, or a folder of them, has mistakes.
+
+    Attributes:
+        mistakes: All of them, sorted by file and line.
+    """
+
+    def __init__(self, mistakes: tuple[LoadFileMistake, ...]):
+        super().__init__(mistakes)
+        self.mistakes = mistakes
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.mistakes))
+
+
+def read_load_file(text: str, file: str) -> LoadConfig:
+    """Read a load file.
+
+    Args:
+        text: What is in it.
+        file: How mistakes name it.
+
+    Raises:
+        LoadFileError: It has mistakes; the error has all of them. Only broken YAML hides what comes after it.
+    """
+    try:
+        return LoadConfig.model_validate(read_yaml(text))
+    except Exception as error:  # noqa: BLE001 (a parser's errors have many types; each is explained below)
+        mistakes = _mistakes_in(text, file)
+        # What reads fast and what explains could disagree; then the reader is right.
+        raise LoadFileError(
+            mistakes or (LoadFileMistake(file, 1, f"{error}.", "See docs/configuration.md."),)
+        ) from None
+
+
+def _mistakes_in(text: str, file: str) -> tuple[LoadFileMistake, ...]:
+    try:
+        document = explore_yaml(text)
+    except YamlSyntaxError as error:
+        return (LoadFileMistake(file, error.line, f"this is not YAML: {error.problem}.", error.hint),)
+    mistakes = [LoadFileMistake(file, line, *_said(problem)) for line, problem in document.mistakes]
+    if document.data is None and not mistakes:
+        return (LoadFileMistake(file, 1, "the file is empty.", "Begin with the line 'load: <name>'."),)
+    explained = {mistake.line for mistake in mistakes}
+    try:
+        LoadConfig.model_validate(document.data)
+    except ValidationError as error:
+        for details in error.errors(include_url=False):
+            if details["type"] == "too_short" and details["input"]:
+                continue  # pydantic counts good entries only, and the bad ones are told one by one
+            place, message, hint = explain(details)
+            line = document.line_of(place, key=details["type"] == "extra_forbidden")
+            if line not in explained:
+                mistakes.append(LoadFileMistake(file, line, message, hint))
+    return tuple(sorted(mistakes))
+
+
+def _said(problem: ValueError) -> tuple[str, str]:
+    context = problem.context  # type: ignore[attr-defined]
+    return context["message"], context["hint"]
+
+
+def declared_name(text: str) -> tuple[str, int] | None:
+    """Return the name under `load` in a file that may be broken, and its line; None when there is no valid one."""
+    found = top_level_text(text, "load")
+    return found if found and is_load_name(found[0]) else None
+
+
+def load_name_in(text: str, file: str) -> str:
+    """Return the best guess for the name of the load in a broken file, so that its DAG keeps its name.
+
+    Returns:
+        What stands under `load` where that can be read and is a valid name; otherwise the file's name
+        without its ending, with '_' for what no name may hold.
+    """
+    declared = declared_name(text)
+    if declared:
+        return declared[0]
+    stem = re.sub(r"[^A-Za-z0-9_.-]|\.(?=\.)", "_", PurePath(file).stem)[:150]
+    return stem if is_load_name(stem) else f"load_{stem}"
+
+
+def schedule_in(text: str) -> str | None:
+    """Return the schedule of a broken file, or None when it cannot be read or is wrong itself."""
+    found = top_level_text(text, "schedule")
+    try:
+        return schedule_text(found[0]) if found else None
+    except ValueError:
+        return None
+
+
+def prefixes_in(text: str) -> dict[str, SourcePattern]:
+    """Return what a broken file says about S3 as far as it can be read, so that no other load takes those objects.
+
+    A '/' that is missing at the end of a source is added: that may be the very mistake.
+
+    Returns:
+        The patterns under `source`, `manifests` and `failed_manifests`, by these keys.
+    """
+    found = {key: top_level_text(text, key) for key in ("source", "manifests", "failed_manifests")}
+    patterns = {key: _pattern_in(value[0]) for key, value in found.items() if value}
+    return {key: pattern for key, pattern in patterns.items() if pattern}
+
+
+def _pattern_in(text: str) -> SourcePattern | None:
+    for written in (text, f"{text}/"):
+        try:
+            return SourcePattern.parse(written)
+        except ValueError:
+            continue
+    return None

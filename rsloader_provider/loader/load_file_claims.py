@@ -1,0 +1,78 @@
+"""What one load file of a folder says, be it good or broken: its name, its schedule and its prefixes."""
+
+from dataclasses import dataclass
+
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.load_file import (
+    LoadFileError,
+    LoadFileMistake,
+    declared_name,
+    load_name_in,
+    prefixes_in,
+    read_load_file,
+    schedule_in,
+)
+from rsloader_provider.core.sources import SourcePattern
+from rsloader_provider.core.yaml_text import top_level_text
+
+
+@dataclass(frozen=True)
+class FileClaims:
+    """A load file, read.
+
+    Attributes:
+        file: Its path below the folder, with '/'.
+        text: What is in it; bytes that are no UTF-8 are replaced.
+        config: The load, or None when the file has mistakes.
+        mistakes: Those.
+        declared: The name that it gives the load; None when that cannot be read.
+        guessed: The same, or a name made from the file's.
+        schedule: The schedule's text; None when it cannot be read or is wrong.
+        source: The source; None when it cannot be read.
+        written: The prefixes that the load writes manifests under, as far as they can be read.
+    """
+
+    file: str
+    text: str
+    config: LoadConfig | None
+    mistakes: tuple[LoadFileMistake, ...]
+    declared: str | None
+    guessed: str
+    schedule: str | None
+    source: SourcePattern | None
+    written: tuple[SourcePattern, ...]
+
+    def line_of(self, key: str) -> int:
+        """Return the line of a top-level key's value; 1 when that cannot be told."""
+        found = top_level_text(self.text, key)
+        return found[1] if found else 1
+
+
+def read_claims(file: str, content: bytes) -> FileClaims:
+    """Read a load file's bytes; never raises."""
+    try:
+        text = content.decode("utf-8-sig")
+        config = read_load_file(text, file)
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        mistake = LoadFileMistake(file, line, "this is not UTF-8.", "Save the file as UTF-8.")
+        return _broken(file, content.decode(errors="replace"), (mistake,))
+    except LoadFileError as error:
+        return _broken(file, text, error.mistakes)
+    written = tuple(SourcePattern(url.bucket, url.key) for url in config.manifest_prefixes)
+    return FileClaims(file, text, config, (), config.load, config.load, config.schedule, config.source, written)
+
+
+def unreadable(file: str, error: OSError) -> FileClaims:
+    """Return the claims of a file that cannot be opened."""
+    mistake = LoadFileMistake(file, 1, f"this cannot be read: {error.strerror}.", "Check the file and who may read it.")
+    return _broken(file, "", (mistake,))
+
+
+def _broken(file: str, text: str, mistakes: tuple[LoadFileMistake, ...]) -> FileClaims:
+    declared = declared_name(text)
+    prefixes = prefixes_in(text)
+    source = prefixes.pop("source", None)
+    written = tuple(prefixes.values())
+    name = load_name_in(text, file)
+    return FileClaims(file, text, None, mistakes, declared and declared[0], name, schedule_in(text), source, written)

@@ -1,0 +1,216 @@
+"""Reads a folder of load files, and settles what concerns more than one of them: names, and who owns an object."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import takewhile
+from pathlib import Path
+
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.load_file import LoadFileMistake
+from rsloader_provider.core.schedules import airflow_schedule
+from rsloader_provider.core.sources import SourcePattern
+from rsloader_provider.loader.load_file_claims import FileClaims, read_claims, unreadable
+from rsloader_provider.loader.load_owners import settle_overlaps
+
+_ENDINGS = {".yaml", ".yml"}
+_HIDING_ESCAPE = re.compile(rb"\\[xuU/\r\n]")
+"""YAML escapes that can hide a letter, a digit or a '/', so that a search in the bytes misses it."""
+
+_PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=./-")
+"""Bytes that stand for themselves wherever they stand in YAML; any other may end a value or fold a line."""
+
+
+@dataclass(frozen=True)
+class BrokenLoad:
+    """A load that cannot run until its file is corrected.
+
+    Attributes:
+        name: The load's name, or the best guess, so that its DAG keeps its name and its history.
+        mistakes: All that is known, sorted by file and line.
+        schedule: The schedule as Airflow takes it, or None when it cannot be read or is a mistake itself.
+    """
+
+    name: str
+    mistakes: tuple[LoadFileMistake, ...]
+    schedule: str | timedelta | None
+
+    @property
+    def dag_id(self) -> str:
+        """The id of the load's DAG."""
+        return f"rsloader_{self.name}"
+
+
+@dataclass(frozen=True)
+class LoadFolder:
+    """All loads of a folder; no name is in both.
+
+    Attributes:
+        loads: The good ones by name; `exclude` holds what more specific loads own.
+        broken: The others by name.
+    """
+
+    loads: dict[str, LoadConfig]
+    broken: dict[str, BrokenLoad]
+
+    @property
+    def mistakes(self) -> tuple[LoadFileMistake, ...]:
+        """Every mistake in the folder, sorted by file and line."""
+        return tuple(sorted({mistake for broken in self.broken.values() for mistake in broken.mistakes}))
+
+
+def read_load_folder(folder: Path) -> LoadFolder:
+    """Read all load files, `*.yaml` and `*.yml`, in a folder and the folders below it. Hidden ones are left out.
+
+    A broken file breaks its own load only; its prefixes, as far as they can be read, still belong to it.
+    Two loads of one name break each other. Of two sources that overlap the more specific one owns its
+    objects; where neither is, they break each other.
+
+    Args:
+        folder: The folder. An empty one has no loads.
+
+    Raises:
+        ConfigurationError: There is no such folder.
+    """
+    return _settle(_read(file, content) for file, content in _contents(folder))
+
+
+def read_file_alone(path: Path) -> LoadFolder:
+    """Read one load file as if it stood alone in a folder.
+
+    Raises:
+        ConfigurationError: There is no such file.
+    """
+    if not path.is_file():
+        raise ConfigurationError(f"The load file {str(path)!r} does not exist.")
+    return _settle([_read(*_content(path, path.name))])
+
+
+def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
+    """Read one load as `read_load_folder` would, but parse only the files that can have a say in it.
+
+    Raises:
+        ConfigurationError: There is no such folder, or no load of this name in it.
+    """
+    contents = _contents(folder)
+    named = [_read(file, content) for file, content in contents if _may_name(content, name)]
+    declaring = [each for each in named if each.declared == name]
+    if declaring:
+        files = {each.file for each in named}
+        sources = [each.config.source for each in declaring if each.config]
+        near = [
+            _read(file, content)
+            for file, content in contents
+            if file not in files and any(_may_overlap(content, source) for source in sources)
+        ]
+        found = _settle([*named, *near])
+    else:
+        # The name is the guess for a broken file, which depends on the names of all others; or there is none.
+        found = _settle(_read(file, content) for file, content in contents)
+    load = found.loads.get(name) or found.broken.get(name)
+    if load is None:
+        known = ", ".join(sorted([*found.loads, *found.broken])) or "none"
+        raise ConfigurationError(f"There is no load {name!r} in {folder}. There: {known}.")
+    return load
+
+
+def _contents(folder: Path) -> list[tuple[str, bytes | OSError]]:
+    """Return the load files' names below the folder and their bytes, or why they cannot be read, sorted by name."""
+    if not folder.is_dir():
+        what = "is no folder" if folder.exists() else "does not exist"
+        raise ConfigurationError(
+            f"The folder of load files, {str(folder)!r}, {what}. Create it, or name another in [rsloader] loads_folder."
+        )
+    found: list[tuple[str, bytes | OSError]] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".")]
+        for each in files:
+            path = Path(root, each)
+            if path.suffix.lower() in _ENDINGS and not each.startswith("."):
+                found.append(_content(path, path.relative_to(folder).as_posix()))
+    return sorted(found, key=lambda pair: pair[0])
+
+
+def _content(path: Path, file: str) -> tuple[str, bytes | OSError]:
+    file = os.fsencode(file).decode(errors="replace")  # a name that is not UTF-8 could not be printed
+    try:
+        return file, path.read_bytes()
+    except OSError as error:
+        return file, error
+
+
+def _read(file: str, content: bytes | OSError) -> FileClaims:
+    return unreadable(file, content) if isinstance(content, OSError) else read_claims(file, content)
+
+
+def _settle(files: Iterable[FileClaims]) -> LoadFolder:
+    files = sorted(files, key=lambda each: each.file)
+    excludes, overlaps = settle_overlaps(files)
+    loads: dict[str, LoadConfig] = {}
+    broken: dict[str, BrokenLoad] = {}
+    for name, claims in _by_name(files).items():
+        mistakes = [mistake for each in claims for mistake in (*each.mistakes, *overlaps[each.file])]
+        mistakes += _named_twice(claims)
+        if mistakes:
+            schedule = next((each.schedule for each in claims if each.schedule), None)
+            broken[name] = BrokenLoad(name, tuple(sorted(mistakes)), schedule and airflow_schedule(schedule))
+        elif config := claims[0].config:
+            loads[name] = _excluding(config, excludes[claims[0].file])
+    return LoadFolder(loads, broken)
+
+
+def _by_name(files: list[FileClaims]) -> dict[str, list[FileClaims]]:
+    """Group files by the load's name. A file that declares none is named after itself, beside all that do."""
+    named: dict[str, list[FileClaims]] = {}
+    for each in files:
+        if each.declared is not None:
+            named.setdefault(each.declared, []).append(each)
+    for each in files:
+        if each.declared is None:
+            name = each.guessed
+            while name in named:
+                name += "_broken"
+            named[name] = [each]
+    return named
+
+
+def _named_twice(claims: list[FileClaims]) -> list[LoadFileMistake]:
+    mistakes = []
+    for each in claims if len(claims) > 1 else ():
+        others = ", ".join(f"{other.file}:{other.line_of('load')}" for other in claims if other is not each)
+        message = f"load {each.declared!r} is also in {others}."
+        mistakes.append(LoadFileMistake(each.file, each.line_of("load"), message, "Give each load a name of its own."))
+    return mistakes
+
+
+def _excluding(config: LoadConfig, patterns: set[SourcePattern]) -> LoadConfig:
+    if not patterns:
+        return config
+    return config.model_copy(update={"exclude": tuple(sorted({*config.exclude, *patterns}))})
+
+
+def _may_name(content: bytes | OSError, name: str) -> bool:
+    """Tell whether the file may declare the load: names hold only bytes that a search finds."""
+    if isinstance(content, OSError):
+        return False
+    # Nothing that could belong to a longer name may touch it.
+    found = re.search(rb"(?<![\w.-])" + re.escape(name.encode()) + rb"(?![\w.-])", content)
+    return found is not None or _HIDING_ESCAPE.search(content) is not None
+
+
+def _may_overlap(content: bytes | OSError, source: SourcePattern) -> bool:
+    """Tell whether an S3 URL in the file may overlap the source, by comparing what stands before any wildcard."""
+    if isinstance(content, OSError):
+        return False
+    if _HIDING_ESCAPE.search(content):
+        return True
+    wanted = f"/{source.literal_prefix}".encode()
+    for match in re.finditer(re.escape(f"s3://{source.bucket}".encode()), content):
+        after = content[match.end() : match.end() + len(wanted) + 1]
+        same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(after, wanted, strict=False)))
+        if same == len(wanted) or same == len(after) or after[same] not in _PLAIN:
+            return True
+    return False

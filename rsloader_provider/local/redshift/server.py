@@ -1,0 +1,123 @@
+"""The local Redshift as a whole: an embedded PostgreSQL, its catalog, and the proxy in front of them."""
+
+import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self
+
+from rsloader_provider.local.redshift import protocol
+from rsloader_provider.local.redshift.catalog import Catalog
+from rsloader_provider.local.redshift.errors import RedshiftError
+from rsloader_provider.local.redshift.faults import Faults
+from rsloader_provider.local.redshift.login import log_in
+from rsloader_provider.local.redshift.postgres import EmbeddedPostgres, Isolation
+from rsloader_provider.local.redshift.session import Session, Surroundings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_LOADING_THREADS = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a local Redshift is started with.
+
+    Attributes:
+        database: Its one database.
+        owner: The user who may do anything.
+        passwords: Every user's password, the owner's among them.
+        host: The address to listen on.
+        port: The port; 0 means any that is free.
+        s3_endpoint: Where COPY reads; None means AWS itself.
+        isolation: The default isolation level, as `CREATE DATABASE … ISOLATION LEVEL` calls it.
+        data_dir: Where the data stays; None means that it goes when the server stops.
+    """
+
+    database: str = "dev"
+    owner: str = "awsuser"
+    passwords: dict[str, str] = field(default_factory=lambda: {"awsuser": "password"}, repr=False)
+    host: str = "127.0.0.1"
+    port: int = 0
+    s3_endpoint: str | None = None
+    isolation: Isolation = "snapshot"
+    data_dir: "Path | None" = None
+
+
+class Server:
+    """A running local Redshift, for `async with`.
+
+    Attributes:
+        port: Where it listens.
+    """
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._postgres = EmbeddedPostgres(settings.data_dir, settings.isolation)
+        self._threads = ThreadPoolExecutor(_LOADING_THREADS, thread_name_prefix="copy")
+        self._faults = Faults()
+        self._sessions: set[asyncio.Task[None]] = set()
+        self._listener: asyncio.Server | None = None
+        self._catalog: Catalog | None = None
+        self.port = 0
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def failed(self) -> None:
+        """Return when PostgreSQL has stopped without being asked to."""
+        await self._postgres.stopped()
+
+    async def _start(self) -> None:
+        settings = self._settings
+        await self._postgres.start()
+        self._catalog = await Catalog.prepare(
+            self._postgres.socket, settings.database, settings.owner, settings.passwords
+        )
+        self._listener = await asyncio.start_server(self._accept, settings.host, settings.port, limit=1 << 20)
+        self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def _stop(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+        for session in self._sessions:
+            session.cancel()
+        await asyncio.gather(*self._sessions, return_exceptions=True)
+        if self._catalog is not None:
+            await self._catalog.close()
+        await self._postgres.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = asyncio.current_task()
+        if session is None or self._catalog is None:
+            raise RuntimeError("a connection came before the server was ready")
+        self._sessions.add(session)
+        try:
+            with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+                await self._serve(reader, writer, self._catalog)
+        except asyncio.CancelledError:
+            writer.transport.abort()  # the server stops; nobody waits for this task's result
+        finally:
+            self._sessions.discard(session)
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, catalog: Catalog) -> None:
+        try:
+            login = await log_in(reader, writer, socket=self._postgres.socket, passwords=self._settings.passwords)
+        except RedshiftError as error:
+            writer.write(protocol.error_response(error).encode())
+            await writer.drain()
+            return
+        if login is not None:
+            surroundings = Surroundings(catalog, self._faults, self._threads, self._settings.s3_endpoint)
+            await Session(reader, writer, login.backend, login.user, surroundings).run()

@@ -1,0 +1,234 @@
+"""What every ledger keeps to, in memory as in DynamoDB."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from objects_for_tests import NOON, TARGET, an_object
+
+from rsloader_provider.core.batch import (
+    Asker,
+    Batch,
+    BatchStatus,
+    TargetState,
+    adopt,
+    begin_attempt,
+    end_attempt,
+    finish_attempt,
+    record_session,
+)
+from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.core.manifest import Entry
+from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
+
+LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))
+TARGETS: dict[str, dict[str, Any]] = {TARGET: {"table": "public.orders"}}
+
+
+def lock(ledger: Ledger, batch: Batch) -> tuple[Batch, Batch]:
+    return ledger.lock(batch, reason="max_age", run="rsloader_orders/run-1", targets=TARGETS, now=NOON)
+
+
+def a_locked_batch(ledger: Ledger, key: str = "orders/1.csv") -> Batch:
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object(key)], LIMITS, NOON)
+    return lock(ledger, batch)[0]
+
+
+def test_the_open_batch_is_the_same_for_everybody(ledger: Ledger):
+    assert ledger.open_batch("orders", NOON) == ledger.open_batch("orders", NOON + timedelta(hours=1))
+    assert ledger.open_batch("orders", NOON).batch != ledger.open_batch("returns", NOON).batch
+
+
+def test_a_claim_puts_objects_into_the_batch(ledger: Ledger):
+    batch = ledger.open_batch("orders", NOON)
+    claimed = ledger.claim(batch, [an_object("orders/1.csv", 7), an_object("orders/2.csv", 5)], LIMITS, NOON)
+    assert (claimed.files, claimed.size_bytes, claimed.opened_at) == (2, 12, NOON)
+    assert ledger.get("orders", batch.batch) == claimed
+    assert sorted(ledger.entries(claimed)) == [Entry("landing/orders/1.csv", 7), Entry("landing/orders/2.csv", 5)]
+    found = ledger.find_claim("orders", "landing/orders/1.csv")
+    assert found is not None
+    assert (found.batch, found.size_bytes, found.claimed_at) == (batch.batch, 7, NOON)
+
+
+def test_the_age_of_a_batch_counts_from_its_first_object(ledger: Ledger):
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    later = ledger.claim(batch, [an_object("orders/2.csv")], LIMITS, NOON + timedelta(hours=1))
+    assert later.opened_at == ledger.get("orders", batch.batch).opened_at == NOON
+
+
+def test_an_object_claimed_already_spoils_the_whole_claim_and_is_named(ledger: Ledger):
+    """All or nothing: or an object could be in a batch whose segment does not have it."""
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    with pytest.raises(AlreadyClaimedError) as raised:
+        ledger.claim(batch, [an_object("orders/0.csv"), an_object("orders/1.csv")], LIMITS, NOON)
+    assert raised.value.names == {"landing/orders/1.csv"}
+    assert ledger.find_claim("orders", "landing/orders/0.csv") is None
+    assert ledger.get("orders", batch.batch) == batch
+    assert len(ledger.entries(batch)) == 1
+
+
+def test_the_same_object_can_be_claimed_by_two_loads(ledger: Ledger):
+    for load in ("orders", "returns"):
+        ledger.claim(ledger.open_batch(load, NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    assert ledger.find_claim("returns", "landing/orders/1.csv") is not None
+
+
+def test_nothing_is_claimed_into_a_batch_that_was_locked_meanwhile(ledger: Ledger):
+    """The list of files is read after the lock, so a claim after it would be lost."""
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    lock(ledger, batch)
+    with pytest.raises(LostRaceError):
+        ledger.claim(batch, [an_object("orders/2.csv")], LIMITS, NOON)
+    assert ledger.find_claim("orders", "landing/orders/2.csv") is None
+
+
+def test_a_batch_never_takes_more_files_than_its_limit_whoever_adds(ledger: Ledger):
+    limits = LIMITS.model_copy(update={"max_files": 2})
+    stale = ledger.open_batch("orders", NOON)
+    ledger.claim(stale, [an_object("orders/1.csv")], limits, NOON)
+    with pytest.raises(LostRaceError):
+        ledger.claim(stale, [an_object("orders/2.csv"), an_object("orders/3.csv")], limits, NOON)
+    assert ledger.claim(stale, [an_object("orders/2.csv")], limits, NOON).files == 1, "as far as the caller knew"
+    assert ledger.get("orders", stale.batch).files == 2
+
+
+def test_only_one_object_may_cross_the_limit_of_bytes(ledger: Ledger):
+    stale = ledger.open_batch("orders", NOON)
+    ledger.claim(stale, [an_object("orders/1.csv", 999)], LIMITS, NOON)
+    with pytest.raises(LostRaceError):
+        ledger.claim(stale, [an_object("orders/2.csv", 1), an_object("orders/3.csv", 1)], LIMITS, NOON)
+    ledger.claim(stale, [an_object("orders/2.csv", 10_000)], LIMITS, NOON)
+    with pytest.raises(LostRaceError):
+        ledger.claim(stale, [an_object("orders/3.csv", 0)], LIMITS, NOON)
+
+
+def test_locking_opens_the_next_batch_in_the_same_step(ledger: Ledger):
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    locked, opened = lock(ledger, batch)
+    assert locked == ledger.get("orders", batch.batch)
+    assert (locked.status, locked.reason, locked.run) == (BatchStatus.LOCKED, "max_age", "rsloader_orders/run-1")
+    assert locked.locked_at == NOON
+    assert locked.targets[TARGET].settings == {"table": "public.orders"}
+    assert opened == ledger.open_batch("orders", NOON)
+    assert opened.batch > locked.batch, "although the clock did not move"
+
+
+def test_a_batch_is_locked_once_and_only_with_the_files_that_the_locker_knows(ledger: Ledger):
+    stale = ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    batch = ledger.claim(stale, [an_object("orders/2.csv")], LIMITS, NOON)
+    with pytest.raises(LostRaceError):
+        lock(ledger, stale)
+    _, opened = lock(ledger, batch)
+    with pytest.raises(LostRaceError):
+        lock(ledger, batch)
+    with pytest.raises(LostRaceError):
+        lock(ledger, opened)
+    assert ledger.open_batch("orders", NOON) == opened, "an empty batch is never locked"
+
+
+def test_the_next_batch_sorts_after_the_last_even_when_the_clock_goes_back(ledger: Ledger):
+    batch = a_locked_batch(ledger)
+    opened = ledger.open_batch("orders", NOON)
+    filled = ledger.claim(opened, [an_object("orders/2.csv")], LIMITS, NOON)
+    earlier = NOON - timedelta(days=1)
+    _, third = ledger.lock(filled, reason="max_age", run="r", targets=TARGETS, now=earlier)
+    assert batch.batch < opened.batch < third.batch
+
+
+def test_a_write_on_an_old_version_loses(ledger: Ledger):
+    """Two attempts begun from the same reading: one begins, the other has to look again."""
+    seen = a_locked_batch(ledger)
+    begun = begin_attempt(seen, TARGET, Asker("try-1"))
+    won = ledger.replace(seen, begun)
+    with pytest.raises(LostRaceError):
+        ledger.replace(seen, begun)
+    assert ledger.get("orders", seen.batch) == won
+    assert won.targets[TARGET].attempt == 1
+
+
+def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
+    batch = a_locked_batch(ledger)
+    for change in (
+        lambda b: begin_attempt(b, TARGET, Asker("try-1")),
+        lambda b: record_session(b, TARGET, 1, 4711),
+        lambda b: end_attempt(b, TARGET, 1, error="line 2: bad", final=True),
+        lambda b: adopt(b, "rsloader_orders/run-2"),
+        lambda b: begin_attempt(b, TARGET, Asker("try-2")),
+        lambda b: finish_attempt(b, TARGET, 2, rows=10, query_id=1234),
+        lambda b: begin_attempt(b, TARGET, Asker("try-3", cleared=True)),
+    ):
+        batch = ledger.replace(batch, change(batch))
+        assert ledger.get("orders", batch.batch) == batch
+    progress = batch.targets[TARGET]
+    assert (progress.generation, progress.attempt, progress.opened_by) == (2, 3, "try-3")
+    assert progress.state is TargetState.LOADING
+
+
+def test_unfinished_batches_are_those_that_some_target_waits_for(ledger: Ledger):
+    first, second = a_locked_batch(ledger, "orders/1.csv"), a_locked_batch(ledger, "orders/2.csv")
+    assert list(ledger.unfinished("orders")) == [first.batch, second.batch]
+    begun = ledger.replace(first, begin_attempt(first, TARGET, Asker("try-1")))
+    assert list(ledger.unfinished("orders")) == [first.batch, second.batch], "its attempt may have died"
+    ledger.replace(begun, finish_attempt(begun, TARGET, 1, rows=1, query_id=1))
+    failed = ledger.replace(second, begin_attempt(second, TARGET, Asker("try-1")))
+    ledger.replace(failed, end_attempt(failed, TARGET, 1, error="bad data", final=True))
+    assert list(ledger.unfinished("orders")) == [], "complete, and waiting for a person"
+    assert list(ledger.unfinished("returns")) == []
+
+
+def test_a_batch_with_one_failed_target_is_unfinished_while_another_waits(ledger: Ledger):
+    """One target's failure must not hide the other from the next run."""
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    targets = {TARGET: {}, "other/public.orders": {}}
+    locked, _ = ledger.lock(batch, reason="max_age", run="r", targets=targets, now=NOON)
+    failing = ledger.replace(locked, begin_attempt(locked, TARGET, Asker("try-1")))
+    failed = ledger.replace(failing, end_attempt(failing, TARGET, 1, error="bad", final=True))
+    assert failed.status is BatchStatus.ERROR
+    assert list(ledger.unfinished("orders")) == [locked.batch]
+
+
+def test_batches_are_listed_newest_first_and_claims_as_s3_lists(ledger: Ledger):
+    first, second = a_locked_batch(ledger, "orders/b.csv"), a_locked_batch(ledger, "orders/ä.csv")
+    newest = ledger.open_batch("orders", NOON)
+    assert list(ledger.batches("orders")) == [newest, second, first]
+    assert list(ledger.claimed_keys("orders", "landing/orders/")) == ["landing/orders/b.csv", "landing/orders/ä.csv"]
+    assert list(ledger.claimed_keys("orders", "landing/orders/c")) == []
+    assert [claim.batch for claim in ledger.claims("orders", "landing/")] == [first.batch, second.batch]
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["a b.csv", "a+b.csv", "a%2Bb.csv", 'q"uo\'te.csv', "ünïcode-日本.csv", "new\nline.csv", "x" * 1024, "ü" * 512],
+)
+def test_hard_keys_are_claimed_found_and_read_back_whole(ledger: Ledger, key: str):
+    """A key of 1,024 bytes, with its bucket, is longer than a sort key of DynamoDB may be."""
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object(key)], LIMITS, NOON)
+    with pytest.raises(AlreadyClaimedError) as raised:
+        ledger.claim(batch, [an_object(key)], LIMITS, NOON)
+    assert raised.value.names == {f"landing/{key}"}
+    assert [entry.name for entry in ledger.entries(batch)] == [f"landing/{key}"]
+    found = ledger.find_claim("orders", f"landing/{key}")
+    assert found is not None
+    assert found.name == f"landing/{key}"
+
+
+def test_the_largest_claim_fits_into_one_transaction(ledger: Ledger):
+    objects = [an_object(f"orders/{number:04}.csv", 1) for number in range(CLAIM_OBJECTS)]
+    batch = ledger.claim(ledger.open_batch("orders", NOON), objects, LIMITS, NOON)
+    assert batch.files == len(ledger.entries(batch)) == CLAIM_OBJECTS
+
+
+def test_an_unknown_batch_is_an_error_that_names_load_and_batch(ledger: Ledger):
+    for missing in ("01ARZ3NDEKTSV4RRFFQ69G5FAV", "#current"):
+        ledger.open_batch("orders", NOON)
+        with pytest.raises(UnknownBatchError, match=f"orders.*{missing}"):
+            ledger.get("orders", missing)
+
+
+def test_a_batch_read_long_ago_can_still_be_compared(ledger: Ledger):
+    """`version` alone decides, not the whole content."""
+    batch = a_locked_batch(ledger)
+    ledger.replace(replace(batch, reason="something else"), adopt(batch, "run-9"))
+    assert ledger.get("orders", batch.batch).run == "run-9"

@@ -1,0 +1,1 @@
+"""Small honest stand-ins for the ports; each passes the same contract tests as the real adapter."""

@@ -1,0 +1,124 @@
+"""The ledger in memory. One lock round every call makes each write one step."""
+
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id
+from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Claim, LostRaceError
+
+
+class MemoryLedger:
+    def __init__(self, randomness: Callable[[int], bytes] = bytes):
+        self._lock = threading.Lock()
+        self._randomness = randomness
+        self._claims: dict[tuple[str, str], Claim] = {}
+        self._batches: dict[tuple[str, str], Batch] = {}
+        self._current: dict[str, str] = {}
+
+    def open_batch(self, load: str, now: datetime) -> Batch:
+        with self._lock:
+            if load not in self._current:
+                self._open(Batch(load, next_batch_id(now, None, self._randomness)))
+            return self._batches[load, self._current[load]]
+
+    def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
+        with self._lock:
+            keys = [(batch.load, ledger_key(each.name)) for each in objects]
+            if taken := frozenset(each.name for key, each in zip(keys, objects, strict=True) if key in self._claims):
+                raise AlreadyClaimedError(taken)
+            stored = self._batches[batch.load, batch.batch]
+            size_bytes = sum(each.size_bytes for each in objects)
+            if (
+                stored.status is not BatchStatus.OPEN
+                or stored.files + len(objects) > limits.max_files
+                or stored.size_bytes + size_bytes - objects[-1].size_bytes >= limits.max_bytes
+            ):
+                raise LostRaceError
+            for key, each in zip(keys, objects, strict=True):
+                self._claims[key] = Claim(
+                    batch.load, each.name, batch.batch, each.size_bytes, each.etag, each.last_modified, now
+                )
+            self._batches[batch.load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
+            return self._added(batch, len(objects), size_bytes, now)
+
+    def lock(
+        self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
+    ) -> tuple[Batch, Batch]:
+        with self._lock:
+            stored = self._batches[batch.load, batch.batch]
+            same = (stored.files, stored.size_bytes) == (batch.files, batch.size_bytes)
+            if stored.status is not BatchStatus.OPEN or not same or not stored.files:
+                raise LostRaceError
+            locked = replace(
+                stored,
+                status=BatchStatus.LOCKED,
+                locked_at=now,
+                reason=reason,
+                run=run,
+                targets={name: TargetProgress(settings) for name, settings in targets.items()},
+                version=1,
+            )
+            self._batches[batch.load, batch.batch] = locked
+            return locked, self._open(Batch(batch.load, next_batch_id(now, batch.batch, self._randomness)))
+
+    def replace(self, before: Batch, after: Batch) -> Batch:
+        with self._lock:
+            if self._batches[before.load, before.batch].version != before.version:
+                raise LostRaceError
+            after = replace(after, version=before.version + 1)
+            self._batches[after.load, after.batch] = after
+            return after
+
+    def get(self, load: str, batch: str) -> Batch:
+        with self._lock:
+            try:
+                return self._batches[load, batch]
+            except KeyError:
+                raise UnknownBatchError(f"Load {load} has no batch {batch}.") from None
+
+    def entries(self, batch: Batch) -> list[Entry]:
+        with self._lock:
+            claims = [each for each in self._claims.values() if (each.load, each.batch) == (batch.load, batch.batch)]
+            return [Entry(each.name, each.size_bytes) for each in claims]
+
+    def unfinished(self, load: str) -> Iterator[str]:
+        return iter(sorted(each.batch for each in self._of(load) if each.unfinished_targets))
+
+    def batches(self, load: str) -> Iterator[Batch]:
+        return iter(sorted(self._of(load), key=lambda each: each.batch, reverse=True))
+
+    def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
+        with self._lock:
+            return iter(sorted(key for owner, key in self._claims if owner == load and key.startswith(prefix)))
+
+    def claims(self, load: str, prefix: str) -> Iterator[Claim]:
+        return (self._claims[load, key] for key in self.claimed_keys(load, prefix))
+
+    def find_claim(self, load: str, name: str) -> Claim | None:
+        with self._lock:
+            return self._claims.get((load, ledger_key(name)))
+
+    def _of(self, load: str) -> list[Batch]:
+        with self._lock:
+            return [each for (owner, _), each in self._batches.items() if owner == load]
+
+    def _open(self, opened: Batch) -> Batch:
+        self._batches[opened.load, opened.batch] = opened
+        self._current[opened.load] = opened.batch
+        return opened
+
+    @staticmethod
+    def _added(batch: Batch, files: int, size_bytes: int, now: datetime) -> Batch:
+        return replace(
+            batch,
+            files=batch.files + files,
+            size_bytes=batch.size_bytes + size_bytes,
+            opened_at=batch.opened_at or now,
+        )

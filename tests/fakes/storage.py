@@ -1,0 +1,41 @@
+"""S3 in memory."""
+
+import hashlib
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from rsloader_provider.core.errors import NotSetUpError
+from rsloader_provider.core.objects import S3Object
+
+WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class MemoryStorage:
+    def __init__(self, *buckets: str):
+        self._buckets: dict[str, dict[str, bytes]] = {name: {} for name in buckets}
+
+    def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
+        for key, content in sorted(self._bucket(bucket).items(), key=lambda item: item[0].encode()):
+            if key.startswith(prefix):
+                etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+                yield S3Object(bucket, key, len(content), etag, WRITTEN)
+
+    def exists(self, bucket: str, key: str) -> bool:
+        return key in self._bucket(bucket)
+
+    def write(self, bucket: str, key: str, content: bytes) -> None:
+        self._bucket(bucket)[key] = content
+
+    def read(self, bucket: str, key: str) -> bytes:
+        """Not in the port: for the fake warehouse and for tests."""
+        return self._bucket(bucket)[key]
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Not in the port: for tests."""
+        del self._bucket(bucket)[key]
+
+    def _bucket(self, name: str) -> dict[str, bytes]:
+        try:
+            return self._buckets[name]
+        except KeyError:
+            raise NotSetUpError(f"S3 bucket {name}: NoSuchBucket") from None

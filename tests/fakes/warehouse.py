@@ -1,0 +1,198 @@
+"""A warehouse in memory: tables of one-line rows, transactions, a lock per load history, and accidents on request.
+
+COPY takes each line of each object as a row. A line that reads `bad` is refused, as Redshift refuses a row.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+
+from fakes.storage import MemoryStorage
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.errors import (
+    BadDataError,
+    ConfigurationError,
+    ConnectionLostError,
+    NotSetUpError,
+    ObjectsMissingError,
+    StatementError,
+)
+
+
+@dataclass
+class Accident:
+    """Breaks the connection at the next statement of a kind: before it is carried out, or after."""
+
+    statement: type
+    after: bool
+
+
+@dataclass
+class MemoryWarehouse:
+    storage: MemoryStorage
+    connections: set[str] = field(default_factory=lambda: {"redshift_default"})
+    tables: dict[str, list[str]] = field(default_factory=dict)
+    histories: dict[str, list[sql.RecordLoaded]] = field(default_factory=dict)
+    accidents: list[Accident] = field(default_factory=list)
+    log: list[sql.Statement] = field(default_factory=list)
+    sessions: dict[int, "MemorySession"] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.pids = count(100)
+        self.query_ids = count(1000)
+        self.locks: dict[str, threading.Lock] = {}
+
+    def create(self, table: str, *, history: bool = True) -> None:
+        """Not in the port: creates a table, and its history as `rsloader setup` does."""
+        self.tables[table] = []
+        if history:
+            self.histories[table] = []
+            self.locks[table] = threading.Lock()
+
+    @contextmanager
+    def connect(self, conn_id: str) -> Iterator["MemorySession"]:
+        if conn_id not in self.connections:
+            raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
+        session = MemorySession(self, next(self.pids))
+        self.sessions[session.pid] = session
+        try:
+            yield session
+        finally:
+            session.close()
+
+
+class MemorySession:
+    def __init__(self, warehouse: MemoryWarehouse, pid: int):
+        self.warehouse = warehouse
+        self.pid = pid
+        self.broken = False
+        self.last_copy: tuple[int, int | None] = (0, None)
+        self.refused: list[tuple[Any, ...]] = []
+        self._reset()
+
+    def _reset(self) -> None:
+        self.in_transaction = self.failed = False
+        self.added: dict[str, list[str]] = {}
+        self.emptied: set[str] = set()
+        self.recorded: list[sql.RecordLoaded] = []
+        self.held: list[threading.Lock] = []
+
+    def execute(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
+        self.warehouse.log.append(statement)
+        self._accident(statement, after=False)
+        if self.broken:
+            raise ConnectionLostError(f"the session broke before {type(statement).__name__}")
+        if self.failed and not isinstance(statement, sql.Rollback):
+            raise StatementError("current transaction is aborted", "25P02")
+        try:
+            rows = self._run(statement)
+        except (BadDataError, ObjectsMissingError, NotSetUpError, StatementError):
+            self.failed = self.in_transaction
+            raise
+        self._accident(statement, after=True)
+        return rows
+
+    def _accident(self, statement: sql.Statement, *, after: bool) -> None:
+        for accident in self.warehouse.accidents:
+            if isinstance(statement, accident.statement) and accident.after is after:
+                self.warehouse.accidents.remove(accident)
+                self.close()
+                raise ConnectionLostError(f"the connection broke during {type(statement).__name__}")
+
+    def close(self) -> None:
+        self._end()
+        self.broken = True
+
+    def _end(self) -> None:
+        held = self.held
+        self._reset()
+        for lock in held:
+            lock.release()
+
+    def _run(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
+        match statement:
+            case sql.BackendPid():
+                return [[self.pid]]
+            case sql.TerminateSession(pid):
+                if pid in self.warehouse.sessions:
+                    self.warehouse.sessions[pid].close()
+                return [[True]]
+            case sql.Begin():
+                self.in_transaction = True
+            case sql.Rollback():
+                self._end()
+            case sql.Commit():
+                self._commit()
+            case sql.LockHistory(target):
+                self._lock(str(target))
+            case sql.FindLoaded(key):
+                rows = self.warehouse.histories[str(key.target)]
+                return [[each.rows, each.query_id] for each in rows if each.key == key]
+            case sql.FindNewerBatch(key):
+                rows = self.warehouse.histories[str(key.target)]
+                newer = [e.key.batch for e in rows if e.key.load == key.load and e.key.batch > key.batch]
+                return [[max(newer, default=None)]]
+            case sql.DeleteAll(target):
+                self.emptied.add(str(target))
+                self.added.pop(str(target), None)
+            case sql.Copy():
+                self._copy(statement)
+            case sql.LastCopy():
+                return [list(self.last_copy)]
+            case sql.RecordLoaded():
+                self.recorded.append(statement)
+            case sql.FindRowErrors():
+                return self.refused[: statement.limit]
+            case sql.UserStatement(text):
+                if text.startswith("syntax error"):
+                    raise StatementError("syntax error", "42601")
+            case sql.SetStatementTimeout():
+                pass
+            case _:
+                raise StatementError(f"the fake does not know {statement}", "0A000")
+        return ()
+
+    def _lock(self, table: str) -> None:
+        if table not in self.warehouse.locks:
+            raise NotSetUpError(f"relation rsloader.{table} does not exist")
+        lock = self.warehouse.locks[table]
+        lock.acquire()
+        self.held.append(lock)
+
+    def _commit(self) -> None:
+        for table in self.emptied:
+            self.warehouse.tables[table].clear()
+        for table, rows in self.added.items():
+            self.warehouse.tables[table].extend(rows)
+        for row in self.recorded:
+            self.warehouse.histories[str(row.key.target)].append(row)
+        self._end()
+
+    def _copy(self, statement: sql.Copy) -> None:
+        table = str(statement.target)
+        if table not in self.warehouse.tables:
+            raise NotSetUpError(f"Cannot COPY into nonexistent table {statement.target.table}")
+        query_id = next(self.warehouse.query_ids)
+        rows = []
+        for url in self._manifest(statement.manifest_url):
+            bucket, _, key = url.removeprefix("s3://").partition("/")
+            if not self.warehouse.storage.exists(bucket, key):
+                raise ObjectsMissingError("Mandatory url is not present in manifest file.", ())
+            lines = self.warehouse.storage.read(bucket, key).decode().splitlines()
+            for number, line in enumerate(lines[statement.options.ignore_header :], 1 + statement.options.ignore_header):
+                if line == "bad":
+                    self.refused.append((url, number, "id", line, "Invalid digit", 1207))
+                rows.append(line)
+        if self.refused:
+            raise BadDataError(f"Load into table '{statement.target.table}' failed.")
+        self.added.setdefault(table, []).extend(rows)
+        self.last_copy = (len(rows), query_id)
+
+    def _manifest(self, url: str) -> list[str]:
+        bucket, _, key = url.removeprefix("s3://").partition("/")
+        return [entry["url"] for entry in json.loads(self.warehouse.storage.read(bucket, key))["entries"]]

@@ -1,0 +1,34 @@
+"""Everything that a use case works with, on fakes, and what is outside of it."""
+
+from dataclasses import dataclass, field
+
+from fakes.ledger import MemoryLedger
+from fakes.notifier import MemoryNotifier
+from fakes.storage import MemoryStorage
+from fakes.warehouse import MemoryWarehouse
+from objects_for_tests import Clock, counting_randomness
+
+from rsloader_provider.loader.services import Services
+
+OK_TOPIC = "arn:aws:sns:us-east-1:123456789012:ok"
+FAILED_TOPIC = "arn:aws:sns:us-east-1:123456789012:failed"
+
+
+@dataclass
+class World:
+    ledger: MemoryLedger = field(default_factory=lambda: MemoryLedger(counting_randomness()))
+    storage: MemoryStorage = field(default_factory=lambda: MemoryStorage("landing", "loader"))
+    notifier: MemoryNotifier = field(default_factory=lambda: MemoryNotifier(OK_TOPIC, FAILED_TOPIC))
+    clock: Clock = field(default_factory=Clock)
+
+    def __post_init__(self) -> None:
+        self.warehouse = MemoryWarehouse(self.storage)
+        self.warehouse.create("public.orders")
+
+    @property
+    def services(self) -> Services:
+        return Services(self.ledger, self.storage, self.warehouse, self.notifier, self.clock)
+
+    def put(self, *keys: str, content: str = "1\n") -> None:
+        for key in keys:
+            self.storage.write("landing", key, content.encode())

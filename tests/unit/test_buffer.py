@@ -1,0 +1,158 @@
+"""Putting objects into batches, and saying what a run has to load."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from fakes.world import World
+from objects_for_tests import TARGET, a_config
+
+from rsloader_provider.core.batch import Asker, BatchStatus, begin_attempt, end_attempt
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.loader.buffer import Work, buffer_objects
+
+CONFIG = a_config()
+
+
+def run(
+    world: World,
+    config: LoadConfig = CONFIG,
+    *,
+    run_id: str = "run-1",
+    is_active: Callable[[str], bool] = lambda _: False,
+    max_work: int = 1024,
+) -> list[Work]:
+    return buffer_objects(config, world.services, run=run_id, is_active=is_active, max_work=max_work)
+
+
+def entries(world: World, work: list[Work]) -> list[list[str]]:
+    return [sorted(entry.name for entry in world.ledger.entries(each.batch)) for each in work]
+
+
+def test_full_batches_are_loaded_and_the_rest_waits(world: World):
+    """The sample: five files, two a batch."""
+    world.put(*(f"orders/{number}.csv" for number in range(1, 6)))
+    work = run(world)
+    assert entries(world, work) == [
+        ["landing/orders/1.csv", "landing/orders/2.csv"],
+        ["landing/orders/3.csv", "landing/orders/4.csv"],
+    ]
+    assert [(each.target, each.batch.reason) for each in work] == [(TARGET, "max_files")] * 2
+    assert world.ledger.open_batch("orders", world.clock()).files == 1
+
+
+def test_a_waiting_batch_is_loaded_once_its_age_is_reached(world: World):
+    world.put("orders/1.csv")
+    assert run(world) == []
+    world.clock.go(seconds=59)
+    assert run(world) == []
+    world.clock.go(seconds=1)
+    (work,) = run(world)
+    assert (work.batch.reason, work.batch.files) == ("max_age", 1)
+
+
+def test_an_object_offered_twice_is_buffered_once(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    assert run(world, run_id="run-2", is_active=lambda run: run == "run-1") == []
+    assert [batch.files for batch in world.ledger.batches("orders")] == [0, 2]
+
+
+def test_a_run_that_is_tried_again_gets_the_batches_that_it_locked(world: World):
+    """The worker died after the lock, before Airflow had the list."""
+    world.put("orders/1.csv", "orders/2.csv")
+    first = run(world)
+    assert run(world) == first
+
+
+def test_a_batch_that_an_ended_run_left_is_taken_over(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    (left,) = run(world)
+    (taken,) = run(world, run_id="run-2")
+    assert (taken.batch.batch, taken.batch.run) == (left.batch.batch, "run-2")
+
+
+def test_a_batch_of_a_run_that_is_still_going_is_left_to_it(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    assert run(world, run_id="run-2", is_active=lambda run: run == "run-1") == []
+
+
+def test_two_runs_that_take_over_at_once_do_not_both_get_the_batch(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+
+    def third_run_is_faster(_: str) -> bool:
+        assert len(run(world, run_id="run-3")) == 1
+        return False
+
+    assert run(world, run_id="run-2", is_active=third_run_is_faster) == []
+
+
+def test_a_batch_that_waits_for_a_person_is_not_taken_over_but_its_other_targets_are(world: World):
+    config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
+    world.put("orders/1.csv", "orders/2.csv")
+    work = run(world, config)
+    assert len(work) == 2
+    begun = world.ledger.replace(work[0].batch, begin_attempt(work[0].batch, TARGET, Asker("try-1")))
+    world.ledger.replace(begun, end_attempt(begun, TARGET, 1, error="bad data", final=True))
+    assert [each.target for each in run(world, config, run_id="run-2")] == ["redshift_default/public.other"]
+
+
+def test_the_batches_of_a_run_are_capped_and_the_next_run_goes_on(world: World):
+    config = a_config(max_batches_per_run=2)
+    world.put(*(f"orders/{number}.csv" for number in range(10)))
+    first = run(world, config)
+    assert len(first) == 2
+    second = run(world, config, run_id="run-2", is_active=lambda run: run == "run-1")
+    assert second == [], "all five batches were locked by the first run, which is still going"
+    third = run(world, config, run_id="run-3")
+    assert [each.batch.batch for each in third] == [each.batch.batch for each in first], "it loaded none of them"
+
+
+def test_airflows_limit_on_mapped_tasks_is_kept(world: World):
+    """More mapped tasks than `max_map_length` would fail the task that gives them."""
+    config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
+    world.put(*(f"orders/{number}.csv" for number in range(10)))
+    assert len(run(world, config, max_work=5)) == 4, "never half of a batch"
+
+
+def test_a_batch_carries_the_targets_that_it_was_locked_with(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    later = a_config(targets=[{"table": "public.orders"}, {"table": "public.new"}])
+    assert [each.target for each in run(world, later)] == [TARGET]
+
+
+def test_bytes_close_a_batch_too(world: World):
+    config = a_config(batch={"max_files": 100, "max_bytes": 10})
+    world.put("orders/1.csv", "orders/2.csv", "orders/3.csv", content="12345\n")
+    (work,) = run(world, config)
+    assert (work.batch.files, work.batch.reason) == (2, "max_bytes")
+
+
+@pytest.mark.parametrize("method", ["claim", "lock"])
+def test_whoever_loses_a_race_looks_again_and_goes_on(world: World, method: str):
+    """Before each write of this run another run makes the same write; nothing may be lost or doubled."""
+    world.put(*(f"orders/{number}.csv" for number in range(7)))
+    real = getattr(world.ledger, method)
+    raced: list[str] = []
+
+    class Raced:
+        def __getattr__(self, name: str) -> object:
+            return getattr(world.ledger, name) if name != method else self.race
+
+        def race(self, batch, *arguments, **named):
+            if len(raced) < 3:
+                raced.append(batch.batch)
+                real(batch, *arguments, **named)
+            return real(batch, *arguments, **named)
+
+    services = replace(world.services, ledger=Raced())
+    buffer_objects(CONFIG, services, run="run-1", is_active=lambda _: False, max_work=99)
+    assert len(raced) == 3
+    batches = list(world.ledger.batches("orders"))
+    names = [entry.name for batch in batches for entry in world.ledger.entries(batch)]
+    assert sorted(names) == [f"landing/orders/{number}.csv" for number in range(7)]
+    assert sorted(batch.files for batch in batches) == [1, 2, 2, 2]
+    assert [batch.status for batch in batches].count(BatchStatus.OPEN) == 1

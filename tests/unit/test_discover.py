@@ -1,0 +1,108 @@
+"""Finding what is new."""
+
+from collections.abc import Iterator
+
+from fakes.world import World
+from hypothesis import given
+from hypothesis import strategies as st
+from objects_for_tests import NOON, a_config, an_object
+
+from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.objects import S3Object
+from rsloader_provider.loader.discover import has_work, new_objects
+from rsloader_provider.loader.services import Services
+
+MANY = BatchLimits(max_files=10_000)
+
+
+def found(world: World, **settings: object) -> list[str]:
+    return [each.key for each in new_objects(a_config(**settings), world.services)]
+
+
+def claim(world: World, *keys: str) -> None:
+    batch = world.ledger.open_batch("orders", NOON)
+    world.ledger.claim(batch, [an_object(key) for key in keys], MANY, NOON)
+
+
+def test_objects_that_no_batch_has_are_found_in_order(world: World):
+    world.put("orders/c", "orders/a", "orders/b", "orders/d", "other/x")
+    claim(world, "orders/b")
+    assert found(world) == ["orders/a", "orders/c", "orders/d"]
+
+
+def test_folder_markers_are_passed_over_and_empty_objects_are_not(world: World):
+    world.put("orders/", "orders/2026/", "orders/empty.csv", content="")
+    assert found(world) == ["orders/empty.csv"]
+
+
+def test_only_what_the_load_matches_is_found(world: World):
+    world.put("orders/year=2026/1.csv", "orders/year=2026/1.json", "orders/1.csv", "orders/year=2025/x/2.csv")
+    settings = {"source": "s3://landing/orders/year=*/", "file_filter": r"\.csv$"}
+    assert found(world, **settings) == ["orders/year=2025/x/2.csv", "orders/year=2026/1.csv"]
+
+
+def test_a_key_too_long_to_sort_is_found_once(world: World):
+    """Its claim does not stand where S3 lists it, so that the walk alone would find it again on every run."""
+    long = "orders/" + "x" * 1017
+    world.put("orders/a", long, "orders/z")
+    assert found(world) == ["orders/a", long, "orders/z"]
+    claim(world, long)
+    assert found(world) == ["orders/a", "orders/z"]
+
+
+@given(st.sets(st.text(max_size=4), max_size=12), st.sets(st.text(max_size=4), max_size=12))
+def test_what_is_found_is_the_listing_without_the_claims(listed: set[str], claimed: set[str]):
+    """Claims of objects that were deleted since, and any characters, must not confuse the walk."""
+
+    class Listing:
+        def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
+            return iter(an_object(key, bucket=bucket) for key in sorted((prefix + k for k in listed), key=key_bytes))
+
+    class Claims:
+        def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
+            return iter(sorted((prefix + key for key in claimed), key=key_bytes))
+
+    def key_bytes(key: str) -> bytes:
+        return key.encode("utf-8", "surrogatepass")
+
+    services = Services(Claims(), Listing(), None, None, None)  # type: ignore[arg-type]
+    keys = [each.key for each in new_objects(a_config(), services)]
+    assert keys == sorted((f"orders/{key}" for key in listed - claimed), key=key_bytes)
+
+
+def test_each_stream_is_read_once_and_only_as_far_as_needed(world: World):
+    """100,000 claimed and 10 new objects: neither list is ever in memory."""
+    read = {"listing": 0, "claims": 0}
+
+    class Listing:
+        def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
+            for number in range(100_010):
+                read["listing"] += 1
+                yield an_object(f"{prefix}{number:06}", bucket=bucket)
+
+    class Claims:
+        def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
+            for number in range(100_000):
+                read["claims"] += 1
+                yield f"{prefix}{number:06}"
+
+    services = Services(Claims(), Listing(), None, None, world.clock)  # type: ignore[arg-type]
+    walk = new_objects(a_config(), services)
+    assert next(walk).key == "orders/100000"
+    assert read == {"listing": 100_001, "claims": 100_000}
+    assert len(list(walk)) == 9
+    assert read == {"listing": 100_010, "claims": 100_000}
+
+
+def test_there_is_work_when_something_is_new_due_or_left(world: World):
+    config = a_config()
+    assert not has_work(config, world.services)
+    world.put("orders/1.csv")
+    assert has_work(config, world.services)
+    claim(world, "orders/1.csv")
+    assert not has_work(config, world.services)
+    world.clock.go(minutes=1)
+    assert has_work(config, world.services), "the batch's age is reached"
+    batch = world.ledger.open_batch("orders", NOON)
+    world.ledger.lock(batch, reason="max_age", run="r", targets={"t": {}}, now=NOON)
+    assert has_work(config, world.services), "nobody loaded it"
