@@ -181,13 +181,13 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
 
 def record_session(batch: Batch, target: str, attempt: int, session: int) -> Batch:
     """Note which Redshift session the attempt uses, before that session changes anything."""
-    return _with_progress(batch, target, replace(_held(batch, target, attempt), session=session))
+    return _with_progress(batch, target, replace(held(batch, target, attempt), session=session))
 
 
 def finish_attempt(batch: Batch, target: str, attempt: int, *, rows: int, query_id: int | None) -> Batch:
     """The attempt's generation is in the load history."""
     progress = replace(
-        _held(batch, target, attempt), state=TargetState.LOADED, session=None, rows=rows, query_id=query_id
+        held(batch, target, attempt), state=TargetState.LOADED, session=None, rows=rows, query_id=query_id
     )
     return _with_progress(batch, target, progress)
 
@@ -203,10 +203,15 @@ def end_attempt(batch: Batch, target: str, attempt: int, *, error: str, final: b
         final: Whether trying again would end the same way, so that a person has to decide.
     """
     state = TargetState.FAILED if final else TargetState.WAITING
-    return _with_progress(batch, target, replace(_held(batch, target, attempt), state=state, session=None, error=error))
+    return _with_progress(batch, target, replace(held(batch, target, attempt), state=state, session=None, error=error))
 
 
-def _held(batch: Batch, target: str, attempt: int) -> TargetProgress:
+def held(batch: Batch, target: str, attempt: int) -> TargetProgress:
+    """Give the progress that an attempt holds.
+
+    Raises:
+        AttemptLostError: A newer attempt took its place, or it has ended.
+    """
     progress = batch.progress(target)
     if progress.attempt != attempt or progress.state is not TargetState.LOADING:
         raise AttemptLostError(

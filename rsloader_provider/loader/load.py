@@ -19,6 +19,7 @@ from rsloader_provider.core.batch import (
     begin_attempt,
     end_attempt,
     finish_attempt,
+    held,
     needs_loading,
     record_session,
 )
@@ -154,8 +155,12 @@ class _Attempt:
         )
         try:
             outcome, rows, query_id = self._load()
-        except (AttemptLostError, ConnectionLostError):
-            # The session may still commit. The next attempt ends it, and the history decides.
+        except AttemptLostError:
+            raise
+        except ConnectionLostError:
+            # The session may still commit: the next attempt ends it, and the history decides. If that attempt has
+            # begun already, it was the one to break the connection, and must not be disturbed by a retry.
+            held(self.services.ledger.get(self.batch.load, self.batch.batch), self.target_name, self.number)
             raise
         except RsloaderError as error:
             self._end(error)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.02
-KILL_AFTER_SECONDS = 3.0
+KILL_AFTER_SECONDS = 8.0
 
 
 class ProcessFailedError(Exception):
@@ -140,11 +140,24 @@ class LeashedProcess:
             self._reader.join(1)
             raise ProcessFailedError(self._failure(), self.log)
 
+    def check_running(self) -> None:
+        """Raise when the program has ended.
+
+        Raises:
+            ProcessFailedError: It has; the message holds the end of its log.
+        """
+        code = self._process.poll()
+        if code is not None:
+            raise ProcessFailedError(f"{self.name} ended with code {code}\n{self.tail()}".rstrip(), self.log)
+
     def _failure(self) -> str:
-        tail = ""
-        if self.log and self.log.exists():
-            tail = "\n" + self.log.read_text(errors="replace")[-2000:]
-        return f"{self.name} ended with code {self._process.poll()} before it was ready{tail}"
+        return f"{self.name} ended with code {self._process.poll()} before it was ready\n{self.tail()}".rstrip()
+
+    def tail(self) -> str:
+        """Return the last 2,000 characters of the log, nothing where none is kept."""
+        if self.log is None or not self.log.exists():
+            return ""
+        return self.log.read_text(errors="replace")[-2000:]
 
     def wait(self, timeout_seconds: float) -> int | None:
         """Return the exit code, None if it still runs after so many seconds."""

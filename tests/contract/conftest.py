@@ -1,21 +1,28 @@
 """Every port with its fake and its real adapter: both pass the same tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
 import boto3
 import pytest
+import redshift_connector
 from fakes.ledger import MemoryLedger
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
+from fakes.warehouse import MemoryWarehouse
+from house import House
 from objects_for_tests import counting_randomness
 
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.notifier import SnsNotifier
 from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.aws.tables import TableNames, create_tables
+from rsloader_provider.aws.warehouse import RedshiftWarehouse
+from rsloader_provider.core import sql
+from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.local.aws import LocalAws
+from rsloader_provider.local.redshift import LocalRedshift
 
 _numbers = count()
 
@@ -64,3 +71,57 @@ def notifier(request: pytest.FixtureRequest) -> Any:
         return "arn:aws:sns:us-east-1:123456789012:loads", MemoryNotifier("arn:aws:sns:us-east-1:123456789012:loads")
     client = boto3.client("sns", **request.getfixturevalue("aws_arguments"))
     return client.create_topic(Name="loads")["TopicArn"], SnsNotifier(client)
+
+
+@pytest.fixture(scope="session")
+def redshift(local_aws: LocalAws) -> Iterator[LocalRedshift]:
+    with LocalRedshift(s3_endpoint=local_aws.endpoint_url) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redshift_login(redshift: LocalRedshift) -> Callable[..., Any]:
+    """Opens a connection of redshift_connector to the local Redshift."""
+
+    def login(**changed: str) -> Any:
+        arguments = {
+            "host": redshift.host,
+            "port": redshift.port,
+            "database": redshift.database,
+            "user": redshift.user,
+            "password": redshift.password,
+            **changed,
+        }
+        return redshift_connector.connect(ssl=False, **arguments)
+
+    return login
+
+
+@pytest.fixture(params=["memory", "redshift"])
+def house(request: pytest.FixtureRequest) -> House:
+    bucket, table = f"house-{next(_numbers)}", sql.TableName("public", f"t{next(_numbers)}")
+    if request.param == "memory":
+        storage = MemoryStorage(bucket)
+        memory = MemoryWarehouse(storage)
+        memory.create(str(table))
+        return House(memory, storage, bucket, table, lambda: len(memory.tables[str(table)]))
+    client = boto3.client("s3", **request.getfixturevalue("aws_arguments"))
+    client.create_bucket(Bucket=bucket)
+    login = request.getfixturevalue("redshift_login")
+
+    def connect(conn_id: str) -> Any:
+        if conn_id != "redshift_default":
+            raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
+        return login()
+
+    warehouse = RedshiftWarehouse(connect)
+    with warehouse.connect("redshift_default") as session:
+        session.execute(sql.UserStatement(f'CREATE TABLE public."{table.table}" (id integer)'))
+        session.execute(sql.CreateHistorySchema())
+        session.execute(sql.CreateHistory(table))
+
+    def count_rows() -> int:
+        with warehouse.connect("redshift_default") as session:
+            return int(session.execute(sql.UserStatement(f'SELECT count(*) FROM public."{table.table}"'))[0][0])
+
+    return House(warehouse, S3Storage(client), bucket, table, count_rows)

@@ -5,7 +5,7 @@ COPY takes each line of each object as a row. A line that reads `bad` is refused
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -26,10 +26,14 @@ from rsloader_provider.core.errors import (
 
 @dataclass
 class Accident:
-    """Breaks the connection at the next statement of a kind: before it is carried out, or after."""
+    """Breaks the connection at the next statement of a kind: before it is carried out, or after.
+
+    `meanwhile` is what somebody else does at that moment.
+    """
 
     statement: type
     after: bool
+    meanwhile: Callable[[], object] = lambda: None
 
 
 @dataclass
@@ -102,6 +106,7 @@ class MemorySession:
             if isinstance(statement, accident.statement) and accident.after is after:
                 self.warehouse.accidents.remove(accident)
                 self.close()
+                accident.meanwhile()
                 raise ConnectionLostError(f"the connection broke during {type(statement).__name__}")
 
     def close(self) -> None:

@@ -8,8 +8,8 @@ import re
 import threading
 from typing import TYPE_CHECKING, Any
 
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.exceptions import MissingBucket
-from moto.server import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 
 from rsloader_provider.local.aws.dynamodb.service import DynamoDBService
 from rsloader_provider.local.aws.request_counts import RequestCounts, operation_of

@@ -40,14 +40,14 @@ class RequestCounts:
 
 def operation_of(service: str, environ: WSGIEnvironment) -> str:
     """Return the name of the operation that a request asks for, in AWS's spelling."""
-    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    target = str(environ.get("HTTP_X_AMZ_TARGET", ""))
     if target:
-        return str(target).rpartition(".")[2]
+        return target.rpartition(".")[2]
     if service == "s3":
         return _s3_operation(environ)
     body = environ["wsgi.input"].read()
     environ["wsgi.input"].seek(0)
-    return parse_qs(body.decode("utf-8", "replace")).get("Action", ["?"])[0]
+    return str(parse_qs(body.decode("utf-8", "replace")).get("Action", ["?"])[0])
 
 
 # What S3's query strings ask for; the first that stands in the query decides.

@@ -8,7 +8,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.s3.models import FakeKey, s3_backends
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _MAX_REAL_BYTES = 1024 * 1024
 
 
-class SeededKey(FakeKey):  # type: ignore[misc]
+class SeededKey(FakeKey):
     """An object that shares its content with others of the same size: an object of moto's own takes 6 KB of memory."""
 
     def dispose(self, garbage: bool = False) -> None:

@@ -54,6 +54,15 @@ class LocalAws:
         self._port = int(ready["port"])
         return self
 
+    def check(self) -> None:
+        """Raise when the process has ended.
+
+        Raises:
+            ProcessFailedError: It has.
+        """
+        if self._process:
+            self._process.check_running()
+
     def stop(self) -> None:
         """End the process; does nothing when it does not run."""
         if self._process:

@@ -69,7 +69,8 @@ class Engine:
         if name in self._tables:
             raise ResourceInUseError(f"Table already exists: {name}")
         table = Table(request)
-        used = {key for schema in (table, *table.indexes.values()) for key in schema.schema.names}
+        schemas = [table.schema, *(index.schema for index in table.indexes.values())]
+        used = {name for schema in schemas for name in schema.names}
         if used != table.types.keys():
             raise ValidationError(
                 "One or more parameter values were invalid: Number of attributes in KeySchema does not exactly match "

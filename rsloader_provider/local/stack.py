@@ -1,0 +1,204 @@
+"""The local stack: AWS, Redshift and, where wanted, Airflow, under one temporary folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rsloader_provider.local.airflow import LocalAirflow
+from rsloader_provider.local.aws import LocalAws
+from rsloader_provider.local.leash import LeashedProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+    from typing import Self
+
+REDSHIFT_START_SECONDS = 60.0
+REDSHIFT_GRACE_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class RedshiftAddress:
+    """How to connect to the local Redshift."""
+
+    port: int
+    host: str = "127.0.0.1"
+    database: str = "dev"
+    user: str = "awsuser"
+    password: str = "password"  # noqa: S105 of a server on this machine only
+
+
+class LocalStack:
+    """Everything that a load needs, on this machine; a context manager.
+
+    Whatever ends it, no process is left; and unless it is killed, no file.
+
+    Args:
+        dags: Airflow's DAGs folder; None for no Airflow.
+        port_aws: Where the local AWS listens; 0 for a free port.
+        port_redshift: Where the local Redshift listens; 0 for a free port.
+        port_airflow: Where Airflow's UI listens; 0 for a free port.
+        isolation: The default isolation level of the local Redshift.
+        paused_at_creation: Whether new DAGs wait to be switched on.
+        stopping: Asked while waiting; True makes `start` give up.
+        report: Told in a few words what is being done.
+
+    Attributes:
+        aws: The local AWS.
+        airflow: Airflow; None without a DAGs folder.
+    """
+
+    def __init__(
+        self,
+        *,
+        dags: Path | None = None,
+        port_aws: int = 0,
+        port_redshift: int = 0,
+        port_airflow: int = 0,
+        isolation: Literal["snapshot", "serializable"] = "snapshot",
+        paused_at_creation: bool = False,
+        stopping: Callable[[], bool] | None = None,
+        report: Callable[[str], None] = lambda _message: None,
+    ) -> None:
+        self._dags = dags
+        self._ports = {"aws": port_aws, "redshift": port_redshift, "airflow": port_airflow}
+        self._isolation = isolation
+        self._paused_at_creation = paused_at_creation
+        self._stopping = stopping or (lambda: False)
+        self._report = report
+        self._undo = ExitStack()
+        self._folder: Path | None = None
+        self._redshift: LeashedProcess | None = None
+        self._redshift_port = 0
+        self.aws = LocalAws(port=port_aws)
+        self.airflow: LocalAirflow | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The temporary folder: logs, and Airflow's home; goes with the stack.
+
+        Raises:
+            RuntimeError: The stack does not run.
+        """
+        if self._folder is None:
+            raise RuntimeError("the local stack does not run")
+        return self._folder
+
+    @property
+    def redshift(self) -> RedshiftAddress:
+        """How to connect to the local Redshift."""
+        return RedshiftAddress(port=self._redshift_port)
+
+    def start(self) -> Self:
+        """Start everything and return when all of it answers.
+
+        Raises:
+            ProcessFailedError: A part did not start; the message says which and why.
+            Interrupted: `stopping` said so.
+        """
+        try:
+            self._folder = Path(tempfile.mkdtemp(prefix="rsloader-"))
+            self._undo.callback(self._remove_folder)
+            if self._dags is not None:
+                self.airflow = self._begin_airflow(self._dags)
+            self._start_aws()
+            self._start_redshift()
+            if self.airflow is not None:
+                self._report("starting Airflow")
+                self.airflow.start(self.environment())
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def _begin_airflow(self, dags: Path) -> LocalAirflow:
+        airflow = LocalAirflow(
+            home=self.folder / "airflow",
+            dags=dags.absolute(),
+            port=self._ports["airflow"],
+            paused_at_creation=self._paused_at_creation,
+            stopping=self._stopping,
+        )
+        self._undo.callback(airflow.stop)
+        # The slowest step needs nothing of the others: they start meanwhile.
+        self._report("creating Airflow's database")
+        airflow.begin_migration()
+        return airflow
+
+    def _start_aws(self) -> None:
+        self._report("starting the local AWS")
+        self.aws = LocalAws(port=self._ports["aws"], log=self.folder / "aws.log", stopping=self._stopping)
+        self._undo.callback(self.aws.stop)
+        self.aws.start()
+
+    def _start_redshift(self) -> None:
+        self._report("starting the local Redshift")
+        address = self.redshift
+        command = [sys.executable, "-m", "rsloader_provider.local.redshift", "--port", str(self._ports["redshift"])]
+        command += ["--s3-endpoint", self.aws.endpoint_url, "--database", address.database]
+        command += ["--user", f"{address.user}:{address.password}", "--isolation", self._isolation]
+        self._redshift = LeashedProcess("local Redshift", command, log=self.folder / "redshift.log")
+        self._undo.callback(self._redshift.stop, grace_seconds=REDSHIFT_GRACE_SECONDS)
+        ready = self._redshift.read_ready_line(timeout_seconds=REDSHIFT_START_SECONDS, stopping=self._stopping)
+        self._redshift_port = int(ready["port"])
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
+            self._folder = None
+
+    def check(self) -> None:
+        """Raise when a part has ended.
+
+        Raises:
+            ProcessFailedError: One has.
+        """
+        self.aws.check()
+        if self._redshift is not None:
+            self._redshift.check_running()
+        if self.airflow is not None:
+            self.airflow.check()
+
+    def stop(self) -> None:
+        """End everything, in the reverse order of its start, and remove the folder; does no harm twice."""
+        self._undo.close()
+
+    def __enter__(self) -> Self:
+        """Start it."""
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables with which AWS SDKs, Airflow and `rsloader` use the stack."""
+        aws, address = self.aws.env(), self.redshift
+        redshift_connection = {
+            "conn_type": "redshift",
+            "host": address.host,
+            "port": address.port,
+            "login": address.user,
+            "password": address.password,
+            "schema": address.database,
+            "extra": {"ssl": False},
+        }
+        aws_connection = {
+            "conn_type": "aws",
+            "login": aws["AWS_ACCESS_KEY_ID"],
+            "password": aws["AWS_SECRET_ACCESS_KEY"],
+            "extra": {"endpoint_url": aws["AWS_ENDPOINT_URL"], "region_name": aws["AWS_DEFAULT_REGION"]},
+        }
+        return aws | {
+            "AIRFLOW_CONN_REDSHIFT_DEFAULT": json.dumps(redshift_connection),
+            "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(aws_connection),
+        }

@@ -1,0 +1,160 @@
+"""What every warehouse keeps to, in memory as over the wire."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+from house import CSV, House
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    BadDataError,
+    ConfigurationError,
+    ConnectionLostError,
+    NotSetUpError,
+    ObjectsMissingError,
+    StatementError,
+)
+
+
+def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
+    with house.connect() as session:
+        assert isinstance(session.execute(sql.BackendPid())[0][0], int)
+        session.execute(sql.SetStatementTimeout(60_000))
+        session.execute(sql.Begin())
+        session.execute(sql.LockHistory(house.table))
+        assert list(session.execute(sql.FindLoaded(house.key))) == []
+        session.execute(house.copy(("1.csv", "1\n2\n"), ("2 +%2B.csv", "3\n")))
+        rows, query_id = session.execute(sql.LastCopy())[0]
+        assert rows == 3
+        session.execute(house.recorded(rows, query_id))
+        session.execute(sql.Commit())
+    with house.connect() as session:
+        assert [list(row) for row in session.execute(sql.FindLoaded(house.key))] == [[3, query_id]]
+    assert house.count_rows() == 3
+
+
+def test_a_closed_session_takes_back_what_it_did_not_commit(house: House):
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        session.execute(sql.LockHistory(house.table))
+        session.execute(house.copy(("1.csv", "1\n")))
+        session.execute(house.recorded())
+    with house.connect() as session:
+        assert list(session.execute(sql.FindLoaded(house.key))) == []
+    assert house.count_rows() == 0
+
+
+def test_emptying_and_copying_are_undone_together(house: House):
+    with house.connect() as session:
+        for end in (sql.Commit(), sql.Rollback()):
+            session.execute(sql.Begin())
+            session.execute(sql.DeleteAll(house.table))
+            session.execute(house.copy(("1.csv", "1\n2\n")))
+            session.execute(end)
+    assert house.count_rows() == 2
+
+
+def test_the_newest_batch_of_the_load_is_known(house: House):
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        session.execute(house.recorded(query_id=None))
+        session.execute(sql.Commit())
+        older = sql.LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
+        assert session.execute(sql.FindNewerBatch(older))[0][0] == house.key.batch
+        assert session.execute(sql.FindNewerBatch(house.key))[0][0] is None
+
+
+def test_a_session_that_wants_the_history_waits_for_the_one_that_has_it(house: House):
+    """The mutex. Without it two loads could both look before either commits."""
+    first_has_it, first_may_commit, order = threading.Event(), threading.Event(), []
+
+    def first() -> None:
+        with house.connect() as session:
+            session.execute(sql.Begin())
+            session.execute(sql.LockHistory(house.table))
+            first_has_it.set()
+            first_may_commit.wait(30)
+            session.execute(house.recorded())
+            order.append("first commits")
+            session.execute(sql.Commit())
+
+    thread = threading.Thread(target=first)
+    thread.start()
+    first_has_it.wait(30)
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        first_may_commit.set()
+        session.execute(sql.LockHistory(house.table))
+        order.append("second has the lock")
+        assert len(session.execute(sql.FindLoaded(house.key))) == 1
+    thread.join()
+    assert order == ["first commits", "second has the lock"]
+
+
+def test_bad_data_is_told_as_such_and_its_rows_can_be_asked_for_after_the_rollback(house: House):
+    with house.connect() as session:
+        pid = session.execute(sql.BackendPid())[0][0]
+        session.execute(sql.Begin())
+        with pytest.raises(BadDataError):
+            session.execute(house.copy(("1.csv", "1\nbad\n")))
+        session.execute(sql.Rollback())
+        ((file, line, column, value, _, code),) = session.execute(sql.FindRowErrors(pid, 10))
+    assert (file, line, column, value, code) == (f"s3://{house.bucket}/1.csv", 2, "id", "bad", 1207)
+    assert house.count_rows() == 0
+
+
+def test_a_missing_object_is_told_as_such(house: House):
+    copy = house.copy()
+    manifest = {"entries": [{"url": f"s3://{house.bucket}/gone.csv", "mandatory": True}]}
+    house.storage.write(house.bucket, "manifest", json.dumps(manifest).encode())
+    with house.connect() as session, pytest.raises(ObjectsMissingError):
+        session.execute(copy)
+
+
+def test_a_missing_table_or_history_is_told_as_such(house: House):
+    nowhere = sql.TableName("public", "nowhere")
+    house.copy(("1.csv", "1\n"))
+    with house.connect() as session:
+        with pytest.raises(NotSetUpError, match="nowhere"):
+            session.execute(sql.Copy(nowhere, None, f"s3://{house.bucket}/manifest", CSV))
+        session.execute(sql.Begin())
+        with pytest.raises(NotSetUpError, match="nowhere"):
+            session.execute(sql.LockHistory(nowhere))
+
+
+def test_after_an_error_the_transaction_takes_nothing_but_its_rollback(house: House):
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        with pytest.raises(StatementError):
+            session.execute(sql.UserStatement("syntax error"))
+        with pytest.raises(StatementError):
+            session.execute(house.recorded())
+        session.execute(sql.Rollback())
+        session.execute(sql.UserStatement("SELECT 1 WHERE 'a%s' LIKE '100 %'"))
+
+
+def test_a_session_that_was_ended_by_another_does_not_know_the_outcome(house: House):
+    with house.connect() as hung, house.connect() as other:
+        hung.execute(sql.Begin())
+        hung.execute(house.recorded())
+        other.execute(sql.TerminateSession(hung.execute(sql.BackendPid())[0][0]))
+        with pytest.raises(ConnectionLostError):
+            hung.execute(sql.Commit())
+        assert list(other.execute(sql.FindLoaded(house.key))) == []
+
+
+def test_a_connection_that_does_not_exist_is_an_error_that_names_it(house: House):
+    with pytest.raises(ConfigurationError, match="elsewhere"), house.warehouse.connect("elsewhere"):
+        pass
+
+
+def test_a_wrong_password_is_an_error_that_names_the_connection(redshift_login: Any):
+    """Real only: the fake has no passwords."""
+    from rsloader_provider.aws.warehouse import RedshiftWarehouse  # noqa: PLC0415 (only here)
+
+    warehouse = RedshiftWarehouse(lambda _: redshift_login(password="wrong"))
+    with pytest.raises(AccessDeniedError, match="Connection redshift_default"), warehouse.connect("redshift_default"):
+        pass

@@ -1,0 +1,12 @@
+"""Fixtures that the tests of this folder share, by name."""
+
+from local.redshift_fixtures import (  # noqa: F401
+    client,
+    connect,
+    landing,
+    s3,
+    s3_endpoint,
+    serializable_redshift,
+    simple,
+    snapshot_redshift,
+)

@@ -1,0 +1,343 @@
+"""Loading one batch into one target."""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fakes.warehouse import Accident
+from fakes.world import FAILED_TOPIC, OK_TOPIC, World
+from objects_for_tests import TARGET, a_config
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetState, begin_attempt, record_session
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import (
+    AttemptLostError,
+    BadDataError,
+    ConfigurationError,
+    ConnectionLostError,
+    ContentionError,
+    CorruptLedgerError,
+    NotSetUpError,
+    ObjectsMissingError,
+    OutOfOrderError,
+    RsloaderError,
+    StatementError,
+)
+from rsloader_provider.loader.buffer import buffer_objects
+from rsloader_provider.loader.load import Outcome, Result, load_batch
+from rsloader_provider.loader.ports.ledger import LostRaceError
+
+CONFIG = a_config(notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}, failed_manifests="s3://loader/failed/")
+FIRST = Asker("run-1/load_batch/0/1")
+RETRY = Asker("run-1/load_batch/0/2")
+CLEARED = Asker("run-1/load_batch/0/3", cleared=True)
+
+
+def locked(world: World, config: LoadConfig = CONFIG, *keys: str, content: str = "1\n2\n") -> Batch:
+    world.put(*(keys or ("orders/1.csv", "orders/2.csv")), content=content)
+    work = buffer_objects(config, world.services, run="dag/run-1", is_active=lambda _: False, max_work=99)
+    return work[-1].batch
+
+
+def load(world: World, batch: Batch, asker: Asker = FIRST, config: LoadConfig = CONFIG, target: str = TARGET) -> Result:
+    return load_batch(config, world.services, batch.batch, target, asker)
+
+
+def rows(world: World) -> list[str]:
+    return world.warehouse.tables["public.orders"]
+
+
+def stored(world: World, batch: Batch) -> Batch:
+    return world.ledger.get(batch.load, batch.batch)
+
+
+def test_a_load_is_one_transaction_in_this_order(world: World):
+    config = a_config(
+        targets=[{"table": "public.orders", "mode": "replace", "pre_sql": "SELECT 1", "post_sql": "SELECT 2",
+                  "columns": ["id"], "statement_timeout": "1h"}]
+    )  # fmt: skip
+    batch = locked(world, config)
+    result = load(world, batch, config=config)
+    table = sql.TableName("public", "orders")
+    key = sql.LoadKey(table, "orders", batch.batch, 1)
+    manifest = f"s3://loader/manifests/orders/{batch.batch}.manifest"
+    assert world.warehouse.log == [
+        sql.BackendPid(),
+        sql.SetStatementTimeout(3_600_000),
+        sql.Begin(),
+        sql.LockHistory(table),
+        sql.FindLoaded(key),
+        sql.FindNewerBatch(key),
+        sql.UserStatement("SELECT 1"),
+        sql.DeleteAll(table),
+        sql.Copy(table, ("id",), manifest, config.copy_options),
+        sql.LastCopy(),
+        sql.RecordLoaded(key, attempt=1, rows=4, files=2, query_id=1000, run="dag/run-1"),
+        sql.UserStatement("SELECT 2"),
+        sql.Commit(),
+    ]
+    assert result.outcome is Outcome.LOADED
+    progress = stored(world, batch).targets[TARGET]
+    assert (progress.state, progress.rows, progress.query_id) == (TargetState.LOADED, 4, 1000)
+    assert stored(world, batch).status is BatchStatus.COMPLETE
+
+
+def test_a_retry_of_a_loaded_batch_does_nothing(world: World):
+    batch = locked(world)
+    load(world, batch)
+    sent = len(world.warehouse.log)
+    assert load(world, batch, RETRY).outcome is Outcome.NOTHING_TO_DO
+    assert len(world.warehouse.log) == sent
+    assert rows(world) == ["1", "2"] * 2
+
+
+@pytest.mark.parametrize(
+    ("statement", "after"),
+    [
+        (each, after)
+        for each in (sql.BackendPid, sql.Begin, sql.LockHistory, sql.FindLoaded, sql.Copy, sql.RecordLoaded, sql.Commit)
+        for after in (False, True)
+    ],
+)
+@pytest.mark.parametrize("asker", [RETRY, CLEARED])
+def test_a_connection_lost_anywhere_leaves_each_row_in_the_table_once(
+    world: World, statement: type, after: bool, asker: Asker
+):
+    """Also after the COMMIT, when the rows are there but nobody heard of it; also for a person who clears then."""
+    batch = locked(world)
+    world.warehouse.accidents.append(Accident(statement, after))
+    with pytest.raises(ConnectionLostError):
+        load(world, batch)
+    committed = statement is sql.Commit and after
+    assert len(rows(world)) == (4 if committed else 0)
+    result = load(world, batch, asker)
+    assert result.outcome is (Outcome.FOUND_LOADED if committed else Outcome.LOADED)
+    assert rows(world) == ["1", "2"] * 2
+    assert stored(world, batch).targets[TARGET].generation == 1
+    assert stored(world, batch).targets[TARGET].rows == 4
+    assert len(world.notifier.messages[OK_TOPIC]) == 1
+
+
+def test_an_attempt_ends_the_session_of_one_that_never_ended(world: World):
+    batch = locked(world)
+    with world.warehouse.connect("redshift_default") as hung:
+        hung.execute(sql.Begin())
+        hung.execute(sql.LockHistory(sql.TableName("public", "orders")))
+        begun = world.ledger.replace(batch, begin_attempt(batch, TARGET, FIRST))
+        world.ledger.replace(begun, record_session(begun, TARGET, 1, hung.pid))
+        assert load(world, batch, RETRY).outcome is Outcome.LOADED
+        with pytest.raises(ConnectionLostError):
+            hung.execute(sql.Commit())
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_an_attempt_whose_place_was_taken_stops_before_it_changes_anything(world: World):
+    batch = locked(world)
+    warehouse = world.warehouse
+    real = warehouse.connect
+
+    def connect_slowly(conn_id: str) -> Any:
+        warehouse.connect = real  # type: ignore[method-assign]
+        load(world, batch, RETRY)
+        return real(conn_id)
+
+    warehouse.connect = connect_slowly  # type: ignore[method-assign]
+    with pytest.raises(AttemptLostError, match="attempt 2"):
+        load(world, batch)
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_an_attempt_whose_session_was_ended_by_a_newer_one_is_not_tried_again(world: World):
+    """Retries of both would end each other's sessions for ever, and a long COPY would never get through."""
+    batch = locked(world)
+    won: list[Result] = []
+    world.warehouse.accidents.append(Accident(sql.Copy, False, lambda: won.append(load(world, batch, RETRY))))
+    with pytest.raises(AttemptLostError, match="attempt 2") as raised:
+        load(world, batch)
+    assert not raised.value.retryable
+    assert won[0].outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_a_person_who_clears_a_loaded_batch_has_it_loaded_again_once(world: World, caplog: pytest.LogCaptureFixture):
+    batch = locked(world)
+    load(world, batch)
+    with caplog.at_level(logging.WARNING):
+        assert load(world, batch, CLEARED).outcome is Outcome.LOADED
+    assert "A SECOND TIME" in caplog.text
+    assert rows(world) == ["1", "2"] * 4
+    assert load(world, batch, CLEARED).outcome is Outcome.NOTHING_TO_DO, "the same try, run twice"
+    assert load(world, batch, Asker("run-1/load_batch/0/4")).outcome is Outcome.NOTHING_TO_DO, "its automatic retry"
+    assert stored(world, batch).targets[TARGET].generation == 2
+
+
+def test_on_clear_skip_refuses(world: World):
+    config = a_config(on_clear="skip")
+    batch = locked(world, config)
+    load(world, batch, config=config)
+    assert load(world, batch, CLEARED, config).outcome is Outcome.REFUSED
+    assert len(rows(world)) == 4
+
+
+def test_bad_data_says_file_line_column_value_and_waits_for_a_person(world: World):
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="1\nbad\n")
+    with pytest.raises(BadDataError) as raised:
+        load(world, batch)
+    assert "s3://landing/orders/1.csv:2, column id, value 'bad': Invalid digit (code 1207)" in str(raised.value)
+    assert batch.batch in str(raised.value)
+    assert not raised.value.retryable
+    failed = stored(world, batch)
+    assert (failed.status, failed.targets[TARGET].state) == (BatchStatus.ERROR, TargetState.FAILED)
+    assert "orders/1.csv:2" in (failed.targets[TARGET].error or "")
+    ((_, message),) = world.notifier.messages[FAILED_TOPIC]
+    assert (message["status"], message["batchId"]) == ("error", batch.batch)
+    assert message["failedManifest"] == f"s3://loader/failed/orders/{batch.batch}.manifest"
+    assert world.storage.exists("loader", f"failed/orders/{batch.batch}.manifest")
+    assert rows(world) == []
+    assert world.notifier.messages[OK_TOPIC] == []
+
+
+def test_a_batch_is_loaded_after_its_file_was_repaired_and_the_task_cleared(world: World):
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    with pytest.raises(BadDataError):
+        load(world, batch)
+    world.put("orders/1.csv", "orders/2.csv", content="1\n")
+    assert load(world, batch, CLEARED).outcome is Outcome.LOADED
+    assert stored(world, batch).status is BatchStatus.COMPLETE
+    assert stored(world, batch).targets[TARGET].generation == 1
+
+
+def test_missing_objects_are_named(world: World):
+    batch = locked(world)
+    world.storage.delete("landing", "orders/2.csv")
+    with pytest.raises(ObjectsMissingError, match="Put them back") as raised:
+        load(world, batch)
+    assert raised.value.urls == ("s3://landing/orders/2.csv",)
+    assert stored(world, batch).status is BatchStatus.ERROR
+
+
+def test_empty_objects_are_loaded_as_nothing(world: World):
+    batch = locked(world, content="")
+    result = load(world, batch)
+    assert (result.outcome, result.batch.targets[TARGET].rows) == (Outcome.LOADED, 0)
+    assert not any(isinstance(statement, sql.Copy) for statement in world.warehouse.log)
+    assert load(world, batch, RETRY).outcome is Outcome.NOTHING_TO_DO
+
+
+@pytest.mark.parametrize(
+    ("prepare", "error"),
+    [
+        (lambda w: w.warehouse.tables.pop("public.orders"), NotSetUpError),
+        (lambda w: w.warehouse.locks.pop("public.orders"), NotSetUpError),
+        (lambda w: w.warehouse.connections.clear(), ConfigurationError),
+    ],
+)
+def test_what_is_not_set_up_fails_clearly_and_the_next_run_tries_again(world: World, prepare: Any, error: type):
+    """Nobody has to unlock anything once the table is created."""
+    batch = locked(world)
+    prepare(world)
+    with pytest.raises(error):
+        load(world, batch)
+    waiting = stored(world, batch)
+    assert (waiting.status, waiting.targets[TARGET].state) == (BatchStatus.LOCKED, TargetState.WAITING)
+    world.warehouse.create("public.orders")
+    world.warehouse.connections.add("redshift_default")
+    assert load(world, batch, RETRY).outcome is Outcome.LOADED
+
+
+def test_a_refused_statement_of_the_user_undoes_everything(world: World):
+    config = a_config(targets=[{"table": "public.orders", "post_sql": "syntax error here"}])
+    batch = locked(world, config)
+    with pytest.raises(StatementError, match="syntax error"):
+        load(world, batch, config=config)
+    assert rows(world) == []
+    assert world.warehouse.histories["public.orders"] == []
+
+
+def test_replacing_leaves_only_the_newest_batch_and_an_older_one_is_refused(world: World):
+    config = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
+    older = locked(world, config, "orders/1.csv", "orders/2.csv", content="old\n")
+    newer = locked(world, config, "orders/3.csv", "orders/4.csv", content="new\n")
+    load(world, newer, config=config)
+    with pytest.raises(OutOfOrderError, match=newer.batch):
+        load(world, older, config=config)
+    assert rows(world) == ["new", "new"]
+
+
+def test_targets_of_a_batch_are_loaded_each_for_itself(world: World):
+    config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}], notify={"success": OK_TOPIC})
+    batch = locked(world, config)
+    with pytest.raises(NotSetUpError):
+        load(world, batch, config=config, target="redshift_default/public.other")
+    load(world, batch, config=config)
+    assert stored(world, batch).status is BatchStatus.LOCKED
+    assert world.notifier.messages[OK_TOPIC] == []
+    world.warehouse.create("public.other")
+    load(world, batch, RETRY, config, "redshift_default/public.other")
+    assert stored(world, batch).status is BatchStatus.COMPLETE
+    ((_, message),) = world.notifier.messages[OK_TOPIC]
+    assert message["rows"] == {TARGET: 4, "redshift_default/public.other": 4}
+
+
+def test_a_target_that_is_no_longer_configured_is_loaded_as_the_batch_was_locked_with_it(world: World):
+    batch = locked(world)
+    world.warehouse.create("public.new")
+    later = a_config(targets=[{"table": "public.new"}])
+    assert load(world, batch, config=later).outcome is Outcome.LOADED
+    assert len(rows(world)) == 4
+
+
+def test_an_unreachable_topic_neither_fails_nor_repeats_a_load(world: World, caplog: pytest.LogCaptureFixture):
+    config = a_config(notify={"success": OK_TOPIC.replace("ok", "gone")})
+    batch = locked(world, config)
+    assert load(world, batch, config=config).outcome is Outcome.LOADED
+    assert "could not be told" in caplog.text
+
+
+def test_segments_that_do_not_add_up_are_refused(world: World):
+    batch = locked(world)
+    world.ledger.replace(batch, replace(batch, files=3))
+    with pytest.raises(CorruptLedgerError, match="2 objects in its segments, but counts 3"):
+        load(world, batch)
+    assert rows(world) == []
+
+
+def test_losing_every_race_is_an_error_that_can_be_tried_again(world: World):
+    batch = locked(world)
+
+    class Unlucky:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.ledger, name)
+
+        def replace(self, before: Batch, after: Batch) -> Batch:
+            raise LostRaceError
+
+    with pytest.raises(ContentionError) as raised:
+        load_batch(CONFIG, replace(world.services, ledger=Unlucky()), batch.batch, TARGET, FIRST)
+    assert raised.value.retryable
+    assert isinstance(raised.value, RsloaderError)
+
+
+def test_two_targets_that_finish_at_once_both_count(world: World):
+    """Both write to the same item; whoever comes second has to write on top of the first."""
+    config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
+    world.warehouse.create("public.other")
+    batch = locked(world, config)
+    other = "redshift_default/public.other"
+
+    class Raced:
+        def __init__(self) -> None:
+            self.pending = [other]
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.ledger, name)
+
+        def replace(self, before: Batch, after: Batch) -> Batch:
+            if after.targets[TARGET].state is TargetState.LOADED and self.pending:
+                load(world, batch, config=config, target=self.pending.pop())
+            return world.ledger.replace(before, after)
+
+    load_batch(config, replace(world.services, ledger=Raced()), batch.batch, TARGET, FIRST)
+    assert stored(world, batch).status is BatchStatus.COMPLETE
