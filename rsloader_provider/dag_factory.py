@@ -99,7 +99,7 @@ def _tasks(config: LoadConfig) -> None:
     load = LoadBatchOperator.partial(
         task_id="load_batch",
         load_config=plain,
-        map_index_template="{{ task.label }}",
+        map_index_template="{{ task.summary }}",
         # Where order matters, a run loads one batch after the other.
         max_active_tis_per_dagrun=1 if ordered else None,
     ).expand_kwargs(buffer.output)

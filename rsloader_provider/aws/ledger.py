@@ -234,12 +234,10 @@ class DynamoLedger:
         return claim_from(answer["Item"]) if "Item" in answer else None
 
     def _claims(self, load: str, prefix: str, projection: str | None) -> Iterator[Item]:
-        return self._query(
-            self._names.files,
-            "#load = :load AND begins_with(#object, :prefix)",
-            {":load": load, ":prefix": prefix},
-            projection=projection,
-        )
+        # DynamoDB takes no empty prefix.
+        condition = "#load = :load AND begins_with(#object, :prefix)" if prefix else "#load = :load"
+        values = {":load": load, ":prefix": prefix} if prefix else {":load": load}
+        return self._query(self._names.files, condition, values, projection=projection)
 
     def _open_first(self, load: str, now: datetime) -> None:
         opened = Batch(load, next_batch_id(now, None, self._randomness))

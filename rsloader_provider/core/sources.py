@@ -186,5 +186,5 @@ def _written_as_text(cls: type[object], parse: Callable[[str], object]) -> CoreS
         return parse(value)
 
     return core_schema.no_info_plain_validator_function(
-        read, serialization=core_schema.plain_serializer_function_ser_schema(str, when_used="json")
+        read, serialization=core_schema.plain_serializer_function_ser_schema(str)
     )

@@ -175,6 +175,31 @@ class CreateHistory:
 
 
 @dataclass(frozen=True, slots=True)
+class GiveHistory:
+    """Make a user the owner of a target's history; locking it asks for no less."""
+
+    target: TableName
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantUsage:
+    """Let a user look into a schema; a schema of None is the loader's own."""
+
+    schema: str | None
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class GrantLoading:
+    """Let a user load a table: COPY asks for INSERT, emptying it for DELETE."""
+
+    target: TableName
+    user: str
+    emptying: bool
+
+
+@dataclass(frozen=True, slots=True)
 class FindHistories:
     """Ask for the names of all history tables."""
 
@@ -205,6 +230,9 @@ Statement = (
     | FindRowErrorsWithoutValues
     | CreateHistorySchema
     | CreateHistory
+    | GiveHistory
+    | GrantUsage
+    | GrantLoading
     | FindHistories
     | CreateHistoryView
 )
@@ -382,6 +410,22 @@ def _(statement: CreateHistory) -> str:
         '"files" integer NOT NULL, "query_id" bigint, "run" varchar(1000), '
         '"loaded_at" timestamp DEFAULT sysdate) DISTSTYLE EVEN SORTKEY ("batch")'
     )
+
+
+@render.register
+def _(statement: GiveHistory) -> str:
+    return f"ALTER TABLE {_table(history_table(statement.target))} OWNER TO {identifier(statement.user)}"
+
+
+@render.register
+def _(statement: GrantUsage) -> str:
+    return f"GRANT USAGE ON SCHEMA {identifier(statement.schema or HISTORY_SCHEMA)} TO {identifier(statement.user)}"
+
+
+@render.register
+def _(statement: GrantLoading) -> str:
+    privileges = "INSERT, SELECT, DELETE" if statement.emptying else "INSERT"
+    return f"GRANT {privileges} ON {_table(statement.target)} TO {identifier(statement.user)}"
 
 
 @render.register

@@ -10,7 +10,7 @@ from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.task_failures import as_task_failures
 
-_LABEL_CHARACTERS = 250
+_SUMMARY_CHARACTERS = 250
 
 
 class BufferObjectsOperator(BaseOperator):
@@ -22,7 +22,7 @@ class BufferObjectsOperator(BaseOperator):
         load_config: The load, as plain JSON of a LoadConfig (templated).
 
     Returns:
-        The keyword arguments of a mapped LoadBatchOperator: `{"batch", "target", "label"}` for each pair; a list,
+        The keyword arguments of a mapped LoadBatchOperator: `{"batch", "target", "summary"}` for each pair; a list,
         empty when there is nothing to load.
     """
 
@@ -50,14 +50,14 @@ class BufferObjectsOperator(BaseOperator):
                 is_active=is_active,
                 max_work=conf.getint("core", "max_map_length", fallback=1024),
             )
-        return [{"batch": each.batch.batch, "target": each.target, "label": _label(each)} for each in work]
+        return [{"batch": each.batch.batch, "target": each.target, "summary": _summary(each)} for each in work]
 
 
-def _label(work: Work) -> str:
+def _summary(work: Work) -> str:
     """Name a mapped task in Airflow's grid."""
     batch, files = work.batch, "file" if work.batch.files == 1 else "files"
     text = f"{batch.batch} · {batch.files} {files} · {_size(batch.size_bytes)} → {work.target}"
-    return text[:_LABEL_CHARACTERS]
+    return text[:_SUMMARY_CHARACTERS]
 
 
 def _size(size_bytes: float) -> str:

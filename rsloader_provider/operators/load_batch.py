@@ -20,7 +20,7 @@ class LoadBatchOperator(BaseOperator):
         load_config: The load, as plain JSON of a LoadConfig (templated).
         batch: The batch's id (templated).
         target: The target's name, `connection/schema.table` (templated).
-        label: How the grid names the task.
+        summary: What the grid shows for the task, through `map_index_template`; None for the batch's id.
 
     Returns:
         `{"outcome", "batch", "target", "generation", "rows", "query_id"}`.
@@ -29,13 +29,13 @@ class LoadBatchOperator(BaseOperator):
     template_fields: Sequence[str] = ("load_config", "batch", "target")
 
     def __init__(
-        self, *, load_config: Mapping[str, Any], batch: str, target: str, label: str | None = None, **kwargs: Any
+        self, *, load_config: Mapping[str, Any], batch: str, target: str, summary: str | None = None, **kwargs: Any
     ):
         super().__init__(**kwargs)
         self.load_config = load_config
         self.batch = batch
         self.target = target
-        self.label = label
+        self.summary = summary or batch
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Load once."""

@@ -195,7 +195,8 @@ def test_batches_are_listed_newest_first_and_claims_as_s3_lists(ledger: Ledger):
     assert list(ledger.batches("orders")) == [newest, second, first]
     assert list(ledger.claimed_keys("orders", "landing/orders/")) == ["landing/orders/b.csv", "landing/orders/ä.csv"]
     assert list(ledger.claimed_keys("orders", "landing/orders/c")) == []
-    assert [claim.batch for claim in ledger.claims("orders", "landing/")] == [first.batch, second.batch]
+    for prefix in ("landing/", ""):
+        assert [claim.batch for claim in ledger.claims("orders", prefix)] == [first.batch, second.batch]
 
 
 @pytest.mark.parametrize(

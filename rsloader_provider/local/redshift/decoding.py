@@ -52,19 +52,28 @@ def quick_pieces(pieces: "Iterable[bytes]", copy: "CopyStatement") -> "Iterator[
         NeedsExactDecoding: The object must not be read this way.
     """
     quote = (copy.quote if copy.csv else NO_QUOTE).encode()
+    stray = _stray_quote(quote, copy.field_delimiter.encode())
     quotes = 0
     last = b"\n"
     for piece in _without_header(_without_mark(pieces), copy.ignore_header):
-        quotes += piece.count(quote)
-        if quotes and not copy.csv:
+        found = piece.count(quote)
+        quotes += found
+        # PostgreSQL takes a quote in the middle of a field, which Redshift refuses.
+        if found and (not copy.csv or stray.search(last + piece)):
             raise NeedsExactDecoding
-        last = piece[-1:]
+        last = piece[-2:]
         yield piece
     if quotes % 2:
         # An open quote would swallow the next object, and two of them would close each other without an error.
         raise NeedsExactDecoding
-    if last != b"\n":
+    if not last.endswith(b"\n"):
         yield b"\n"
+
+
+def _stray_quote(quote: bytes, delimiter: bytes) -> "re.Pattern[bytes]":
+    """A quote that neither opens nor closes a field and is not doubled."""
+    inside = b"[^\r\n" + re.escape(quote) + re.escape(delimiter) + b"]"
+    return re.compile(b"(?<=" + inside + b")" + re.escape(quote) + inside)
 
 
 def records(pieces: "Iterable[bytes]", copy: "CopyStatement", columns: int) -> "Iterator[Record]":

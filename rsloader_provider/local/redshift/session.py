@@ -188,11 +188,12 @@ class Session:
 
     async def _answering_errors(self, act: "Callable[[], Awaitable[None]]") -> None:
         """Do something for the client; an error is reported to it, and fails the transaction if there is one."""
+        had_failed = self._backend.status == FAILED
         try:
             await act()
         except RedshiftError as error:
             self._skipping = True
-            if not isinstance(error, PostgresError):
+            if not isinstance(error, PostgresError) and (had_failed or self._backend.status != FAILED):
                 error = await self._fail_transaction(error)
             self._emit(protocol.error_response(as_redshift_reports(error, self._backend.pid)))
             if error.severity == "FATAL":

@@ -30,7 +30,7 @@ class Statement:
         text: As the client wrote it; faults are matched with it.
         sql: What PostgreSQL gets; empty if it gets nothing.
         role: How to treat it.
-        writes: The table that it writes rows to, as SQL, or None. Redshift locks it for writing.
+        writes: The table that an INSERT, UPDATE, DELETE or MERGE writes rows to, as SQL, or None.
         copy: The parsed COPY, for a COPY.
     """
 
@@ -56,8 +56,7 @@ def understand(text: str) -> Statement:
     first = tokens[0].keyword
     second = tokens[1].keyword if len(tokens) > 1 else ""
     if first == "COPY":
-        copy = parse_copy(tokens)
-        return Statement(text, "", Role.COPY, writes=copy.table, copy=copy)
+        return Statement(text, "", Role.COPY, copy=parse_copy(tokens))
     if (first, second) == ("LOCAL", "FAULT"):
         return Statement(text, "", Role.FAULT)
     sql = ddl.rewrite(text, tokens)

@@ -1,0 +1,24 @@
+"""The loader's errors on the command line: one message, exit code 1, no traceback."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from rsloader_provider.core.errors import RsloaderError
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """Print an error of the loader and exit.
+
+    Raises:
+        typer.Exit: With code 1, after an error of the loader.
+    """
+    try:
+        yield
+    except RsloaderError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}")
+        raise typer.Exit(1) from None

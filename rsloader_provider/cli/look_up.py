@@ -1,0 +1,103 @@
+"""`rsloader batches`, `rsloader batch` and `rsloader files`: what the ledger knows."""
+
+import json
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from rsloader_provider.cli.failures import told
+from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.loader.look_up import batch_reports, batch_with_files, file_reports
+from rsloader_provider.loader.ports.ledger import Ledger
+
+Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
+AwsConnection = Annotated[str, typer.Option(help="The Airflow connection for DynamoDB.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+
+
+def batches(
+    load: Load,
+    status: Annotated[BatchStatus | None, typer.Option(help="Only batches of this status.")] = None,
+    limit: Limit = 50,
+    aws_conn_id: AwsConnection = "aws_default",
+    as_json: AsJson = False,
+) -> None:
+    """List the batches of a load, newest first."""
+    with told():
+        found = list(islice(batch_reports(_ledger(aws_conn_id), load, status and str(status)), limit))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    table = Table("batch", "status", "files", "bytes", "opened", "locked for", "targets")
+    for each in found:
+        targets = "\n".join(_target_line(name, progress) for name, progress in each["targets"].items())
+        table.add_row(
+            each["batch"], each["status"], f"{each['files']:,}", f"{each['size_bytes']:,}",
+            _moment(each["opened_at"]), each["reason"] or "", escape(targets),
+        )  # fmt: skip
+    Console().print(table)
+
+
+def batch(
+    load: Load,
+    batch_id: Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")],
+    aws_conn_id: AwsConnection = "aws_default",
+    as_json: AsJson = False,
+) -> None:
+    """Show one batch with its targets and its files."""
+    with told():
+        found = batch_with_files(_ledger(aws_conn_id), load, batch_id)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    console = Console(soft_wrap=True)
+    for name in ("load", "batch", "status", "files", "size_bytes", "opened_at", "locked_at", "reason", "run"):
+        console.print(f"{name:12}{escape(str(found[name]))}", highlight=False)
+    for name, progress in found["targets"].items():
+        console.print(f"[bold]{escape(_target_line(name, progress))}[/]", highlight=False)
+        if progress["error"]:
+            console.print(escape(progress["error"]), style="red", highlight=False)
+    files = Table("file", "bytes")
+    for entry in found["entries"]:
+        files.add_row(escape(entry["url"]), f"{entry['size_bytes']:,}")
+    console.print(files)
+
+
+def files(
+    load: Load,
+    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="A URL or a key, or how it begins.")] = None,
+    limit: Limit = 50,
+    aws_conn_id: AwsConnection = "aws_default",
+    as_json: AsJson = False,
+) -> None:
+    """List the files that a load has claimed, and the batch of each."""
+    with told():
+        found = list(islice(file_reports(_ledger(aws_conn_id), load, key), limit))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    table = Table("file", "batch", "bytes", "claimed")
+    for each in found:
+        table.add_row(escape(each["url"]), each["batch"], f"{each['size_bytes']:,}", _moment(each["claimed_at"]))
+    Console().print(table)
+
+
+def _ledger(aws_conn_id: str) -> Ledger:
+    # Airflow takes seconds to import, which the other commands should not.
+    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+
+    return RsloaderHook(aws_conn_id).get_conn().ledger
+
+
+def _target_line(name: str, progress: dict[str, Any]) -> str:
+    rows = "" if progress["rows"] is None else f", {progress['rows']:,} rows"
+    return f"{name}: {progress['state']}{rows}, generation {progress['generation']}, attempt {progress['attempt']}"
+
+
+def _moment(text: str | None) -> str:
+    return "" if text is None else text[:19].replace("T", " ")

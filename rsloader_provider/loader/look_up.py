@@ -1,0 +1,94 @@
+"""What people and programs are shown of batches and files: plain JSON."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rsloader_provider.core.batch import Batch, TargetProgress
+from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.loader.ports.ledger import Claim, Ledger
+
+
+def batch_report(batch: Batch) -> dict[str, Any]:
+    """Tell about a batch; times in ISO 8601, sizes in bytes, None where there is nothing yet."""
+    return {
+        "load": batch.load,
+        "batch": batch.batch,
+        "status": str(batch.status),
+        "files": batch.files,
+        "size_bytes": batch.size_bytes,
+        "opened_at": batch.opened_at and batch.opened_at.isoformat(),
+        "locked_at": batch.locked_at and batch.locked_at.isoformat(),
+        "reason": batch.reason,
+        "run": batch.run,
+        "targets": {name: _progress_report(each) for name, each in sorted(batch.targets.items())},
+    }
+
+
+def _progress_report(progress: TargetProgress) -> dict[str, Any]:
+    report = asdict(progress)
+    del report["settings"]
+    return report | {"state": str(progress.state)}
+
+
+def batch_with_files(ledger: Ledger, load: str, batch_id: str) -> dict[str, Any]:
+    """Tell about a batch and name its files.
+
+    Raises:
+        UnknownBatchError: There is none of this id.
+    """
+    batch = ledger.get(load, batch_id)
+    entries = sorted(ledger.entries(batch))
+    return {
+        **batch_report(batch),
+        "entries": [{"url": entry.url, "size_bytes": entry.size_bytes} for entry in entries],
+    }
+
+
+def batch_reports(ledger: Ledger, load: str, status: str | None) -> Iterator[dict[str, Any]]:
+    """Tell about all batches of a load, newest first.
+
+    Args:
+        ledger: The ledger.
+        load: Name of the load.
+        status: Only batches of this status; None for all.
+
+    Raises:
+        UnknownBatchError: The ledger knows no such load. Raised by the call, not by the iteration.
+    """
+    batches = ledger.batches(load)
+    first = next(batches, None)
+    if first is None:
+        raise UnknownBatchError(f"There is nothing of load {load} yet: it has never run, or its name is another.")
+
+    def reports() -> Iterator[dict[str, Any]]:
+        for batch in (first, *batches):
+            if status is None or batch.status == status:
+                yield batch_report(batch)
+
+    return reports()
+
+
+def file_reports(ledger: Ledger, load: str, key: str | None) -> Iterator[dict[str, Any]]:
+    """Tell about the files that a load has claimed, as S3 lists them.
+
+    Args:
+        ledger: The ledger.
+        load: Name of the load.
+        key: Only objects whose URL begins so, or, without `s3://`, whose key does; None for all.
+    """
+    prefix = key.removeprefix("s3://") if key and key.startswith("s3://") else ""
+    for claim in ledger.claims(load, prefix):
+        if key is None or prefix or claim.name.partition("/")[2].startswith(key):
+            yield _file_report(claim)
+
+
+def _file_report(claim: Claim) -> dict[str, Any]:
+    return {
+        "url": f"s3://{claim.name}",
+        "batch": claim.batch,
+        "size_bytes": claim.size_bytes,
+        "etag": claim.etag,
+        "last_modified": claim.last_modified.isoformat(),
+        "claimed_at": claim.claimed_at.isoformat(),
+    }
