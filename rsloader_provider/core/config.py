@@ -136,8 +136,9 @@ class Target(_Settings):
     @field_validator("columns")
     @classmethod
     def _each_column_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        if twice := _first_repeated([column.lower() for column in value or ()]):
-            raise mistake(f"the column {twice[1]!r} stands twice.", "Name each column once.", at=(twice[0],))
+        twice = _first_repeated([column.lower() for column in value or ()])
+        if value and twice is not None:
+            raise mistake(f"the column {value[twice]!r} stands twice.", "Name each column once.", at=(twice,))
         return value
 
     @property
@@ -248,11 +249,12 @@ class LoadConfig(_Settings):
     def _each_target_once(cls, value: tuple[Target, ...]) -> tuple[Target, ...]:
         # Redshift folds names to small letters, quoted ones too, unless it is told otherwise.
         names = [f"{target.conn_id}/{target.schema_name}.{target.table_name}".lower() for target in value]
-        if twice := _first_repeated(names):
+        twice = _first_repeated(names)
+        if twice is not None:
             raise mistake(
-                f"the target {value[twice[0]].name!r} stands twice.",
+                f"the target {value[twice].name!r} stands twice.",
                 "Name each connection and table once; small and capital letters are the same.",
-                at=(twice[0], "table"),
+                at=(twice, "table"),
             )
         return value
 
@@ -286,5 +288,5 @@ class LoadConfig(_Settings):
         return (self.manifests,) if self.failed_manifests is None else (self.manifests, self.failed_manifests)
 
 
-def _first_repeated(names: list[str]) -> tuple[int, str] | None:
-    return next(((index, name) for index, name in enumerate(names) if name in names[:index]), None)
+def _first_repeated(names: list[str]) -> int | None:
+    return next((index for index, name in enumerate(names) if name in names[:index]), None)

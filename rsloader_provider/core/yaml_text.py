@@ -114,9 +114,8 @@ class Explored:
         first_lines: dict[str, int] = {}
         for key, value in node.value:
             self._weed(value)
-            if not isinstance(key, yaml.ScalarNode) or key.tag != _TAG + "str":
-                shown = f"{key.value!r} as a key" if isinstance(key, yaml.ScalarNode) else "a list or mapping as a key"
-                self.mistakes.append((self._line(key), mistake(f"{shown}.", "A key is the name of a setting.")))
+            if problem := _key_problem(key):
+                self.mistakes.append((self._line(key), problem))
             elif key.value in first_lines:
                 message = f"the key {key.value!r} stands twice; first in line {first_lines[key.value]}."
                 self.mistakes.append((self._line(key), mistake(message, "Keep one of them.")))
@@ -218,9 +217,17 @@ def _problem(node: yaml.Node) -> ValueError | None:
     if isinstance(node, yaml.ScalarNode):
         try:
             _Loader("").construct_object(node)
-        except (ValueError, KeyError, OverflowError):
+        except (ValueError, LookupError, OverflowError):
             shown = node.tag.replace(_TAG, "")
             return mistake(f"{node.value[:40]!r} is no {shown}.", "Write a plain value.")
+    return None
+
+
+def _key_problem(key: yaml.Node) -> ValueError | None:
+    if not isinstance(key, yaml.ScalarNode):
+        return mistake("a list or mapping as a key.", "A key is the name of a setting.")
+    if key.tag != _TAG + "str":
+        return _problem(key) or mistake(f"{key.value!r} as a key.", "A key is the name of a setting.")
     return None
 
 

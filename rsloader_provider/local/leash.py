@@ -26,6 +26,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.02
 KILL_AFTER_SECONDS = 8.0
+_KILL_SECONDS = 10.0
 
 
 class ProcessFailedError(Exception):
@@ -80,6 +81,7 @@ class LeashedProcess:
         finally:
             if errors:
                 errors.close()
+        self._asked = False
         self._first_line: list[bytes] = []
         self._reader = threading.Thread(target=self._read_output, daemon=True)
         self._reader.start()
@@ -167,16 +169,18 @@ class LeashedProcess:
             return None
 
     def ask_to_stop(self) -> None:
-        """Send SIGTERM; does not wait."""
-        if self._process.poll() is None:
+        """Send SIGTERM once; does not wait."""
+        if self._process.poll() is None and not self._asked:
+            self._asked = True
             self._process.terminate()
 
     def stop(self, *, grace_seconds: float) -> None:
-        """Send SIGTERM, wait, and close the leash, which kills what is left."""
+        """Send SIGTERM, wait so long, and then kill the program and all that is below it."""
         self.ask_to_stop()
-        if self.wait(grace_seconds) is None and self._process.stdin:
-            self._process.stdin.close()
-            if self.wait(KILL_AFTER_SECONDS + 7) is None:
+        if self.wait(grace_seconds) is None:
+            # The leash takes a second SIGTERM for the end of our patience.
+            self._process.terminate()
+            if self.wait(_KILL_SECONDS) is None:
                 self._process.kill()
                 self._process.wait()
         self._reader.join(5)
@@ -232,7 +236,7 @@ class _Leash:
     """Runs one command until it ends, its starter dies or somebody says stop."""
 
     def __init__(self, command: list[str]) -> None:
-        self._told_to_stop = False
+        self._told_to_stop = 0
         self._starter_is_gone = False
         # Signals write into a pipe that the main loop reads along with standard input: no thread, no lock to die on.
         self._wakeups, writing_end = os.pipe()
@@ -249,7 +253,7 @@ class _Leash:
         )
 
     def _note(self, *_: object) -> None:
-        self._told_to_stop = True
+        self._told_to_stop += 1
 
     def _wait(self, seconds: float) -> None:
         """Wait for a signal or the end of our starter."""
@@ -268,8 +272,10 @@ class _Leash:
             if (self._told_to_stop or self._starter_is_gone) and not asked:
                 self._command.terminate()
                 asked = True
-            # SIGTERM alone leaves the patience to the starter; without one we keep it ourselves.
-            if self._starter_is_gone:
+            # One SIGTERM leaves the patience to the starter, who sends another; without a starter we keep it ourselves.
+            if self._told_to_stop > 1:
+                kill_at = 0.0
+            elif self._starter_is_gone:
                 kill_at = min(kill_at, time.monotonic() + KILL_AFTER_SECONDS)
             if time.monotonic() >= kill_at:
                 self._command.kill()

@@ -1,12 +1,10 @@
 """Every port with its fake and its real adapter: both pass the same tests."""
 
-from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
 
 import boto3
 import pytest
-import redshift_connector
 from fakes.ledger import MemoryLedger
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
@@ -21,27 +19,8 @@ from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.core import sql
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.local.aws import LocalAws
-from rsloader_provider.local.redshift import LocalRedshift
 
 _numbers = count()
-
-
-@pytest.fixture(scope="session")
-def local_aws() -> Iterator[LocalAws]:
-    with LocalAws() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="session")
-def aws_arguments(local_aws: LocalAws) -> dict[str, Any]:
-    """What makes a boto3 client talk to the local AWS."""
-    return {
-        "endpoint_url": local_aws.endpoint_url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "local",
-        "aws_secret_access_key": "local",
-    }
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -71,30 +50,6 @@ def notifier(request: pytest.FixtureRequest) -> Any:
         return "arn:aws:sns:us-east-1:123456789012:loads", MemoryNotifier("arn:aws:sns:us-east-1:123456789012:loads")
     client = boto3.client("sns", **request.getfixturevalue("aws_arguments"))
     return client.create_topic(Name="loads")["TopicArn"], SnsNotifier(client)
-
-
-@pytest.fixture(scope="session")
-def redshift(local_aws: LocalAws) -> Iterator[LocalRedshift]:
-    with LocalRedshift(s3_endpoint=local_aws.endpoint_url) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redshift_login(redshift: LocalRedshift) -> Callable[..., Any]:
-    """Opens a connection of redshift_connector to the local Redshift."""
-
-    def login(**changed: str) -> Any:
-        arguments = {
-            "host": redshift.host,
-            "port": redshift.port,
-            "database": redshift.database,
-            "user": redshift.user,
-            "password": redshift.password,
-            **changed,
-        }
-        return redshift_connector.connect(ssl=False, **arguments)
-
-    return login
 
 
 @pytest.fixture(params=["memory", "redshift"])

@@ -12,8 +12,8 @@ import psycopg
 import pytest
 import redshift_connector
 from botocore.config import Config
-from moto.server import ThreadedMotoServer
 
+from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 
 BUCKET = "acme-landing"
@@ -22,11 +22,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def s3_endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with LocalAws() as aws:  # and not moto alone, whose S3 takes no key with a newline
+        yield aws.endpoint_url
 
 
 @pytest.fixture(scope="session")

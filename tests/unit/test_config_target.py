@@ -79,12 +79,10 @@ def test_sql_that_ends_the_transaction_is_refused(statement: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "statement", ["ALTER TABLE append ADD COLUMN x int", "SELECT 'COMMIT'", "DELETE FROM truncate_log"]
+    "statement", ['ALTER TABLE "append" ADD COLUMN x int', "SELECT 'COMMIT'", "DELETE FROM truncate_log"]
 )
 def test_sql_that_only_names_such_words_is_taken(statement: str) -> None:
-    """Except APPEND as a bare word in ALTER TABLE, which needs quotes as a name."""
-    if statement.startswith("ALTER"):
-        statement = statement.replace("append", '"append"')
+    """A check that cries wolf is switched off."""
     assert target(post_sql=statement).post_sql == (statement,)
 
 

@@ -6,8 +6,13 @@ import json
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
+
+from rsloader_provider.local.leash import Interrupted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 Json = dict[str, Any]
 
@@ -76,10 +81,13 @@ class AirflowApi:
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
 
-    def wait_for_dag(self, dag_id: str, *, timeout_seconds: float = 60.0) -> Json:
+    def wait_for_dag(
+        self, dag_id: str, *, timeout_seconds: float = 60.0, stopping: Callable[[], bool] = lambda: False
+    ) -> Json:
         """Wait until a DAG was parsed, and return it.
 
         Raises:
+            Interrupted: `stopping` said so.
             AirflowApiError: It was not, in that time; the message holds the import errors.
         """
         deadline = time.monotonic() + timeout_seconds
@@ -89,6 +97,8 @@ class AirflowApi:
             except AirflowApiError as error:
                 if time.monotonic() > deadline:
                     raise AirflowApiError(f"no DAG {dag_id}: {error}; {self.import_errors()}", error.status) from error
+            if stopping():
+                raise Interrupted
             time.sleep(_POLL_SECONDS)
 
     def import_errors(self) -> list[Json]:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 MIGRATE_SECONDS = 120.0
 HEALTHY_SECONDS = 120.0
-GRACE_SECONDS = 20.0
+# The triggerer needs ten seconds to end well, and has nothing to lose.
+GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 
 # In the order of their start; the API server is the last to stop, because running tasks report to it.
@@ -46,6 +47,10 @@ class LocalAirflow:
         port: Where the UI and the API listen on 127.0.0.1; 0 for a free port.
         paused_at_creation: Whether new DAGs wait to be switched on.
         stopping: Asked while waiting; True makes `start` give up.
+
+    Attributes:
+        port: Where the UI and the API listen.
+        environment: That of all its processes; complete after `start`. Programs that read Airflow's settings take it.
     """
 
     def __init__(
@@ -65,6 +70,7 @@ class LocalAirflow:
         self._migration: LeashedProcess | None = None
         self._processes: dict[str, LeashedProcess] = {}
         self._extra = dict(env or {})
+        self.environment: dict[str, str] = {}
         self.port = port or _free_port()
 
     @property
@@ -80,7 +86,7 @@ class LocalAirflow:
     def begin_migration(self) -> None:
         """Start to create the database, which needs nothing but time; `start` waits for it."""
         self._home.mkdir(parents=True, exist_ok=True)
-        self._environment = environment(
+        self.environment = environment(
             home=self._home,
             dags=self._dags,
             port=self.port,
@@ -103,7 +109,7 @@ class LocalAirflow:
             if self._migration is None:
                 self.begin_migration()
             self._finish_migration()
-            self._environment |= self._extra | dict(env or {})
+            self.environment |= self._extra | dict(env or {})
             for name, arguments in _COMPONENTS.items():
                 self._processes[name] = self._run(name, arguments)
             self._wait_until_healthy()
@@ -116,7 +122,7 @@ class LocalAirflow:
         return LeashedProcess(
             f"airflow {name}",
             [sys.executable, "-m", "airflow", *arguments],
-            env=self._environment,
+            env=self.environment,
             cwd=self._home,
             log=self._home / f"{name}.log",
         )

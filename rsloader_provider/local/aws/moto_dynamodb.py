@@ -10,6 +10,7 @@ import copy
 import threading
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import moto.dynamodb.urls
@@ -243,25 +244,29 @@ def _attempt(draft: _Draft, transact_item: dict[str, Any]) -> tuple[str | None, 
         raise TransactWriteSingleOpException
     kind, action = next(iter(transact_item.items()))
     table, target = action["TableName"], action["Item" if kind == "Put" else "Key"]
+    names, values = action.get("ExpressionAttributeNames", {}), action.get("ExpressionAttributeValues", {})
     current = draft.take(table, target)
-    condition: dict[str, Any] = {
-        "condition_expression": action.get("ConditionExpression"),
-        "expression_attribute_names": action.get("ExpressionAttributeNames"),
-        "expression_attribute_values": action.get("ExpressionAttributeValues"),
-    }
-    try:
-        if kind == "Put":
-            draft.put_item(table, target, **condition)
-        elif kind == "Update":
-            draft.update_item(table, target, action["UpdateExpression"], **condition)
-        elif kind == "Delete":
-            draft.delete_item(table, target, **condition)
-        elif not get_filter_expression(*condition.values()).expr(current):
-            raise ConditionalCheckFailed
-    except ConditionalCheckFailed as failure:
+    expression = action.get("ConditionExpression")
+    if values:
+        condition = get_filter_expression(expression, names, values)
+    else:
+        condition = _parsed_without_values(expression, tuple(names.items()))
+    if not condition.expr(current):
         shown = current if action.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD" else None
-        return "ConditionalCheckFailed", failure.message, shown and shown.to_json()["Attributes"]
+        item = shown.to_json()["Attributes"] if shown else None
+        return "ConditionalCheckFailed", ConditionalCheckFailed().message, item
+    if kind == "Put":
+        draft.put_item(table, target)
+    elif kind == "Update":
+        draft.update_item(table, target, action["UpdateExpression"], names, values)
+    elif kind == "Delete":
+        draft.delete_item(table, target)
     return None, None, None
+
+
+@lru_cache(maxsize=1000)
+def _parsed_without_values(expression: str | None, names: tuple[tuple[str, str], ...]) -> Any:
+    return get_filter_expression(expression, dict(names), None)
 
 
 def _execute_result(result: DynamoResult, context: Any) -> Any:
@@ -281,7 +286,7 @@ class DynamoDBService:
     def __init__(self) -> None:
         dynamodb_backends.clear()
         dynamodb_backends.backend = AtomicBackend
-        DynamoResult.execute_result = _execute_result  # type: ignore[method-assign]
+        DynamoResult.execute_result = _execute_result  # type: ignore[method-assign,assignment]
         self.spent = AtomicBackend.spent
         self.spent.reset()
         self._moto = DomainDispatcherApplication(create_backend_app)

@@ -203,13 +203,11 @@ class CopyLoad:
         self.report.errors = [error for _, error in errors[:limit]]
         if len(errors) >= limit:
             raise load_failed(self._copy.table_name)
-        for number, error in errors:
+        if errors:
+            places = [render("({object}, {line})", object=number, line=error.line) for number, error in errors]
             await self._backend.call(
                 render(
-                    "DELETE FROM {stage} WHERE object = {object} AND line = {line}",
-                    stage=_STAGE,
-                    object=number,
-                    line=error.line,
+                    "DELETE FROM {stage} WHERE (object, line) IN ({places})", stage=_STAGE, places=join(", ", places)
                 )
             )
         await self._insert()

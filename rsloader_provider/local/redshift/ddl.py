@@ -203,9 +203,9 @@ def _rewrite_identity(rest: list[Token], prefix: str, edits: _Edits) -> int:
     """`IDENTITY(seed, step)`; returns its length in tokens."""
     end = _closing(rest, 1)
     seed, _, step = "".join(token.text for token in rest[2:end]).partition(",")
-    # A sequence that counts down needs its start within its bounds, hence no bounds.
-    bounds = f"MINVALUE {min(int(seed), -(2**62))} MAXVALUE {2**62}"
-    edits.replace(rest[: end + 1], f"{prefix}IDENTITY (START WITH {seed} INCREMENT BY {step} {bounds})")
+    # PostgreSQL's own bound on this side is 1 or -1, which a seed may well be beyond.
+    bound = "MAXVALUE" if step.startswith("-") else "MINVALUE"
+    edits.replace(rest[: end + 1], f"{prefix}IDENTITY (START WITH {seed} INCREMENT BY {step} {bound} {seed})")
     return end + 1
 
 

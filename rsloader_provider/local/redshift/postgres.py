@@ -31,7 +31,8 @@ _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
 # Reads PostgreSQL's process id, then waits for our end. A process id is only signalled if we did not get to say that
-# PostgreSQL has stopped, because by then the number may belong to somebody else.
+# PostgreSQL has stopped, because by then the number may belong to somebody else. A zombie, which in a container nobody
+# may ever collect, still has its number: hence the look at PostgreSQL's own file, and the end to trying.
 _WATCHDOG = """
 trap '' INT TERM HUP
 read -r pid
@@ -39,7 +40,7 @@ read -r word
 if [ -n "$pid" ] && [ "$word" != stopped ]; then
   kill -INT "$pid" 2>/dev/null
   tries=0
-  while kill -0 "$pid" 2>/dev/null; do
+  while [ "$tries" -lt 100 ] && [ -e "$2/postmaster.pid" ] && kill -0 "$pid" 2>/dev/null; do
     tries=$((tries + 1))
     [ "$tries" -eq 50 ] && kill -QUIT "$pid" 2>/dev/null
     sleep 0.1
@@ -150,7 +151,7 @@ class EmbeddedPostgres:
 
     def _start_watchdog(self) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(  # noqa: S603 - our own words
-            ["/bin/sh", "-c", _WATCHDOG, "redshift-watchdog", str(self._temporary)],
+            ["/bin/sh", "-c", _WATCHDOG, "redshift-watchdog", str(self._temporary), str(self._data)],
             stdin=subprocess.PIPE,
             start_new_session=True,  # so that a terminal's Ctrl-C does not reach it
             cwd="/",

@@ -115,7 +115,7 @@ class Session:
         except (Disconnected, asyncio.IncompleteReadError, OSError):
             return
         finally:
-            self._writer.transport.abort() if self._held else self._writer.close()
+            self._writer.close()
             await self._backend.close()
 
     # -- both sides
@@ -192,7 +192,7 @@ class Session:
         try:
             await act()
         except RedshiftError as error:
-            self._skipping = True
+            self._skipping = self._last_copy_lost = True  # lost at the latest with the rollback that has to follow
             if not isinstance(error, PostgresError) and (had_failed or self._backend.status != FAILED):
                 error = await self._fail_transaction(error)
             self._emit(protocol.error_response(as_redshift_reports(error, self._backend.pid)))
@@ -282,6 +282,9 @@ class Session:
     async def _on_execute(self, body: bytes) -> None:
         statement = self._portals.get(protocol.read_text(body)[0], NOTHING)
         await self._perform(statement, partial(self._pass_on, Message(b"E", body), b"C", b"I", b"s"))
+        if statement.role is Role.COPY:
+            # Not at the client's Sync: outside a transaction block a COPY commits even if its client has gone.
+            await self._end_implicit_transaction()
 
     async def _on_sync(self) -> None:
         self._backend.send(_SYNC)

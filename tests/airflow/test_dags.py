@@ -1,0 +1,135 @@
+"""From load files to DAGs."""
+
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.providers_manager import ProvidersManager
+from airflow.serialization.serialized_objects import DagSerialization
+from objects_for_tests import a_config
+
+from rsloader_provider.airflow_compat import DAG
+from rsloader_provider.dag_factory import load_dag, load_dags, load_task_group
+from rsloader_provider.loader.load_folder import ConfigurationError
+
+
+def write(folder: Path, load: str, **settings: Any) -> None:
+    content = a_config(load=load, source=f"s3://landing/{load}/", **settings)
+    text = yaml.safe_dump(content.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    (folder / f"{load}.yaml").write_text(text)
+
+
+def dags_in_a_worker_for(dag_id: str, folder: Path) -> dict[str, DAG]:
+    """What a worker gets that parses for one DAG; Airflow tells it so by this variable."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("_AIRFLOW_PARSING_CONTEXT_DAG_ID", dag_id)
+        return load_dags(folder)
+
+
+def test_each_load_file_is_a_dag_of_three_tasks(tmp_path: Path):
+    write(tmp_path, "orders")
+    write(tmp_path, "returns", schedule="*/5 * * * *")
+    dags = load_dags(tmp_path)
+    assert sorted(dags) == ["rsloader_orders", "rsloader_returns"]
+    assert [task.task_id for task in dags["rsloader_orders"].tasks] == [
+        "detect_new_objects",
+        "buffer_objects",
+        "load_batch",
+    ]
+    assert dags["rsloader_orders"].catchup is False
+
+
+def test_a_broken_file_breaks_only_its_own_dag_which_keeps_its_name(tmp_path: Path):
+    """The name keeps the history; the tag, the documentation and the failing task show what is wrong."""
+    write(tmp_path, "orders")
+    (tmp_path / "returns.yaml").write_text("load: returns\nschedule: '@daily'\nsorce: s3://landing/returns/\n")
+    (tmp_path / "unreadable.yaml").write_text("load: unreadable\n  source: [\n")
+    dags = load_dags(tmp_path)
+    assert sorted(dags) == ["rsloader_orders", "rsloader_returns", "rsloader_unreadable"]
+    broken = dags["rsloader_returns"]
+    assert "invalid" in broken.tags
+    assert "returns.yaml:3" in (broken.doc_md or "")
+    assert "source" in (broken.doc_md or "")
+    (task,) = broken.tasks
+    with pytest.raises(Exception, match=r"returns\.yaml:3") as raised:
+        task.execute({})
+    assert type(raised.value).__name__ == "AirflowFailException"
+    assert "unreadable.yaml" in (dags["rsloader_unreadable"].doc_md or "")
+
+
+def test_a_worker_builds_the_one_dag_that_it_needs(tmp_path: Path):
+    write(tmp_path, "orders")
+    write(tmp_path, "returns")
+    (tmp_path / "broken.yaml").write_text("load: broken\n")
+    for dag_id in ("rsloader_returns", "rsloader_broken"):
+        assert list(dags_in_a_worker_for(dag_id, tmp_path)) == [dag_id]
+    assert dags_in_a_worker_for("somebody_elses_dag", tmp_path) == {}
+
+
+def test_a_worker_knows_which_objects_belong_to_a_more_specific_load(tmp_path: Path):
+    write(tmp_path, "orders")
+    special = a_config(load="special", source="s3://landing/orders/special/")
+    text = yaml.safe_dump(special.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+    (tmp_path / "special.yaml").write_text(text)
+    dag = dags_in_a_worker_for("rsloader_orders", tmp_path)["rsloader_orders"]
+    assert dag.get_task("buffer_objects").load_config["exclude"] == ["s3://landing/orders/special/"]
+
+
+def test_dags_are_serialised_and_the_same_at_every_parse(tmp_path: Path):
+    """A DAG that changed from parse to parse would get a new version each time."""
+    write(tmp_path, "orders", targets=[{"table": "public.orders", "mode": "replace", "pre_sql": "SELECT 1"}])
+    (tmp_path / "broken.yaml").write_text("load: broken\n")
+    once, again = (
+        {name: DagSerialization.to_dict(dag) for name, dag in load_dags(tmp_path).items()} for _ in range(2)
+    )
+    assert json.dumps(once, sort_keys=True, default=str) == json.dumps(again, sort_keys=True, default=str)
+
+
+def test_parsing_asks_nothing_of_aws_or_of_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """No network address answers here, and there is no connection."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.delenv("AIRFLOW_CONN_AWS_DEFAULT", raising=False)
+    write(tmp_path, "orders", aws_conn_id="nowhere", targets=[{"conn_id": "nowhere", "table": "t"}])
+    assert "rsloader_orders" in load_dags(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        load_dags(tmp_path / "nowhere")
+
+
+def test_airflow_cfg_may_name_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write(tmp_path, "orders")
+    monkeypatch.setenv("AIRFLOW__RSLOADER__LOADS_FOLDER", str(tmp_path))
+    assert list(load_dags(tmp_path / "nowhere")) == ["rsloader_orders"]
+
+
+def test_people_who_write_dags_themselves_use_the_same_parts():
+    dag = load_dag(a_config(), tags=["mine"], default_args={"retries": 7})
+    assert (dag.tags, dag.get_task("load_batch").retries) == ({"mine"}, 7)
+    with DAG("by_hand", schedule=None) as by_hand:
+        load_task_group(a_config())
+        load_task_group(a_config(load="returns"), group_id="returns")
+    assert "load_orders.load_batch" in by_hand.task_ids
+    assert "returns.load_batch" in by_hand.task_ids
+
+
+def test_only_a_load_that_runs_all_the_time_waits_for_objects():
+    assert load_dag(a_config()).get_task("detect_new_objects").timeout == 0
+    assert load_dag(a_config(schedule="@continuous")).get_task("detect_new_objects").timeout == 3600
+
+
+def test_a_load_in_which_order_matters_loads_one_batch_after_the_other():
+    replacing = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
+    assert load_dag(replacing).get_task("load_batch").max_active_tis_per_dagrun == 1
+    assert load_dag(a_config()).get_task("load_batch").max_active_tis_per_dagrun is None
+
+
+def test_airflow_finds_the_provider_under_its_own_name():
+    """A name that differs from the distribution's makes Airflow refuse the provider."""
+    found = ProvidersManager().providers["airflow-provider-rsloader"]
+    assert found.version == importlib.metadata.version("airflow-provider-rsloader")
+    assert "loads_folder" in found.data["config"]["rsloader"]["options"]

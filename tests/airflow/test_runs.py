@@ -1,0 +1,72 @@
+"""Whole runs of a load's DAG, with Airflow's task runner in this process."""
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+if TYPE_CHECKING:
+    from conftest import Loads
+
+pytestmark = pytest.mark.usefixtures("airflow_database")
+
+
+def run(loads: "Loads", **settings: Any) -> tuple[str, dict[str, list[str]]]:
+    """Run the load's DAG once; gives the run's state and the states of its task instances."""
+    loads.write(**settings)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__RSLOADER__LOADS_FOLDER", str(loads.folder))
+        return _run(DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags[f"rsloader_{loads.load}"])
+
+
+def _run(dag: Any) -> tuple[str, dict[str, list[str]]]:
+    for task in dag.tasks:
+        task.retries = 0
+    dag_run = dag.test()
+    states: dict[str, list[str]] = {}
+    for instance in dag_run.get_task_instances():
+        states.setdefault(instance.task_id, []).append(str(instance.state))
+    return str(dag_run.state), states
+
+
+def test_full_batches_are_loaded_and_the_rest_waits_for_its_age(loads: "Loads"):
+    """Two runs: the first loads two batches of two, the second finds the waiting one due."""
+    for number in range(5):
+        loads.put(f"{number}.csv", content=f"{number}\n")
+    state, states = run(loads)
+    assert (state, states["load_batch"]) == ("success", ["success", "success"])
+    assert loads.rows() == [0, 1, 2, 3]
+    state, states = run(loads, batch={"max_files": 2, "max_age": "1s"})
+    assert (state, states["load_batch"]) == ("success", ["success"])
+    assert loads.rows() == [0, 1, 2, 3, 4]
+
+
+def test_a_run_with_nothing_to_do_is_skipped_not_failed(loads: "Loads"):
+    state, states = run(loads)
+    assert state != "failed"
+    assert states == {"detect_new_objects": ["skipped"], "buffer_objects": ["skipped"], "load_batch": ["skipped"]}
+
+
+def test_hard_keys_empty_objects_and_folder_markers_are_loaded_as_what_they_are(loads: "Loads"):
+    keys = ["a b.csv", "a+b.csv", "a%2Bb.csv", 'q"u\'o.csv', "ünï.csv", "new\nline.csv", "x" * 1017]
+    for number, key in enumerate(keys):
+        loads.put(key, content=f"{number}\n")
+    loads.put("", "folder/", "empty.csv", content="")
+    state, _ = run(loads, batch={"max_files": 8, "max_age": "1h"})
+    assert state == "success"
+    assert loads.rows() == list(range(7))
+
+
+def test_a_table_that_is_missing_fails_clearly_and_is_loaded_once_it_is_there(
+    loads: "Loads", caplog: pytest.LogCaptureFixture
+):
+    """Nothing is lost, and nobody unlocks anything."""
+    loads.put("1.csv", "2.csv")
+    loads.query(f"DROP TABLE {loads.table}")
+    state, states = run(loads)
+    assert (state, states["load_batch"]) == ("failed", ["failed"])
+    loads.query(f"CREATE TABLE {loads.table} (id integer)")
+    state, _ = run(loads)
+    assert state == "success"
+    assert loads.rows() == [1, 1]
