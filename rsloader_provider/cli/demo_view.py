@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+_WAITS = "waits for more files, or for its age"
 _COLOURS = {
     BatchStatus.OPEN: "yellow",
     BatchStatus.LOCKED: "cyan",
@@ -75,7 +76,7 @@ class BatchView:
                 f"{batch.files}",
                 f"{batch.size_bytes:,}",
                 f"[{colour}]{batch.status}[/]",
-                batch.reason or "waits for more files, or for its age",
+                batch.reason or _WAITS,
                 "" if (rows := rows_of(batch)) is None else f"{rows:,}",
                 _age(batch) if batch.status is BatchStatus.OPEN else "",
             )
@@ -96,5 +97,5 @@ def _sentence(number: int, batch: Batch) -> str:
     files = f"{batch.files} file{'s' if batch.files > 1 else ''}"
     rows = rows_of(batch)
     loaded = f", {rows:,} rows" if rows is not None else ""
-    why = f" ({batch.reason})" if batch.reason else ""
+    why = f" ({batch.reason or _WAITS})"
     return f"batch {number}: {files}, {batch.status}{why}{loaded}"

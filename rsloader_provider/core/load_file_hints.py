@@ -3,6 +3,7 @@
 import difflib
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, get_args
 
 import yaml
@@ -124,9 +125,10 @@ def _example(name: str, field: FieldInfo | None) -> str:
     return yaml.safe_dump({name: value}, default_flow_style=True, sort_keys=False, width=1000).strip()[1:-1]
 
 
-def _schema_examples(name: str) -> list[Any]:
+@cache
+def _schema_examples(name: str) -> tuple[Any, ...]:
     schema = LoadConfig.model_json_schema(by_alias=True)
     for each in (schema, *schema["$defs"].values()):
         if name in each["properties"]:
-            return list(each["properties"][name].get("examples", ()))
-    return []
+            return tuple(each["properties"][name].get("examples", ()))
+    return ()

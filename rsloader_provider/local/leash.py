@@ -53,7 +53,7 @@ class LeashedProcess:
         command: The program and its arguments.
         env: Its environment; None for ours.
         cwd: Where it runs; None for here.
-        log: Where its errors go, and its output once it is ready; None for nowhere.
+        log: Where its output and its errors go; None for nowhere.
     """
 
     def __init__(
@@ -90,14 +90,16 @@ class LeashedProcess:
         output = self._process.stdout
         if output is None:
             return
-        self._first_line.append(output.readline())
         sink = self.log.open("ab") if self.log else None
         try:
-            for line in output:
+            for line in iter(output.readline, b""):
+                self._first_line = self._first_line or [line]
                 if sink:
                     sink.write(line)
                     sink.flush()
         finally:
+            # A program that printed nothing has an empty first line, so that nobody waits for it.
+            self._first_line = self._first_line or [b""]
             if sink:
                 sink.close()
 
@@ -126,6 +128,7 @@ class LeashedProcess:
         try:
             ready: dict[str, Any] = json.loads(self._first_line[0])
         except ValueError:
+            self.wait(_POLL_SECONDS * 50)  # for its exit code
             raise ProcessFailedError(self._failure(), self.log) from None
         return ready
 

@@ -82,9 +82,7 @@ def test_dags_are_serialised_and_the_same_at_every_parse(tmp_path: Path):
     """A DAG that changed from parse to parse would get a new version each time."""
     write(tmp_path, "orders", targets=[{"table": "public.orders", "mode": "replace", "pre_sql": "SELECT 1"}])
     (tmp_path / "broken.yaml").write_text("load: broken\n")
-    once, again = (
-        {name: DagSerialization.to_dict(dag) for name, dag in load_dags(tmp_path).items()} for _ in range(2)
-    )
+    once, again = ({name: DagSerialization.to_dict(dag) for name, dag in load_dags(tmp_path).items()} for _ in range(2))
     assert json.dumps(once, sort_keys=True, default=str) == json.dumps(again, sort_keys=True, default=str)
 
 

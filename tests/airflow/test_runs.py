@@ -49,7 +49,7 @@ def test_a_run_with_nothing_to_do_is_skipped_not_failed(loads: "Loads"):
 
 
 def test_hard_keys_empty_objects_and_folder_markers_are_loaded_as_what_they_are(loads: "Loads"):
-    keys = ["a b.csv", "a+b.csv", "a%2Bb.csv", 'q"u\'o.csv', "ünï.csv", "new\nline.csv", "x" * 1017]
+    keys = ["a b.csv", "a+b.csv", "a%2Bb.csv", "q\"u'o.csv", "ünï.csv", "new\nline.csv", "x" * 1017]
     for number, key in enumerate(keys):
         loads.put(key, content=f"{number}\n")
     loads.put("", "folder/", "empty.csv", content="")

@@ -201,7 +201,7 @@ def test_batches_are_listed_newest_first_and_claims_as_s3_lists(ledger: Ledger):
 
 @pytest.mark.parametrize(
     "key",
-    ["a b.csv", "a+b.csv", "a%2Bb.csv", 'q"uo\'te.csv', "ünïcode-日本.csv", "new\nline.csv", "x" * 1024, "ü" * 512],
+    ["a b.csv", "a+b.csv", "a%2Bb.csv", "q\"uo'te.csv", "ünïcode-日本.csv", "new\nline.csv", "x" * 1024, "ü" * 512],
 )
 def test_hard_keys_are_claimed_found_and_read_back_whole(ledger: Ledger, key: str):
     """A key of 1,024 bytes, with its bucket, is longer than a sort key of DynamoDB may be."""

@@ -6,7 +6,7 @@ import pytest
 
 from rsloader_provider.core.errors import NotSetUpError
 
-KEYS = ["a b.csv", "a%2Bb.csv", "a+b.csv", 'q"uo\'te.csv', "new\nline.csv", "ünï/日本.csv", "z" * 1024]
+KEYS = ["a b.csv", "a%2Bb.csv", "a+b.csv", "q\"uo'te.csv", "new\nline.csv", "ünï/日本.csv", "z" * 1024]
 
 
 def test_objects_are_listed_in_the_order_of_their_bytes_with_every_key_as_it_is(storage: tuple[str, Any]):

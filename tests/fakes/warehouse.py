@@ -189,7 +189,9 @@ class MemorySession:
             if not self.warehouse.storage.exists(bucket, key):
                 raise ObjectsMissingError("Mandatory url is not present in manifest file.", ())
             lines = self.warehouse.storage.read(bucket, key).decode().splitlines()
-            for number, line in enumerate(lines[statement.options.ignore_header :], 1 + statement.options.ignore_header):
+            for number, line in enumerate(
+                lines[statement.options.ignore_header :], 1 + statement.options.ignore_header
+            ):
                 if line == "bad":
                     self.refused.append((url, number, "id", line, "Invalid digit", 1207))
                 rows.append(line)

@@ -153,6 +153,21 @@ def test_a_mistake_names_its_line_and_what_to_write(change: tuple[str, str], lin
     assert any(each.startswith(f"orders.yaml:{line}: ") and said in each for each in report), report
 
 
+def test_one_wrong_entry_in_a_list_is_one_mistake() -> None:
+    """Pydantic also says that the list is empty, since it counts good entries only."""
+    assert mistakes(GOOD.partition("targets:")[0] + "targets: [orders]") == [
+        "orders.yaml:12: 'targets' should be a mapping of settings. "
+        "Write for example: targets: [{table: public.orders}]"
+    ]
+
+
+def test_a_repeated_key_is_a_mistake_at_every_level() -> None:
+    """YAML readers take the last one without a word, and the author looks at the first."""
+    assert mistakes(GOOD.replace("  ignore_header: 1", "  format: text")) == [
+        "orders.yaml:9: the key 'format' stands twice; first in line 7. Keep one of them."
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "hint"),
     [

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from typing import Self
 
 MIGRATE_SECONDS = 120.0
-HEALTHY_SECONDS = 120.0
+HEALTHY_SECONDS = 180.0
 # The triggerer needs ten seconds to end well, and has nothing to lose.
 GRACE_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 
-# In the order of their start; the API server is the last to stop, because running tasks report to it.
+# In the order of their start. They stop in the reverse order, so that the API server is there for tasks that end.
 _COMPONENTS = {
     "api-server": ["api-server"],
     "scheduler": ["scheduler", "--skip-serve-logs"],
@@ -102,7 +102,7 @@ class LocalAirflow:
             env: More for the DAGs, known only now; None for nothing.
 
         Raises:
-            ProcessFailedError: One of them ended, or was not healthy within two minutes.
+            ProcessFailedError: One of them ended, or was not healthy within three minutes.
             Interrupted: `stopping` said so.
         """
         try:
@@ -165,15 +165,12 @@ class LocalAirflow:
         if self._migration:
             self._migration.stop(grace_seconds=0)
             self._migration = None
-        api_server = self._processes.pop("api-server", None)
-        others = list(reversed(self._processes.values()))
+        last_first = list(reversed(self._processes.values()))
         deadline = time.monotonic() + GRACE_SECONDS
-        for process in others:
+        for process in last_first:
             process.ask_to_stop()
-        for process in others:
+        for process in last_first:
             process.stop(grace_seconds=max(0.0, deadline - time.monotonic()))
-        if api_server:
-            api_server.stop(grace_seconds=GRACE_SECONDS)
         self._processes.clear()
 
     def __enter__(self) -> Self:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
+import uuid
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from functools import lru_cache
@@ -201,7 +202,8 @@ class AtomicBackend(DynamoDBBackend):
             TransactionCanceledException: Conditions are false; the reasons stand in the actions' order.
             JsonRESTError: The token came with other actions, or an action makes no sense.
         """
-        token, content = request.get_json(force=True).get("ClientRequestToken"), hash(repr(transact_items))
+        token = request.get_json(force=True).get("ClientRequestToken") or uuid.uuid4().hex
+        content = hash(repr(transact_items))
         if self._applied.get(token, content) != content:
             message = "The request uses the same client token as a previous, but non-identical request."
             raise JsonRESTError(ERROR_TYPE_PREFIX + "IdempotentParameterMismatchException", message)
@@ -270,7 +272,7 @@ def _parsed_without_values(expression: str | None, names: tuple[tuple[str, str],
 
 
 def _execute_result(result: DynamoResult, context: Any) -> Any:
-    """Render items as they are: moto's serializer tries eight spellings of every attribute, 20 s for 100,000 items."""
+    """Render items as they are: moto's serializer looks for several spellings of every attribute of every item."""
     if not isinstance(result.result, dict) or "Items" not in result.result:
         return ActionResult.execute_result(result, context)
     return 200, {"Content-Type": "application/x-amz-json-1.0"}, dynamo_json_dump(result.result)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Self
 
 REGION = "us-east-1"
-START_SECONDS = 30.0
+START_SECONDS = 60.0
 
 
 class LocalAws:
@@ -41,7 +41,7 @@ class LocalAws:
         """Start the process and return when it answers.
 
         Raises:
-            ProcessFailedError: It ended, or did not answer within 30 seconds.
+            ProcessFailedError: It ended, or did not answer within a minute.
             Interrupted: `stopping` said so.
         """
         command = [sys.executable, "-m", "rsloader_provider.local.aws", "--port", str(self._wanted_port)]

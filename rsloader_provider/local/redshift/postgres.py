@@ -215,9 +215,13 @@ class EmbeddedPostgres:
         installed = Path(package.origin).parent / "pginstall18"
         if self._account.reaches(installed / "bin" / "postgres"):
             return installed / "bin"
-        copied = self._temporary / "pginstall"
+        # The wheel's shared libraries lie beside the package, and are looked for relative to the binaries.
+        libraries = installed.parent.with_suffix(".libs")
+        copied = self._temporary / installed.parent.name / installed.name
         if not copied.exists():
             shutil.copytree(installed, copied, symlinks=True)
+            if libraries.exists():
+                shutil.copytree(libraries, self._temporary / libraries.name, symlinks=True)
         return copied / "bin"
 
     async def _wait_until_ready(self, process: asyncio.subprocess.Process) -> None:

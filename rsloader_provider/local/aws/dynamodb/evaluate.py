@@ -19,6 +19,7 @@ from rsloader_provider.local.aws.dynamodb.expressions import (
 from rsloader_provider.local.aws.dynamodb.values import Item, Value, canonical_number, checked, comparable, equal
 
 _SETS = ("SS", "NS", "BS")
+_NO_SUCH_PATH = "The document path provided in the update expression is invalid for update"
 
 
 class Scope:
@@ -306,7 +307,7 @@ def _parent(item: Item, path: Path) -> Any:
 def _assign(item: Item, path: Path, value: Value) -> None:
     parent = _parent(item, path) if path[0] in item or len(path) == 1 else None
     if parent is None:
-        raise ValidationError("The document path provided in the update expression is invalid for update")
+        raise ValidationError(_NO_SUCH_PATH)
     if isinstance(parent, list) and path[-1] >= len(parent):  # type: ignore[operator]
         parent.append(value)
     else:
@@ -314,9 +315,11 @@ def _assign(item: Item, path: Path, value: Value) -> None:
 
 
 def _remove(item: Item, path: Path) -> None:
-    parent = _parent(item, path) if path[0] in item else None
+    parent = _parent(item, path) if path[0] in item or len(path) == 1 else None
+    if parent is None:
+        raise ValidationError(_NO_SUCH_PATH)
     if isinstance(parent, list):
         if int(path[-1]) < len(parent):
             parent.pop(int(path[-1]))
-    elif parent is not None:
+    else:
         parent.pop(path[-1], None)

@@ -1,0 +1,63 @@
+"""docs/configuration.md says everything about a load, and nothing that is not so."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rsloader_provider.cli.schema import load_schema
+from rsloader_provider.core.load_file import read_load_file
+
+DOC = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", DOC, re.MULTILINE | re.DOTALL)
+ROWS = dict(re.findall(r"^\| `(\w+)` \| (.+?) \| .+ \|$", DOC, re.MULTILINE))
+SCHEMA: dict[str, Any] = load_schema()
+SETTINGS = {
+    name: (name in each["required"] if "required" in each else False, setting)
+    for each in (SCHEMA, *SCHEMA["$defs"].values())
+    for name, setting in each["properties"].items()
+}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_has_a_row_with_its_default(name: str) -> None:
+    """A setting that is not documented does not exist, and a default that is wrong is believed."""
+    required, setting = SETTINGS[name]
+    default = setting.get("default")
+    if required:
+        expected = "required"
+    elif name == "batch":
+        expected = "see below"
+    elif default in (None, "") or name == "notify":
+        expected = "none"
+    else:
+        expected = f"`{default}`"
+    assert ROWS[name] == expected
+
+
+def test_every_row_is_a_setting() -> None:
+    """A setting that was renamed or removed leaves the page as well."""
+    assert set(ROWS) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_is_valid(example: str) -> None:
+    """People copy examples. One that shows a part is put into the first, which is whole."""
+    whole = EXAMPLES[0]
+    if example != whole:
+        parts, shown = yaml.safe_load(whole), yaml.safe_load(example)
+        example += yaml.safe_dump({key: value for key, value in parts.items() if key not in shown})
+    assert read_load_file(example, "example.yaml").load == "orders"
+
+
+def test_the_python_example_runs() -> None:
+    """Up to the DAG, which needs Airflow and is tested there."""
+    (code,) = re.findall(r"^```python\n(.*?)^```$", DOC, re.MULTILINE | re.DOTALL)
+    code = code.replace("from rsloader_provider.dag_factory import load_dag\n", "").replace(
+        "dag = load_dag(config)\n", ""
+    )
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/configuration.md", "exec"), names)
+    assert names["config"].dag_id == "rsloader_orders"

@@ -1,0 +1,61 @@
+"""100,000 objects: memory stays small, and each stream is read once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import pytest
+from local.loader_services import aws_client_arguments, loader_services, make_tables
+from objects_for_tests import a_config
+
+from rsloader_provider.loader.discover import new_objects
+from rsloader_provider.local.aws import LocalAws
+
+OBJECTS = 100_000
+MOST_MEGABYTES = 150
+PAGE_OBJECTS = 1_000
+
+MEASURED = """
+import json, resource, sys
+from local.loader_services import loader_services
+from objects_for_tests import a_config
+from rsloader_provider.loader.buffer import buffer_objects
+services = loader_services(sys.argv[1], "scale_")
+config = a_config(source="s3://scale/orders/", batch={"max_files": 5000})
+next(services.storage.objects("scale", "orders/"))
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+before = peak()
+work = buffer_objects(config, services, run="dag/run", is_active=lambda _: True, max_work=1024)
+print(json.dumps({"files": sum(each.batch.files for each in work), "megabytes": peak() - before}))
+"""
+
+
+@pytest.mark.timeout(400)
+def test_buffering_100_000_objects_takes_little_memory_and_finding_10_more_reads_each_stream_once(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with LocalAws() as aws:
+        s3 = boto3.client("s3", **aws_client_arguments(aws.endpoint_url))
+        s3.create_bucket(Bucket="scale")
+        aws.seed_objects({"bucket": "scale", "key": f"orders/{n:07}.csv", "body": "1\n"} for n in range(OBJECTS))
+        make_tables(aws.endpoint_url, "scale_")
+        monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+        measured = subprocess.run(
+            [sys.executable, "-c", MEASURED, aws.endpoint_url], check=True, capture_output=True, text=True
+        )
+        result = json.loads(measured.stdout)
+        assert result["files"] == OBJECTS
+        assert result["megabytes"] < MOST_MEGABYTES
+
+        for number in range(10):
+            s3.put_object(Bucket="scale", Key=f"orders/{number:07}.csv.new", Body=b"1\n")
+        sent: list[str] = []
+        services = loader_services(aws.endpoint_url, "scale_", sent=sent)
+        config = a_config(source="s3://scale/orders/", batch={"max_files": 5000})
+        assert len(list(new_objects(config, services))) == 10
+        assert sent.count("ListObjectsV2") == OBJECTS // PAGE_OBJECTS + 1
+        assert sent.count("Query") + sent.count("ListObjectsV2") == len(sent), "nothing is asked object by object"
+        # A claim is at most 1 KB, and a page of claims at least 1 MB.
+        assert sent.count("Query") <= OBJECTS * 1024 / 2**20 + 1
