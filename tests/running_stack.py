@@ -11,7 +11,6 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 from rsloader_provider.aws.tables import DEFAULT_PREFIX
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Batch
-from rsloader_provider.local.airflow.api import AirflowApi
 from rsloader_provider.local.stack import LocalStack
 
 BUCKET = "landing"
@@ -23,7 +22,7 @@ class Stack:
     def __init__(self, stack: LocalStack):
         assert stack.airflow is not None
         self.url = stack.airflow.url
-        self.api: AirflowApi = stack.airflow.api
+        self.api = stack.airflow.api
         self.redshift = stack.redshift
         self.s3 = boto3.client("s3", **aws_client_arguments(stack.aws.endpoint_url))
         self.ledger = loader_services(stack.aws.endpoint_url, DEFAULT_PREFIX).ledger
@@ -66,6 +65,11 @@ class Stack:
         self.api.wait_for_dag(dag_id)
         self.api.unpause(dag_id)
         return self.api.trigger(dag_id)
+
+    def log_of(self, load: str, run_id: str) -> str:
+        """Everything that Airflow shows of the first try of the first mapped task, exceptions included."""
+        path = f"/dags/rsloader_{load}/dagRuns/{run_id}/taskInstances/load_batch/logs/1"
+        return str(self.api.call("GET", path, map_index=0, full_content="true")["content"])
 
     def load_tasks(self, load: str) -> list[tuple[str, dict[str, Any]]]:
         """All mapped tasks of all runs of a load, with the run of each."""

@@ -64,7 +64,7 @@ class SourcePattern:
     '*' never crosses a '/'. A pattern is empty (the whole bucket) or ends with '/', so that
     `orders/` never takes what lies in `orders_old/`.
 
-    >>> SourcePattern.parse("s3://b/data/year=*/").matches("data/year=2024/a.csv")
+    >>> SourcePattern.parse("s3://acme-landing/data/year=*/").matches("data/year=2024/a.csv")
     True
     """
 

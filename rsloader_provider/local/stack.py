@@ -32,7 +32,7 @@ class RedshiftAddress:
     host: str = "127.0.0.1"
     database: str = "dev"
     user: str = "awsuser"
-    password: str = "password"  # noqa: S105 of a server on this machine only
+    password: str = "open-sesame"  # noqa: S105 of a server on this machine only
 
 
 class LocalStack:

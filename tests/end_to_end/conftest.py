@@ -14,12 +14,14 @@ LOADS = ("scheduled", "cleared", "bad", "shown")
 
 # The defaults wait half a minute before a retry, which is right for users and long for a test.
 QUICK_RETRIES = """
+# Airflow looks for DAGs only where both words stand.
 from datetime import timedelta
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.dag_factory import load_dag
 
 for name in ("killed_in_copy", "killed_after_commit"):
-    config = LoadConfig.model_validate({"load": name, **SETTINGS, "source": f"s3://landing/{name}/", "targets": [{"table": name}]})
+    own = {"load": name, "source": f"s3://landing/{name}/", "targets": [{"table": name}]}
+    config = LoadConfig.model_validate(SETTINGS | own)
     globals()[name] = load_dag(config, default_args={"retries": 3, "retry_delay": timedelta(seconds=1)})
 """
 

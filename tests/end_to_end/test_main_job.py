@@ -74,7 +74,7 @@ def test_bad_data_fails_at_once_says_where_and_is_loaded_once_when_repaired_and_
     finished(stack, "bad", run_id)
     log = stack.log_of("bad", run_id)
     assert "s3://landing/bad/2.csv:2, column id, value 'three'" in log
-    assert "password" not in log
+    assert stack.redshift.password not in log
     (batch,) = [each for each in stack.batches("bad") if each.status is BatchStatus.ERROR]
     stack.put("bad", "2.csv", "2\n3\n")
     stack.api.clear("rsloader_bad", run_id, "load_batch", map_index=0)
@@ -103,12 +103,12 @@ def test_a_retry_after_a_killed_worker_leaves_each_row_once(stack: Stack, load: 
     stack.put(load, "2.csv", "2\n")
     stack.query(f"LOCAL FAULT {fault}")
     run_id = stack.run(load)
-    hung = "commit" if "commit" in load else "copy"
     wait_until(
         lambda: stack.batches(load) and any(p.session for b in stack.batches(load) for p in b.targets.values()),
         "a session is recorded",
     )
-    wait_until(lambda: bool(stack.history(load)) or hung == "copy", "the load is committed")
+    if fault.endswith("'^commit'"):  # a transaction that is not over holds the history, and asking would wait for it
+        wait_until(lambda: stack.history(load), "the load is committed")
     (worker,) = {process.pid: process for process in client_processes(stack.redshift.port)}.values()
     worker.kill()
 

@@ -58,12 +58,18 @@ def test_the_other_services_answer() -> None:
         assert iam.create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"].endswith("role/r")
 
 
+def children() -> set[psutil.Process]:
+    """The processes below this one; other tests have some that stay."""
+    return set(psutil.Process().children(recursive=True))
+
+
 def test_stopping_leaves_no_process() -> None:
+    before = children()
     aws = LocalAws().start()
-    children = psutil.Process().children(recursive=True)
-    assert children
+    started = children() - before
+    assert started
     aws.stop()
-    assert wait_until_gone(children) == []
+    assert wait_until_gone([*started]) == []
     aws.stop()
 
 
@@ -73,9 +79,10 @@ def test_a_port_that_is_taken_is_a_clear_failure() -> None:
 
 
 def test_starting_can_be_interrupted() -> None:
+    before = children()
     with pytest.raises(Interrupted):
         LocalAws(stopping=lambda: True).start()
-    assert wait_until_gone(psutil.Process().children(recursive=True)) == []
+    assert wait_until_gone([*children() - before]) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -92,14 +99,14 @@ def test_the_server_dies_with_the_process_that_started_it(number: signal.Signals
     try:
         assert starter.stdout is not None
         assert int(starter.stdout.readline()) > 0
-        children = psutil.Process(starter.pid).children(recursive=True)
-        assert len(children) == 2
+        below = psutil.Process(starter.pid).children(recursive=True)
+        assert len(below) == 2
     finally:
         starter.send_signal(number)
         starter.wait()
         assert starter.stdout is not None
         starter.stdout.close()
-    assert wait_until_gone(children) == []
+    assert wait_until_gone(below) == []
 
 
 def test_a_leash_kills_the_orphans_of_its_command() -> None:

@@ -1,4 +1,4 @@
-"""A local AWS: S3, SNS, SQS, STS, KMS, Secrets Manager and IAM by moto, DynamoDB by our own engine.
+"""A local AWS: moto's server, with a DynamoDB whose writes are atomic and an S3 listing that does not slow down.
 
 `python -m rsloader_provider.local.aws --port 0` serves it and prints one JSON line when it is ready.
 Beside AWS's own interface it answers, for tests:

@@ -1,4 +1,4 @@
-"""The WSGI application: our own DynamoDB and S3 listing, our admin routes, and moto for everything else."""
+"""The WSGI application: moto, with our own S3 listing, one lock round its DynamoDB, and our admin routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.exceptions import MissingBucket
 
-from rsloader_provider.local.aws.dynamodb.service import DynamoDBService
+from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
 from rsloader_provider.local.aws.request_counts import RequestCounts, operation_of
 from rsloader_provider.local.aws.s3_listing import S3Listing
 from rsloader_provider.local.aws.seeding import seed_objects
@@ -59,7 +59,7 @@ class LocalAwsApp:
     """Routes each request to what answers it, and counts it.
 
     Attributes:
-        dynamodb: Our own engine.
+        dynamodb: Moto's DynamoDB, made atomic.
         counts: Requests by service and operation.
     """
 
