@@ -1,20 +1,47 @@
-# Everything a newcomer needs: `make demo`, `make test`. Python 3.11+, pip and make are enough.
+# `make demo` and `make test` are all that a newcomer needs, on a machine with Python 3.11+, pip and make.
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
+SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 
-.PHONY: demo test check lint format browser clean
+# Nothing is imported from the checkout: what is tested and shown is the wheel.
+export PYTHONSAFEPATH := 1
+
+.PHONY: demo test check format bench browser clean
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
 
-test: .venv/installed browser
+test: .venv/installed check browser
 	$(BIN)/pytest
 
-# The wheel is what gets tested, so it is built and installed, never linked to the checkout.
-.venv/installed: constraints.txt pyproject.toml $(shell find rsloader_provider dags -type f -not -name '*.pyc')
-	test -x $(UV) || { $(PYTHON) -m venv .venv && $(BIN)/pip install -q --disable-pip-version-check -c constraints.txt uv; }
-	rm -rf dist && $(UV) build -q --wheel
-	$(UV) pip install -q --python $(BIN)/python -c constraints.txt "$$(ls dist/*.whl)[local,dev]"
-	$(UV) pip install -q --python $(BIN)/python --no-deps --reinstall "$$(ls dist/*.whl)"
+check: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: .venv/installed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: .venv/installed
+	$(BIN)/python benchmarks/parsing.py
+
+# The tests look at Airflow's pages in a browser; where apt-get cannot install one, those tests say so.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
+	fi
+
+.venv/installed: constraints.txt pyproject.toml README.md $(SOURCES)
+	test -x $(UV) || { $(PYTHON) -m venv .venv && \
+	  $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv; }
+	rm -rf dist && $(UV) build --quiet --wheel
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt "$$(ls dist/*.whl)[local,dev]"
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall dist/*.whl
 	touch $@
+
+clean:
+	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache screenshots

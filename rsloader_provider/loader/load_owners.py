@@ -3,10 +3,14 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, permutations, product
 
 from rsloader_provider.core.load_file import LoadFileMistake
 from rsloader_provider.core.sources import SourcePattern
 from rsloader_provider.loader.load_file_claims import FileClaims
+
+_Kind = tuple[SourcePattern, bool]
+"""A pattern, and whether it is a source."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,34 @@ def settle_overlaps(
 
 def _overlapping(files: list[FileClaims]) -> Iterator[tuple[_Claim, _Claim]]:
     """Yield each source with each pattern of another load that overlaps it."""
-    claims = [_Claim(each.source, each, True) for each in files if each.source]
-    claims += [_Claim(pattern, each, False) for each in files for pattern in dict.fromkeys(each.written)]
-    # Overlapping patterns begin alike: one's literal prefix begins with the other's. Sorted, they are close.
-    claims.sort(key=lambda claim: (claim.pattern.bucket, claim.pattern.literal_prefix))
-    for position, first in enumerate(claims):
-        for second in claims[position + 1 :]:
-            if second.pattern.bucket != first.pattern.bucket:
+    # Many loads write their manifests under one prefix: what they share is compared once.
+    alike: dict[_Kind, list[_Claim]] = defaultdict(list)
+    for each in files:
+        for pattern in dict.fromkeys(each.written):
+            alike[pattern, False].append(_Claim(pattern, each, is_source=False))
+        if each.source:
+            alike[each.source, True].append(_Claim(each.source, each, is_source=True))
+    for first, second in _near(sorted(alike, key=lambda key: (key[0].bucket, key[0].literal_prefix))):
+        for one, two in product(alike[first], alike[second]):
+            if not _same_load(one.owner, two.owner):
+                yield from ((mine, other) for mine, other in ((one, two), (two, one)) if mine.is_source)
+    for (_, is_source), claims in alike.items():
+        if is_source:
+            yield from ((one, two) for one, two in permutations(claims, 2) if not _same_load(one.owner, two.owner))
+
+
+def _near(keys: list[_Kind]) -> Iterator[tuple[_Kind, _Kind]]:
+    """Yield each two that overlap and of which one is a source.
+
+    Overlapping patterns begin alike: one's literal prefix begins with the other's. Sorted, they are close.
+    """
+    for position, first in enumerate(keys):
+        bucket, prefix = first[0].bucket, first[0].literal_prefix
+        for second in islice(keys, position + 1, None):
+            if second[0].bucket != bucket or not second[0].literal_prefix.startswith(prefix):
                 break
-            if not second.pattern.literal_prefix.startswith(first.pattern.literal_prefix):
-                break
-            if not (first.is_source or second.is_source) or _same_load(first.owner, second.owner):
-                continue
-            if first.pattern.overlaps(second.pattern):
-                yield from ((one, two) for one, two in ((first, second), (second, first)) if one.is_source)
+            if (first[1] or second[1]) and first[0].overlaps(second[0]):
+                yield first, second
 
 
 def _same_load(one: FileClaims, other: FileClaims) -> bool:

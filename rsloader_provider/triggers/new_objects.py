@@ -25,7 +25,7 @@ class NewObjectsTrigger(BaseTrigger):
     """
 
     def __init__(self, load_config: Mapping[str, Any], poke_interval: float, deadline: str):
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow's constructor has no types
         self.load_config = dict(load_config)
         self.poke_interval = poke_interval
         self.deadline = deadline

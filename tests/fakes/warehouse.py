@@ -12,7 +12,6 @@ from itertools import count
 from typing import Any
 
 from fakes.storage import MemoryStorage
-
 from rsloader_provider.core import sql
 from rsloader_provider.core.errors import (
     BadDataError,

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, field
 
+from objects_for_tests import Clock, counting_randomness
+
 from fakes.ledger import MemoryLedger
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
 from fakes.warehouse import MemoryWarehouse
-from objects_for_tests import Clock, counting_randomness
-
 from rsloader_provider.loader.services import Services
 
 OK_TOPIC = "arn:aws:sns:us-east-1:123456789012:ok"

@@ -98,9 +98,7 @@ def test_three_loaders_of_one_batch_load_it_once(
     local_aws.seed_objects({"bucket": bucket, "key": f"orders/{n}.csv", "body": f"{n}\n" * 100} for n in range(20))
     prefix = f"{bucket}_"
     make_tables(local_aws.endpoint_url, prefix)
-    config = a_config(
-        source=f"s3://{bucket}/orders/", batch={"max_files": 20}, manifests=f"s3://{bucket}/manifests/"
-    )
+    config = a_config(source=f"s3://{bucket}/orders/", batch={"max_files": 20}, manifests=f"s3://{bucket}/manifests/")
     services = loader_services(local_aws.endpoint_url, prefix, login)
     with services.warehouse.connect("redshift_default") as session:
         session.execute(sql.UserStatement("CREATE TABLE public.orders (id integer)"))

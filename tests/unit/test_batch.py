@@ -23,8 +23,12 @@ from rsloader_provider.core.batch import (
 from rsloader_provider.core.errors import AttemptLostError, UnknownBatchError
 
 LOCKED = Batch(
-    "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAV", BatchStatus.LOCKED, files=2, targets={"a": TargetProgress({}), "b": TargetProgress({})}
-)  # fmt: skip
+    "orders",
+    "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    BatchStatus.LOCKED,
+    files=2,
+    targets={"a": TargetProgress({}), "b": TargetProgress({})},
+)
 
 
 def loaded(batch: Batch, target: str, asker: Asker = Asker("try-1")) -> Batch:  # noqa: B008 (frozen)
@@ -94,7 +98,7 @@ def test_clearing_a_load_whose_outcome_is_unknown_is_one_more_attempt_at_the_sam
 
 
 def test_a_target_that_the_batch_was_not_locked_with_is_an_error_that_names_those_it_has():
-    with pytest.raises(UnknownBatchError, match="no target c. Its targets: a, b"):
+    with pytest.raises(UnknownBatchError, match=r"no target c\. Its targets: a, b"):
         LOCKED.progress("c")
 
 
