@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SETUP_SECONDS = 60.0
 # In a process of its own: it imports Airflow, which reads its settings from the environment.
-_SETUP_PROGRAM = "import typer; from rsloader_provider.cli.setup import setup; typer.run(setup)"
+_SETUP_PROGRAM = "from rsloader_provider.cli import app; app()"
 _LOADED_BY_BATCH = 'SELECT batch, files, rows FROM rsloader."public__orders" ORDER BY batch'
 _COUNT = "SELECT count(*), count(DISTINCT order_id) FROM public.orders"
 
@@ -88,9 +88,7 @@ class DemoStack:
             ProcessFailedError: `rsloader setup` failed.
             Interrupted: `stopping` said so.
         """
-        s3 = self._s3()
-        for bucket in (sample.LANDING_BUCKET, sample.LOADER_BUCKET):
-            s3.create_bucket(Bucket=bucket)
+        sample.create_buckets(self._s3())
         with closing(self._connect()) as connection:
             connection.autocommit = True
             connection.cursor().execute(sample.CREATE_TABLE)
@@ -100,7 +98,7 @@ class DemoStack:
         airflow = self._stack.airflow
         setup = LeashedProcess(
             "rsloader setup",
-            [sys.executable, "-c", _SETUP_PROGRAM, "--loads", str(self._dags / "loads")],
+            [sys.executable, "-c", _SETUP_PROGRAM, "setup", "--loads", str(self._dags / "loads")],
             env=airflow.environment if airflow else None,
             log=self._stack.folder / "setup.log",
         )
@@ -119,9 +117,7 @@ class DemoStack:
 
     def drop_files(self) -> None:
         """Put the sample's files under the load's prefix."""
-        s3 = self._s3()
-        for file in sample.files():
-            s3.put_object(Bucket=sample.LANDING_BUCKET, Key=file.key, Body=file.body)
+        sample.drop_files(self._s3())
 
     def batches(self) -> list[Batch]:
         """Return the batches that hold something, the oldest first."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from rsloader_provider.cli.sample import put_sample
+
 if TYPE_CHECKING:
     from rsloader_provider.local.signals import StopSignals
     from rsloader_provider.local.stack import LocalStack
@@ -78,6 +80,9 @@ def up(
     except ProcessFailedError as failure:
         console.print(str(failure), markup=False, style="red")
         raise typer.Exit(1) from None
+
+
+local_app.command("sample")(put_sample)
 
 
 def require_local_extra() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core.batch import BatchStatus
@@ -33,7 +33,7 @@ def batches(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table("batch", "status", "files", "bytes", "opened", "locked for", "targets")
+    table = Table(Column("batch", no_wrap=True), "status", "files", "bytes", "opened", "locked for", "targets")
     for each in found:
         targets = "\n".join(_target_line(name, progress) for name, progress in each["targets"].items())
         table.add_row(
@@ -81,7 +81,7 @@ def files(
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    table = Table("file", "batch", "bytes", "claimed")
+    table = Table(Column("file", overflow="fold"), Column("batch", no_wrap=True), "bytes", "claimed")
     for each in found:
         table.add_row(escape(each["url"]), each["batch"], f"{each['size_bytes']:,}", _moment(each["claimed_at"]))
     Console().print(table)

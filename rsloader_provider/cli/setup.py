@@ -1,6 +1,6 @@
 """`rsloader setup`: creates what the loader needs once."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,12 +29,12 @@ def setup(
         if folder.mistakes:
             raise ConfigurationError("\n".join(["Correct the load files first.", *map(str, folder.mistakes)]))
         if print_sql:
-            _print_sql(folder.loads.values(), user)
+            _print_sql([*folder.loads.values()], user)
         else:
-            _create(folder.loads.values())
+            _create([*folder.loads.values()])
 
 
-def _create(configs: Iterable[LoadConfig]) -> None:
+def _create(configs: Sequence[LoadConfig]) -> None:
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
     from rsloader_provider.hooks.rsloader import RsloaderHook, table_names  # noqa: PLC0415
@@ -51,7 +51,7 @@ def _create(configs: Iterable[LoadConfig]) -> None:
     console.print("[green]Everything is set up.[/]")
 
 
-def _print_sql(configs: Iterable[LoadConfig], user: str) -> None:
+def _print_sql(configs: Sequence[LoadConfig], user: str) -> None:
     from rsloader_provider.loader.setup import statements_for_dba  # noqa: PLC0415
 
     for conn_id, statements in statements_for_dba(configs, user).items():

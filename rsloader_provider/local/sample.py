@@ -7,7 +7,7 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import rsloader_provider
 
@@ -21,7 +21,7 @@ ROWS_PER_FILE = (2_310, 1_870, 2_145, 1_695, 1_980)
 ROWS = sum(ROWS_PER_FILE)
 
 CREATE_TABLE = """
-CREATE TABLE public.orders (
+CREATE TABLE IF NOT EXISTS public.orders (
     order_id    BIGINT NOT NULL,
     customer_id BIGINT NOT NULL,
     ordered_at  TIMESTAMP NOT NULL,
@@ -73,6 +73,18 @@ def files() -> list[SampleFile]:
         body = "\n".join(lines) + "\n"
         made.append(SampleFile(f"{PREFIX}orders-{date:%Y-%m-%d}.csv", body.encode(), rows))
     return made
+
+
+def create_buckets(s3: Any) -> None:
+    """Create the sample's buckets, through a boto3 client."""
+    for bucket in (LANDING_BUCKET, LOADER_BUCKET):
+        s3.create_bucket(Bucket=bucket)
+
+
+def drop_files(s3: Any) -> None:
+    """Put the sample's files under the load's prefix, through a boto3 client."""
+    for file in files():
+        s3.put_object(Bucket=LANDING_BUCKET, Key=file.key, Body=file.body)
 
 
 def _line(chance: random.Random, order_id: int, ordered_at: datetime) -> str:

@@ -1,0 +1,121 @@
+"""The commands that ask AWS and Redshift, through Airflow's connections."""
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from objects_for_tests import a_config
+from typer.testing import CliRunner
+
+from rsloader_provider.aws.tables import DEFAULT_PREFIX
+from rsloader_provider.cli import app
+from rsloader_provider.core.batch import Asker
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.buffer import buffer_objects
+from rsloader_provider.loader.load import load_batch
+
+if TYPE_CHECKING:
+    from conftest import Loads
+
+KEY = "a+b [red]é.csv"
+
+
+def rsloader(*arguments: str) -> str:
+    """Run a command that succeeds, on a wide screen, and give what it prints."""
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "250", "TERM": "dumb"}, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def loaded(loads: "Loads") -> "Loads":
+    """Two files in a complete batch, one in the open batch."""
+    loads.put("1.csv", KEY, "z.csv")
+    config = a_config(**loads.write())
+    services = RsloaderHook().get_conn()
+    (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=9)
+    load_batch(config, services, work.batch.batch, work.target, Asker("try-1"))
+    return loads
+
+
+def test_setup_creates_tables_and_histories_and_changes_nothing_the_second_time(
+    loads: "Loads", monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AIRFLOW__RSLOADER__DYNAMODB_TABLE_PREFIX", f"setup{loads.number}_")
+    loads.query(f'DROP TABLE rsloader."{loads.table.replace(".", "__")}"')
+    loads.write()
+    first = rsloader("setup", "--loads", str(loads.folder))
+    assert f"created DynamoDB table setup{loads.number}_files" in first
+    assert f"load history rsloader.{loads.table.replace('.', '__')}" in first
+    assert "created" not in rsloader("setup", "--loads", str(loads.folder))
+    assert list(loads.query(f"SELECT count(*) FROM rsloader.loads WHERE target = '{loads.table}'")[0]) == [0]
+
+
+def test_setup_prints_sql_for_a_dba_who_can_run_it_as_it_is(loads: "Loads"):
+    """The loader's user may have no right to create anything."""
+    loads.write(targets=[{"table": loads.table, "mode": "replace"}])
+    printed = rsloader("setup", "--loads", str(loads.folder), "--print-sql", "--user", "awsuser")
+    assert f'GRANT INSERT, SELECT, DELETE ON "public"."{loads.table.partition(".")[2]}" TO "awsuser";' in printed
+    for statement in printed.splitlines():
+        if not statement.startswith("--"):
+            loads.query(statement.removesuffix(";"))
+
+
+def test_setup_refuses_load_files_with_mistakes_and_prints_them(loads: "Loads"):
+    (loads.folder / "broken.yaml").write_text("load: broken\n")
+    result = CliRunner().invoke(app, ["setup", "--loads", str(loads.folder)])
+    assert result.exit_code == 1
+    assert "broken.yaml:1" in result.output
+
+
+def test_batches_are_listed_for_people_and_for_programs(loaded: "Loads"):
+    table = rsloader("batches", loaded.load)
+    assert "complete" in table
+    assert "max_files" in table
+    newest, oldest = json.loads(rsloader("batches", loaded.load, "--json"))
+    assert (newest["status"], newest["files"], oldest["status"], oldest["files"]) == ("open", 1, "complete", 2)
+    assert oldest["targets"][f"redshift_default/{loaded.table}"]["rows"] == 2
+    assert json.loads(rsloader("batches", loaded.load, "--json", "--status", "open")) == [newest]
+    assert len(json.loads(rsloader("batches", loaded.load, "--json", "--limit", "1"))) == 1
+
+
+def test_a_batch_is_shown_with_its_files(loaded: "Loads"):
+    batch = json.loads(rsloader("batches", loaded.load, "--json", "--status", "complete"))[0]["batch"]
+    shown = rsloader("batch", loaded.load, batch)
+    assert f"s3://{loaded.bucket}/orders/{KEY}" in shown
+    assert "loaded, 2 rows, generation 1, attempt 1" in shown
+    assert [
+        entry["size_bytes"] for entry in json.loads(rsloader("batch", loaded.load, batch, "--json"))["entries"]
+    ] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("key", "count"), [(None, 3), ("s3://{bucket}/orders/a+b", 1), ("orders/a+b", 1), ("orders/", 3), ("nothing", 0)]
+)
+def test_files_are_found_by_url_or_key(loaded: "Loads", key: str | None, count: int):
+    asked = [] if key is None else [key.format(bucket=loaded.bucket)]
+    assert len(json.loads(rsloader("files", loaded.load, *asked, "--json"))) == count
+    assert ("z.csv" in rsloader("files", loaded.load, *asked)) == (count == 3)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("batches", "nowhere"), ("batch", "{load}", "01ARZ3NDEKTSV4RRFFQ69G5FAV"), ("batch", "{load}", "#current")],
+)
+def test_what_is_not_there_is_an_error_without_a_traceback(loaded: "Loads", arguments: tuple[str, ...]):
+    result = CliRunner().invoke(app, [each.format(load=loaded.load) for each in arguments])
+    assert result.exit_code == 1
+    assert "UnknownBatchError" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_tables_that_are_not_set_up_are_an_error_that_says_what_to_do(
+    connections: Any, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("AIRFLOW__RSLOADER__DYNAMODB_TABLE_PREFIX", "never_")
+    result = CliRunner().invoke(app, ["batches", "orders"])
+    assert result.exit_code == 1
+    assert "rsloader setup" in result.output
+    assert os.environ.get("AWS_ACCESS_KEY_ID") is None, "the connection was used"
+    assert DEFAULT_PREFIX not in result.output
