@@ -25,11 +25,13 @@ from rsloader_provider.core.batch import (
 )
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.errors import (
+    AccessDeniedError,
     AttemptLostError,
     BadDataError,
     ConnectionLostError,
     ContentionError,
     CorruptLedgerError,
+    NotSetUpError,
     ObjectsMissingError,
     OutOfOrderError,
     RowError,
@@ -281,9 +283,8 @@ def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
     for statement in (sql.FindRowErrors(pid, ROW_ERRORS_SHOWN), sql.FindRowErrorsWithoutValues(pid, ROW_ERRORS_SHOWN)):
         try:
             rows = session.execute(statement)
-        except StatementError as error:
+        except (AccessDeniedError, NotSetUpError, StatementError) as error:
             log.info("load errors are not readable: %s", error)
-            session.execute(sql.Rollback())
             continue
         if rows:
             return tuple(

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.hooks.rsloader import RsloaderHook
+
 if TYPE_CHECKING:
     from conftest import Loads
 
@@ -56,6 +59,16 @@ def test_hard_keys_empty_objects_and_folder_markers_are_loaded_as_what_they_are(
     state, _ = run(loads, batch={"max_files": 8, "max_age": "1h"})
     assert state == "success"
     assert loads.rows() == list(range(7))
+
+
+def test_a_column_that_the_table_does_not_have_fails_and_names_it(loads: "Loads"):
+    loads.put("1.csv", "2.csv")
+    state, states = run(loads, targets=[{"table": loads.table, "columns": ["colour"]}])
+    assert (state, states["load_batch"]) == ("failed", ["failed"])
+    (batch,) = [each for each in RsloaderHook().get_conn().ledger.batches(loads.load) if each.targets]
+    (progress,) = batch.targets.values()
+    assert (batch.status, "colour" in str(progress.error)) == (BatchStatus.ERROR, True)
+    assert loads.rows() == []
 
 
 def test_a_table_that_is_missing_fails_clearly_and_is_loaded_once_it_is_there(

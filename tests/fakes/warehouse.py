@@ -45,6 +45,8 @@ class MemoryWarehouse:
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
 
+    unreadable_views: bool = False
+
     def __post_init__(self) -> None:
         self.pids = count(100)
         self.query_ids = count(1000)
@@ -150,7 +152,9 @@ class MemorySession:
                 return [list(self.last_copy)]
             case sql.RecordLoaded():
                 self.recorded.append(statement)
-            case sql.FindRowErrors():
+            case sql.FindRowErrors() | sql.FindRowErrorsWithoutValues():
+                if self.warehouse.unreadable_views:
+                    raise NotSetUpError("relation stl_load_errors does not exist")
                 return self.refused[: statement.limit]
             case sql.UserStatement(text):
                 if text.startswith("syntax error"):

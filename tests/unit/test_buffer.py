@@ -1,6 +1,6 @@
 """Putting objects into batches, and saying what a run has to load."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -9,6 +9,7 @@ from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core.batch import Asker, BatchStatus, begin_attempt, end_attempt
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.buffer import Work, buffer_objects
 
 CONFIG = a_config()
@@ -115,6 +116,27 @@ def test_airflows_limit_on_mapped_tasks_is_kept(world: World):
     config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
     world.put(*(f"orders/{number}.csv" for number in range(10)))
     assert len(run(world, config, max_work=5)) == 4, "never half of a batch"
+
+
+def test_a_listing_that_changes_while_it_is_read_loses_nothing(world: World):
+    """Objects come before and behind the place that the walk has reached, and one goes that was listed."""
+    world.put(*(f"orders/{number}.csv" for number in range(1, 6)))
+    listed = world.storage.objects
+
+    def changing(bucket: str, prefix: str) -> Iterator[S3Object]:
+        for found in listed(bucket, prefix):
+            if found.key == "orders/3.csv":
+                world.put("orders/0.csv", "orders/4b.csv")
+                world.storage.delete("landing", "orders/5.csv")
+            yield found
+
+    world.storage.objects = changing  # type: ignore[method-assign]
+    run(world)
+    world.storage.objects = listed  # type: ignore[method-assign]
+    world.put("orders/5.csv")
+    run(world)
+    claimed = [entry.name for batch in world.ledger.batches("orders") for entry in world.ledger.entries(batch)]
+    assert sorted(claimed) == [f"landing/orders/{name}.csv" for name in ("0", "1", "2", "3", "4", "4b", "5")]
 
 
 def test_a_batch_carries_the_targets_that_it_was_locked_with(world: World):

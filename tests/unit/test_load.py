@@ -199,6 +199,16 @@ def test_bad_data_says_file_line_column_value_and_waits_for_a_person(world: Worl
     assert world.notifier.messages[OK_TOPIC] == []
 
 
+def test_load_errors_that_the_user_may_not_read_do_not_hide_the_failure(world: World):
+    """On Serverless STL_LOAD_ERRORS is not there; what COPY said is told nevertheless."""
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    world.warehouse.unreadable_views = True
+    with pytest.raises(BadDataError, match="Load into table 'orders' failed") as raised:
+        load(world, batch)
+    assert raised.value.rows == ()
+    assert stored(world, batch).status is BatchStatus.ERROR
+
+
 def test_a_batch_is_loaded_after_its_file_was_repaired_and_the_task_cleared(world: World):
     batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
     with pytest.raises(BadDataError):

@@ -1,0 +1,32 @@
+"""The README's examples work as they stand."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from rsloader_provider.core.load_file import read_load_file
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_first_load_file_is_valid():
+    (text,) = blocks("yaml")
+    assert read_load_file(text, "orders.yaml").load == "orders"
+
+
+def test_the_dag_by_hand_is_made():
+    names: dict[str, Any] = {}
+    (text,) = blocks("python")
+    exec(text, names)
+    assert names["orders"].get_task("load_batch").retries == 5
+
+
+def test_newcomers_find_the_two_commands():
+    assert "make demo" in README
+    assert "make test" in README
+    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    assert {"demo:", "test:"} <= {line.split(" ")[0] for line in makefile.splitlines()}

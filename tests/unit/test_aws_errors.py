@@ -1,0 +1,47 @@
+"""AWS's errors, as the loader tells them."""
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+
+from rsloader_provider.aws.errors import explained
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    NotSetUpError,
+    RsloaderError,
+    TransientError,
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("AccessDenied", AccessDeniedError),
+        ("AccessDeniedException", AccessDeniedError),
+        ("403", AccessDeniedError),
+        ("NoSuchBucket", NotSetUpError),
+        ("ResourceNotFoundException", NotSetUpError),
+        ("ThrottlingException", TransientError),
+        ("TransactionCanceledException", TransientError),
+        ("SlowDown", TransientError),
+        ("ExpiredToken", TransientError),
+        ("ValidationException", RsloaderError),
+    ],
+)
+def test_an_answer_of_aws_names_the_subject_the_action_and_the_remedy(code: str, kind: type[RsloaderError]):
+    answer = {"Error": {"Code": code, "Message": "because"}}
+    with (
+        pytest.raises(kind, match=r"bucket acme: PutObject: .*because") as raised,
+        explained("bucket acme", "Create it."),
+    ):
+        raise ClientError(answer, "PutObject")  # type: ignore[arg-type]
+    assert type(raised.value) is kind
+    assert raised.value.retryable is (kind is TransientError)
+    assert ("Create it." in str(raised.value)) is (kind is NotSetUpError)
+
+
+def test_no_answer_can_be_tried_again_and_no_credentials_cannot():
+    with pytest.raises(TransientError, match="did not answer"), explained("bucket acme", ""):
+        raise EndpointConnectionError(endpoint_url="http://nowhere")
+    with pytest.raises(ConfigurationError, match="no AWS credentials"), explained("bucket acme", ""):
+        raise NoCredentialsError
