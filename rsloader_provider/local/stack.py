@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rsloader_provider.local.airflow import LocalAirflow
 from rsloader_provider.local.aws import LocalAws
-from rsloader_provider.local.leash import LeashedProcess
+from rsloader_provider.local.redshift import LocalRedshift
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Self
-
-REDSHIFT_START_SECONDS = 60.0
-REDSHIFT_GRACE_SECONDS = 20.0
-
-
-@dataclass(frozen=True)
-class RedshiftAddress:
-    """How to connect to the local Redshift."""
-
-    port: int
-    host: str = "127.0.0.1"
-    database: str = "dev"
-    user: str = "awsuser"
-    password: str = "open-sesame"  # noqa: S105 of a server on this machine only
 
 
 class LocalStack:
@@ -75,8 +59,7 @@ class LocalStack:
         self._report = report
         self._undo = ExitStack()
         self._folder: Path | None = None
-        self._redshift: LeashedProcess | None = None
-        self._redshift_port = 0
+        self._redshift: LocalRedshift | None = None
         self.aws = LocalAws(port=port_aws)
         self.airflow: LocalAirflow | None = None
 
@@ -92,9 +75,15 @@ class LocalStack:
         return self._folder
 
     @property
-    def redshift(self) -> RedshiftAddress:
-        """How to connect to the local Redshift."""
-        return RedshiftAddress(port=self._redshift_port)
+    def redshift(self) -> LocalRedshift:
+        """The local Redshift: how to connect to it.
+
+        Raises:
+            RuntimeError: The stack does not run.
+        """
+        if self._redshift is None:
+            raise RuntimeError("the local stack does not run")
+        return self._redshift
 
     def start(self) -> Self:
         """Start everything and return when all of it answers.
@@ -140,14 +129,14 @@ class LocalStack:
 
     def _start_redshift(self) -> None:
         self._report("starting the local Redshift")
-        address = self.redshift
-        command = [sys.executable, "-m", "rsloader_provider.local.redshift", "--port", str(self._ports["redshift"])]
-        command += ["--s3-endpoint", self.aws.endpoint_url, "--database", address.database]
-        command += ["--user", f"{address.user}:{address.password}", "--isolation", self._isolation]
-        self._redshift = LeashedProcess("local Redshift", command, log=self.folder / "redshift.log")
-        self._undo.callback(self._redshift.stop, grace_seconds=REDSHIFT_GRACE_SECONDS)
-        ready = self._redshift.read_ready_line(timeout_seconds=REDSHIFT_START_SECONDS, stopping=self._stopping)
-        self._redshift_port = int(ready["port"])
+        self._redshift = LocalRedshift(
+            s3_endpoint=self.aws.endpoint_url,
+            port=self._ports["redshift"],
+            isolation=self._isolation,
+            log=self.folder / "redshift.log",
+            stopping=self._stopping,
+        )
+        self._undo.callback(self._redshift.stop)
 
     def _remove_folder(self) -> None:
         if self._folder is not None:
@@ -162,7 +151,7 @@ class LocalStack:
         """
         self.aws.check()
         if self._redshift is not None:
-            self._redshift.check_running()
+            self._redshift.check()
         if self.airflow is not None:
             self.airflow.check()
 

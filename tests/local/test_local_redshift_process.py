@@ -14,6 +14,7 @@ import psutil
 import pytest
 from local.redshift_fixtures import Client
 
+from rsloader_provider.local.leash import ProcessFailedError
 from rsloader_provider.local.redshift import LocalRedshift
 
 
@@ -102,6 +103,6 @@ def test_a_data_directory_keeps_the_data() -> None:
 
 def test_a_start_that_fails_says_so(snapshot_redshift: LocalRedshift) -> None:
     before = temporary_directories()
-    with pytest.raises(RuntimeError, match="did not start"):
+    with pytest.raises(ProcessFailedError, match="local Redshift ended"):
         LocalRedshift(port=snapshot_redshift.port)
     assert temporary_directories() <= before

@@ -18,7 +18,7 @@ from rsloader_provider.local.redshift.server import Server, Settings
 def main() -> int:
     """Run the server; returns the exit status: 0 if it was told to stop, 1 if PostgreSQL failed."""
     arguments = _parser().parse_args()
-    users: list[tuple[str, str]] = arguments.user or [("awsuser", "password")]
+    users: list[tuple[str, str]] = arguments.user or [("awsuser", "open-sesame")]
     settings = Settings(
         database=arguments.database,
         owner=users[0][0],
@@ -29,7 +29,7 @@ def main() -> int:
         isolation=arguments.isolation,
         data_dir=arguments.data_dir,
     )
-    return asyncio.run(_serve(settings, stop_with_stdin=arguments.stop_with_stdin))
+    return asyncio.run(_serve(settings))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,12 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         type=_user,
         action="append",
         metavar="NAME:PASSWORD",
-        help="repeatable; the first one owns the database and may do anything (default: awsuser:password)",
+        help="repeatable; the first one owns the database and may do anything (default: awsuser:open-sesame)",
     )
     parser.add_argument("--s3-endpoint", metavar="URL", help="where COPY reads (default: AWS)")
     parser.add_argument("--isolation", choices=("snapshot", "serializable"), default="snapshot")
     parser.add_argument("--data-dir", type=Path, help="keep the data here (default: it goes with the server)")
-    parser.add_argument("--stop-with-stdin", action="store_true", help="stop when standard input ends")
     return parser
 
 
@@ -58,13 +57,11 @@ def _user(text: str) -> tuple[str, str]:
     return name, password
 
 
-async def _serve(settings: Settings, *, stop_with_stdin: bool) -> int:
+async def _serve(settings: Settings) -> int:
     told_to_stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told_to_stop.set)
-    if stop_with_stdin:
-        loop.add_reader(sys.stdin.fileno(), _stop_at_end_of_stdin, told_to_stop)
     stopping = asyncio.create_task(told_to_stop.wait())
     starting = asyncio.create_task(_run(settings, stopping))
     return await starting
@@ -76,12 +73,6 @@ async def _run(settings: Settings, stopping: "asyncio.Task[bool]") -> int:
         failing = asyncio.create_task(server.failed())
         await asyncio.wait({stopping, failing}, return_when=asyncio.FIRST_COMPLETED)
         return 0 if stopping.done() else 1
-
-
-def _stop_at_end_of_stdin(told_to_stop: asyncio.Event) -> None:
-    if not os.read(sys.stdin.fileno(), 4096):
-        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
-        told_to_stop.set()
 
 
 if __name__ == "__main__":

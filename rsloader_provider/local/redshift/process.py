@@ -1,21 +1,17 @@
 """A local Redshift in a process of its own, for tests and for the demo."""
 
-import contextlib
-import json
-import os
-import select
-import subprocess
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from rsloader_provider.local.leash import LeashedProcess
 
+if TYPE_CHECKING:
     from rsloader_provider.local.redshift.postgres import Isolation
 
 _START_SECONDS = 60.0
-_STOP_SECONDS = 30.0
+_GRACE_SECONDS = 20.0
 
 
 class LocalRedshift:
@@ -32,6 +28,8 @@ class LocalRedshift:
         isolation: The default isolation level: `snapshot` or `serializable`.
         port: Where to listen; 0 means any free port.
         data_dir: Where the data stays; None means that it goes with the server.
+        log: Where its messages go; None for nowhere.
+        stopping: Asked while waiting; True makes the start give up.
 
     Attributes:
         host: Its address.
@@ -39,7 +37,8 @@ class LocalRedshift:
         pid: The proxy's process id.
 
     Raises:
-        RuntimeError: It did not start; its log is on standard error.
+        ProcessFailedError: It did not start.
+        Interrupted: `stopping` said so.
     """
 
     def __init__(
@@ -48,17 +47,19 @@ class LocalRedshift:
         s3_endpoint: str | None = None,
         database: str = "dev",
         user: str = "awsuser",
-        password: str = "password",  # noqa: S107 - of a server on this machine only
-        users: "Mapping[str, str] | None" = None,
+        password: str = "open-sesame",  # noqa: S107 (of a server on this machine only)
+        users: Mapping[str, str] | None = None,
         isolation: "Isolation" = "snapshot",
         port: int = 0,
-        data_dir: "Path | None" = None,
+        data_dir: Path | None = None,
+        log: Path | None = None,
+        stopping: Callable[[], bool] | None = None,
     ):
         self.host = "127.0.0.1"
         self.database = database
         self.user = user
         self.password = password
-        command = [sys.executable, "-m", "rsloader_provider.local.redshift", "--stop-with-stdin"]
+        command = [sys.executable, "-m", "rsloader_provider.local.redshift"]
         command += ["--host", self.host, "--port", str(port), "--database", database, "--isolation", isolation]
         for name, secret in {user: password, **(users or {})}.items():
             command += ["--user", f"{name}:{secret}"]
@@ -66,11 +67,9 @@ class LocalRedshift:
             command += ["--s3-endpoint", s3_endpoint]
         if data_dir is not None:
             command += ["--data-dir", str(data_dir)]
-        self._process = subprocess.Popen(  # noqa: S603 - our own words
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=_environment()
-        )
+        self._process = LeashedProcess("local Redshift", command, log=log)
         try:
-            ready = self._wait_until_ready()
+            ready = self._process.read_ready_line(timeout_seconds=_START_SECONDS, stopping=stopping)
         except BaseException:
             self.stop()
             raise
@@ -83,33 +82,14 @@ class LocalRedshift:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def check(self) -> None:
+        """Raise when the server has ended.
+
+        Raises:
+            ProcessFailedError: It has.
+        """
+        self._process.check_running()
+
     def stop(self) -> None:
         """Stop the server and wait until it has gone; doing so twice does no harm."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-        self._process.terminate()
-        try:
-            self._process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()  # its watchdog cleans up
-            self._process.wait()
-
-    def _wait_until_ready(self) -> dict[str, int]:
-        output = self._process.stdout
-        if output is None:
-            raise RuntimeError("the local Redshift has no output to read")
-        readable, _, _ = select.select([output], [], [], _START_SECONDS)
-        line = output.readline() if readable else b""
-        if not line:
-            raise RuntimeError("the local Redshift did not start; see its messages on standard error")
-        ready: dict[str, int] = json.loads(line)
-        return ready
-
-
-def _environment() -> dict[str, str]:
-    """Return our environment, in which the child finds the same package as we did, wherever it is started."""
-    package = str(Path(__file__).resolve().parents[3])
-    path = os.environ.get("PYTHONPATH")
-    return os.environ | {"PYTHONPATH": os.pathsep.join([package, path] if path else [package])}
+        self._process.stop(grace_seconds=_GRACE_SECONDS)

@@ -37,7 +37,7 @@ class Settings:
 
     database: str = "dev"
     owner: str = "awsuser"
-    passwords: dict[str, str] = field(default_factory=lambda: {"awsuser": "password"}, repr=False)
+    passwords: dict[str, str] = field(default_factory=lambda: {"awsuser": "open-sesame"}, repr=False)
     host: str = "127.0.0.1"
     port: int = 0
     s3_endpoint: str | None = None
