@@ -13,7 +13,7 @@ demo: .venv/installed
 	$(BIN)/rsloader demo
 
 test: .venv/installed check browser
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest
 
 check: .venv/installed
 	$(BIN)/ruff check .

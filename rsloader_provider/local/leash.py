@@ -27,6 +27,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _POLL_SECONDS = 0.02
 KILL_AFTER_SECONDS = 8.0
 _KILL_SECONDS = 10.0
+_CLEANING_SECONDS = 3.0
 
 
 class ProcessFailedError(Exception):
@@ -217,6 +218,18 @@ def _descendants(pid: int) -> list[int]:
     return found
 
 
+def _let_rest_end() -> None:
+    """Give what the command left behind a moment: a killed command's own watchdog is cleaning up after it."""
+    deadline = time.monotonic() + _CLEANING_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(_POLL_SECONDS)
+
+
 def _kill_rest() -> None:
     """Kill everything below this process. Orphans come up to it, so look until nothing is left."""
     deadline = time.monotonic() + 5
@@ -283,6 +296,8 @@ class _Leash:
             if time.monotonic() >= kill_at:
                 self._command.kill()
             self._wait(min(1.0, max(0.0, kill_at - time.monotonic())) if asked else 1.0)
+        if code == -signal.SIGKILL:
+            _let_rest_end()
         _kill_rest()
         return code if code >= 0 else 128 - code
 

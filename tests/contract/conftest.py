@@ -36,7 +36,7 @@ def ledger(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(params=["memory", "s3"])
 def storage(request: pytest.FixtureRequest) -> Any:
-    bucket = f"landing-{next(_numbers)}"
+    bucket = f"storage-{next(_numbers)}"
     if request.param == "memory":
         return bucket, MemoryStorage(bucket)
     client = boto3.client("s3", **request.getfixturevalue("aws_arguments"))

@@ -32,7 +32,11 @@ def test_a_wrong_password_is_refused(snapshot_redshift: LocalRedshift) -> None:
 def test_an_unknown_database_is_refused(snapshot_redshift: LocalRedshift) -> None:
     with pytest.raises(psycopg.OperationalError, match='database "nowhere" does not exist'):
         psycopg.connect(
-            f"host={snapshot_redshift.host} port={snapshot_redshift.port} dbname=nowhere user=awsuser password=password"
+            host=snapshot_redshift.host,
+            port=snapshot_redshift.port,
+            dbname="nowhere",
+            user=snapshot_redshift.user,
+            password=snapshot_redshift.password,
         )
 
 
