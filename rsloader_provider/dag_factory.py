@@ -108,6 +108,8 @@ def _tasks(config: LoadConfig) -> None:
 
 def _invalid_dag(name: str, broken: BrokenLoad) -> DAG:
     report = "\n".join(str(mistake) for mistake in broken.mistakes)
+    # Code in lines of their own is not wrapped in Airflow's narrow window; code in a list is.
+    listed = "\n".join(f"- `` {mistake} ``" for mistake in broken.mistakes)
     with DAG(
         dag_id=_DAG_PREFIX + name,
         schedule=broken.schedule,
@@ -116,7 +118,7 @@ def _invalid_dag(name: str, broken: BrokenLoad) -> DAG:
         max_active_runs=1,
         default_args={**_DEFAULT_ARGS, "retries": 0},
         tags=["rsloader", "invalid"],
-        doc_md=f"### The load file is invalid, so nothing is loaded\n\n```text\n{report}\n```\n",
+        doc_md=f"### The load file is invalid, so nothing is loaded\n\n{listed}\n",
     ) as dag:
         InvalidLoadOperator(task_id="load_file_is_invalid", report=report)
     return dag

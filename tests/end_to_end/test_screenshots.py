@@ -55,4 +55,4 @@ def test_a_broken_load_shows_what_is_wrong_in_its_documentation(stack: Stack, pa
     page.goto(f"{stack.url}/dags/rsloader_broken")
     page.get_by_role("button", name="Dag Docs").or_(page.get_by_text("Dag Docs")).first.click(timeout=30_000)
     expect(page.get_by_text("broken.yaml:2").first).to_be_visible(timeout=30_000)
-    page.screenshot(path=PICTURES / "broken.png")
+    page.screenshot(path=PICTURES / "broken.png", animations="disabled")
