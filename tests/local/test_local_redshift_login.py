@@ -1,12 +1,15 @@
 """Who gets in: passwords of both kinds, users and their ends, temporary passwords, encryption."""
 
+import hashlib
+import itertools
+import tempfile
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
 
 import psycopg
 import pytest
 import redshift_connector
-from local.redshift_fixtures import Client, server_error
+from local.redshift_fixtures import Client, new_table, server_error
 
 from rsloader_provider.local.redshift import LocalRedshift
 
@@ -56,6 +59,21 @@ def administer(redshift: LocalRedshift, *statements: str) -> None:
     client.close()
 
 
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def new_user() -> Callable[..., str]:
+    """Creates a user of a name not used before, and returns the name."""
+
+    def create(redshift: LocalRedshift, options: str = "PASSWORD DISABLE") -> str:
+        name = f"user{next(_numbers)}"
+        administer(redshift, f"CREATE USER {name} {options}")
+        return name
+
+    return create
+
+
 @both_drivers
 def test_a_user_logs_in_with_their_password_and_no_other(redshift: LocalRedshift, log_in: LogIn) -> None:
     assert log_in(redshift, redshift.user, redshift.password) == redshift.user
@@ -97,3 +115,135 @@ def test_only_a_superuser_gives_temporary_passwords(snapshot_redshift: LocalReds
         assert server_error(raised.value)["C"] == "42501"
         client.rollback()
     client.close()
+
+
+class TestUsers:
+    """CREATE USER, ALTER USER and DROP USER, in Redshift's spelling."""
+
+    @both_drivers
+    @pytest.mark.parametrize("plain", [True, False])
+    def test_a_password_is_plain_or_hashed(
+        self, redshift: LocalRedshift, log_in: LogIn, new_user: Callable[..., str], plain: bool
+    ) -> None:
+        user = new_user(redshift, "PASSWORD DISABLE")
+        with pytest.raises(REFUSED, match="password authentication failed"):
+            log_in(redshift, user, "Wonder1and")
+        password = "Wonder1and" if plain else "MD5" + hashlib.md5(f"Wonder1and{user}".encode()).hexdigest()
+        administer(redshift, f"ALTER USER {user} WITH PASSWORD '{password}'")
+        assert log_in(redshift, user, "Wonder1and") == user
+        administer(redshift, f"ALTER USER {user} PASSWORD DISABLE")
+        with pytest.raises(REFUSED, match="password authentication failed"):
+            log_in(redshift, user, "Wonder1and")
+
+    @pytest.mark.parametrize(("until", "admitted"), [("2020-01-01", False), ("2100-01-01", True), ("infinity", True)])
+    def test_a_password_ends(
+        self, redshift: LocalRedshift, new_user: Callable[..., str], until: str, admitted: bool
+    ) -> None:
+        user = new_user(redshift, f"PASSWORD 'Wonder1and' VALID UNTIL '{until}'")
+        if admitted:
+            assert through_psycopg(redshift, user, "Wonder1and") == user
+        else:
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                through_psycopg(redshift, user, "Wonder1and")
+
+    def test_createuser_makes_a_superuser_and_createdb_one_who_makes_databases(
+        self, snapshot_redshift: LocalRedshift, new_user: Callable[..., str]
+    ) -> None:
+        made = new_user(snapshot_redshift, "WITH PASSWORD 'Wonder1and' CREATEDB CREATEUSER CONNECTION LIMIT UNLIMITED")
+        plain = new_user(snapshot_redshift, "PASSWORD 'Wonder1and' NOCREATEDB NOCREATEUSER SYSLOG ACCESS RESTRICTED")
+        client = Client(snapshot_redshift)
+        rights = "SELECT usecreatedb, usesuper FROM pg_user WHERE usename = %s"
+        assert client.run(rights, made) == [[True, True]]
+        assert client.run(rights, plain) == [[False, False]]
+        client.run(f"ALTER USER {made} NOCREATEUSER NOCREATEDB")
+        assert client.run(rights, made) == [[False, False]]
+        client.close()
+
+    def test_a_new_user_may_lock_what_they_may_write_to(
+        self, snapshot_redshift: LocalRedshift, client: Client, new_user: Callable[..., str]
+    ) -> None:
+        table = new_table(client, "id int")
+        client.run(f"CREATE GROUP {table}_writers")
+        client.run(f"GRANT INSERT ON {table} TO GROUP {table}_writers")
+        client.commit()
+        user = new_user(snapshot_redshift, f"PASSWORD 'Wonder1and' IN GROUP {table}_writers")
+        theirs = Client(snapshot_redshift, user=user, password="Wonder1and")
+        theirs.run(f"LOCK {table}")
+        theirs.run(f"INSERT INTO {table} VALUES (1)")
+        theirs.commit()
+        theirs.close()
+        assert client.value(f"SELECT count(*) FROM {table}") == 1
+
+    def test_users_change_their_own_password_and_no_other(
+        self, snapshot_redshift: LocalRedshift, new_user: Callable[..., str]
+    ) -> None:
+        user, other = (new_user(snapshot_redshift, "PASSWORD 'Wonder1and'") for _ in range(2))
+        theirs = Client(snapshot_redshift, user=user, password="Wonder1and")
+        theirs.run(f"ALTER USER {user} PASSWORD 'Changed2too'")
+        theirs.commit()
+        for statement in (
+            f"ALTER USER {other} PASSWORD 'Changed2too'",
+            f"ALTER USER {user} CREATEUSER",
+            f"DROP USER {other}",
+            f"CREATE USER x{user} PASSWORD 'Wonder1and'",
+        ):
+            with pytest.raises(redshift_connector.ProgrammingError) as raised:
+                theirs.run(statement)
+            assert server_error(raised.value)["C"] == "42501"
+            theirs.rollback()
+        theirs.close()
+        assert through_psycopg(snapshot_redshift, user, "Changed2too") == user
+
+    def test_a_user_is_renamed_and_dropped(self, client: Client, new_user: Callable[..., str]) -> None:
+        client.run("CREATE USER passing PASSWORD 'Wonder1and'")
+        client.run("ALTER USER passing SET search_path TO public")
+        client.run("ALTER USER passing RESET search_path")
+        client.run("ALTER USER passing RENAME TO passed")
+        client.run("DROP USER IF EXISTS passing, passed")
+        assert client.run("SELECT 1 FROM pg_user WHERE usename LIKE 'pass%%'") == []
+        client.rollback()
+
+    @pytest.mark.parametrize(
+        ("statement", "code"),
+        [
+            ("CREATE USER u", "42601"),
+            ("CREATE USER u CREATEDB", "42601"),
+            ("CREATE USER u PASSWORD", "42601"),
+            ("CREATE USER u PASSWORD secret", "42601"),
+            ("CREATE USER 'u' PASSWORD DISABLE", "42601"),
+            ("CREATE USER u PASSWORD DISABLE CONNECTION LIMIT many", "42601"),
+            ("CREATE USER u PASSWORD DISABLE SYSLOG ACCESS ALL", "42601"),
+            ("CREATE USER u PASSWORD DISABLE SUPERUSER", "42601"),
+            ("ALTER USER u", "42601"),
+            ("CREATE USER u PASSWORD 'Shor1er'", "XX000"),
+            ("CREATE USER u PASSWORD 'nocapital1'", "XX000"),
+            ("CREATE USER u PASSWORD 'NOSMALL1'", "XX000"),
+            ("CREATE USER u PASSWORD 'NoNumber'", "XX000"),
+            ("CREATE USER u PASSWORD 'With@Sign1'", "XX000"),
+            ("ALTER USER u PASSWORD 'a weak one'", "XX000"),
+            ("CREATE USER u PASSWORD 'sha256|Mypassword1'", "0A000"),
+            ("CREATE USER u PASSWORD DISABLE SYSLOG ACCESS UNRESTRICTED", "0A000"),
+            ("CREATE USER u PASSWORD DISABLE SESSION TIMEOUT 60", "0A000"),
+            ("CREATE USER u PASSWORD DISABLE EXTERNALID x", "0A000"),
+            ("ALTER USER u RESET SESSION TIMEOUT", "0A000"),
+        ],
+    )
+    def test_what_redshift_refuses_or_postgresql_cannot_do_is_refused(
+        self, client: Client, statement: str, code: str
+    ) -> None:
+        with pytest.raises(redshift_connector.ProgrammingError) as raised:
+            client.run(statement)
+        assert server_error(raised.value)["C"] == code
+
+
+def test_a_data_directory_keeps_a_changed_password() -> None:
+    """The passwords that a start names are those of users who are not there yet."""
+    with tempfile.TemporaryDirectory() as directory:
+        data_dir = Path(directory) / "data"
+        with LocalRedshift(data_dir=data_dir, password="at first") as redshift:
+            administer(redshift, "ALTER USER awsuser PASSWORD 'Changed1too'")
+        with LocalRedshift(data_dir=data_dir, password="at first", users={"late": "comer"}) as redshift:
+            assert through_psycopg(redshift, "awsuser", "Changed1too") == "awsuser"
+            assert through_psycopg(redshift, "late", "comer") == "late"
+            with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+                through_psycopg(redshift, "awsuser", "at first")

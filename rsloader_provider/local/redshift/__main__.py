@@ -62,9 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _tls_files(
-    parser: argparse.ArgumentParser, certificate: Path | None, key: Path | None
-) -> tuple[Path, Path] | None:
+def _tls_files(parser: argparse.ArgumentParser, certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
     if certificate is not None and key is not None:
         return certificate, key
     if certificate is not None or key is not None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rsloader_provider.local.redshift.copy_load import LoadReport
     from rsloader_provider.local.redshift.copy_statement import CopyStatement
 
+
 class Catalog:
     """A superuser's session in one database, which all client sessions there share, one statement at a time.
 
