@@ -81,8 +81,8 @@ def _password(reader: TokenReader, user: str) -> Fragment:
     if not _MD5_HASH.fullmatch(password):
         if not _GOOD_PASSWORD.fullmatch(password):
             raise RedshiftError(
-                "Password must be 8 to 64 characters long, with at least one uppercase letter, one lowercase letter and "
-                "one number, and without ', \", \\, /, @ or a space"
+                "Password must be 8 to 64 characters long, with at least one uppercase letter, one lowercase letter "
+                "and one number, and without ', \", \\, /, @ or a space"
             )
         password = hashed(password, user)
     return render("PASSWORD {password}", password=password.lower())
