@@ -181,6 +181,9 @@ class EmbeddedPostgres:
             # As Redshift, which is older than the standard's reading of a backslash.
             "standard_conforming_strings": "off",
             "escape_string_warning": "off",
+            # What Redshift keeps, and what both of its kinds of log-in can be checked against.
+            "password_encryption": "md5",
+            "md5_password_warnings": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_min_messages": "fatal",

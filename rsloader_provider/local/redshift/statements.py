@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from rsloader_provider.local.redshift import ddl
+from rsloader_provider.local.redshift import ddl, user_statements
 from rsloader_provider.local.redshift.copy_statement import CopyStatement, parse_copy
 from rsloader_provider.local.redshift.sql_text import Fragment
 from rsloader_provider.local.redshift.tokens import Kind, Token, tokenize
@@ -59,6 +59,8 @@ def understand(text: str) -> Statement:
         return Statement(text, "", Role.COPY, copy=parse_copy(tokens))
     if (first, second) == ("LOCAL", "FAULT"):
         return Statement(text, "", Role.FAULT)
+    if (for_postgres := user_statements.rewrite(tokens)) is not None:
+        return Statement(text, for_postgres)
     sql = ddl.rewrite(text, tokens)
     if first == "TRUNCATE":
         return Statement(text, sql, Role.TRUNCATE)
