@@ -16,8 +16,10 @@ from moto.s3.exceptions import MissingBucket
 
 from rsloader_provider.local.aws.access_keys import AccessKeys
 from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
+from rsloader_provider.local.aws.redshift_clusters import answer_for
 from rsloader_provider.local.aws.redshift_data import redshift_data_service
 from rsloader_provider.local.aws.redshift_database import RedshiftAddress, RedshiftDatabase
+from rsloader_provider.local.aws.redshift_serverless import redshift_serverless_service
 from rsloader_provider.local.aws.request_counts import RequestCounts, operation_of
 from rsloader_provider.local.aws.s3_listing import S3Listing
 from rsloader_provider.local.aws.s3_signatures import S3RefusalError, S3Signatures
@@ -80,11 +82,13 @@ class LocalAwsApp:
         # moto checks If-None-Match and then puts, and reads a body while another thread seeks in it: one at a time.
         self._s3_lock = threading.Lock()
         self._redshift = RedshiftDatabase()
+        answer_for(self._redshift, keys)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._services: dict[str, Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]] = {
             "dynamodb": self.dynamodb,
             "s3": self._s3,
             "redshift-data": redshift_data_service(self._redshift, keys, REGION),
+            "redshift-serverless": redshift_serverless_service(self._redshift, keys, REGION),
         }
         self._admin: dict[tuple[str, str], Callable[[WSGIEnvironment], Any]] = {
             ("GET", "/_local/requests"): self._report,
