@@ -261,12 +261,17 @@ class TestEncryption:
         """A self-signed certificate of this machine, and its key."""
         directory = tmp_path_factory.mktemp("tls")
         certificate, key = directory / "certificate.pem", directory / "key.pem"
-        command = (
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-        )
+        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
         subprocess.run(
-            [*command.split(), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", certificate]
-            + ["-keyout", key],
+            [
+                *command.split(),
+                "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-out",
+                certificate,
+                "-keyout",
+                key,
+            ],
             check=True,
             capture_output=True,
         )

@@ -13,6 +13,7 @@ from rsloader_provider.local.redshift.postgres import SUPERUSER
 from rsloader_provider.local.redshift.sql_text import Fragment, join, render
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from rsloader_provider.local.redshift.copy_load import LoadReport
@@ -23,11 +24,15 @@ class Catalog:
     """A superuser's session in one database, which all client sessions there share, one statement at a time.
 
     Args:
+        socket: PostgreSQL's socket.
+        database: The database.
         backend: The session.
         home: The catalog that numbers queries, for all databases; None if it is this one.
     """
 
-    def __init__(self, backend: Backend, home: "Catalog | None"):
+    def __init__(self, socket: "Path", database: str, backend: Backend, home: "Catalog | None"):
+        self._socket = socket
+        self._database = database
         self._backend = backend
         self._home = home
         self._lock = asyncio.Lock()
@@ -44,19 +49,30 @@ class Catalog:
         Raises:
             PostgresError: There is no such database.
         """
-        backend = await Backend.connect(socket, {"user": SUPERUSER, "database": database})
+        backend = await _open_session(socket, database)
         await backend.call(
             render(
                 "SET standard_conforming_strings = on; SET client_min_messages = warning; "
-                "SET allow_system_table_mods = on; {catalog}; {users}; GRANT CREATE ON SCHEMA public TO public; "
-                "RESET standard_conforming_strings; RESET allow_system_table_mods; "
-                # What is written here depends on nothing read, and must not fail because somebody else writes too.
-                "SET default_transaction_isolation = 'read committed'",
+                "SET allow_system_table_mods = on; {catalog}; {databases}; {users}; "
+                "GRANT CREATE ON SCHEMA public TO public; "
+                "RESET standard_conforming_strings; RESET allow_system_table_mods",
                 catalog=_script("catalog.sql"),
+                databases=_script("databases.sql"),
                 users=_script("users.sql") if home is None else Fragment(""),
             )
         )
-        return cls(backend, home)
+        return cls(socket, database, backend, home)
+
+    @contextlib.asynccontextmanager
+    async def vacated(self) -> "AsyncIterator[None]":
+        """Leave the database while it is dropped or renamed; come back if that fails."""
+        async with self._lock:
+            await self._backend.close()
+            try:
+                yield
+            except Exception:
+                self._backend = await _open_session(self._socket, self._database)
+                raise
 
     async def call(self, sql: Fragment) -> Answer:
         """Run a statement as the superuser."""
@@ -129,6 +145,13 @@ class Catalog:
         """End the session."""
         with contextlib.suppress(OSError):
             await self._backend.close()
+
+
+async def _open_session(socket: "Path", database: str) -> Backend:
+    backend = await Backend.connect(socket, {"user": SUPERUSER, "database": database})
+    # What is written here depends on nothing read, and must not fail because somebody else writes too.
+    await backend.call("SET default_transaction_isolation = 'read committed'")
+    return backend
 
 
 def _script(name: str) -> Fragment:

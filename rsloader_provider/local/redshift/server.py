@@ -26,14 +26,14 @@ class Settings:
     """What a local Redshift is started with.
 
     Attributes:
-        database: Its one database.
+        database: Its first database.
         owner: The user who may do anything.
         passwords: The password of every user to be created at the start, the owner's among them. One who is there
             already, in a data directory that was kept, keeps theirs.
         host: The address to listen on.
         port: The port; 0 means any that is free.
         s3_endpoint: Where COPY reads; None means AWS itself.
-        isolation: The default isolation level, as `CREATE DATABASE … ISOLATION LEVEL` calls it.
+        isolation: The isolation level of databases that are not created with another.
         data_dir: Where the data stays; None means that it goes when the server stops.
         authentication: How clients are asked for their password.
         tls: The files of a certificate and its key; with None, encryption is declined.
@@ -128,7 +128,9 @@ class Server:
             await writer.drain()
             return
         if login is not None:
-            surroundings = Surroundings(login.catalog, self._faults, self._threads, self._settings.s3_endpoint)
+            surroundings = Surroundings(
+                login.catalog, catalogs, self._faults, self._threads, self._settings.s3_endpoint
+            )
             await Session(reader, writer, login.backend, login.user, surroundings).run()
 
 
