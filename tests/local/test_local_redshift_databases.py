@@ -3,14 +3,16 @@
 import itertools
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import psycopg
 import pytest
 import redshift_connector
 from local.redshift_fixtures import Client, Landing, connect_psycopg, new_table, server_error
 
 from rsloader_provider.local.redshift import LocalRedshift
+
+if TYPE_CHECKING:
+    import psycopg
 
 _numbers = itertools.count(1)
 

@@ -262,16 +262,9 @@ class TestEncryption:
         directory = tmp_path_factory.mktemp("tls")
         certificate, key = directory / "certificate.pem", directory / "key.pem"
         command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
+        subject = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
         subprocess.run(
-            [
-                *command.split(),
-                "-addext",
-                "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                "-out",
-                certificate,
-                "-keyout",
-                key,
-            ],
+            [*command.split(), *subject, "-out", certificate, "-keyout", key],
             check=True,
             capture_output=True,
         )

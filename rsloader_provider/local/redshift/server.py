@@ -110,6 +110,9 @@ class Server:
         session = asyncio.current_task()
         if session is None or self._catalogs is None:
             raise RuntimeError("a connection came before the server was ready")
+        if self._faults.take_refusal():
+            writer.transport.abort()
+            return
         self._sessions.add(session)
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, OSError):
