@@ -13,9 +13,9 @@ COLUMNAR: tuple[Format, ...] = ("parquet", "orc")
 # Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html
 _INCOMPATIBLE: dict[Format, frozenset[str]] = {
     "csv": frozenset({"ESCAPE", "REMOVEQUOTES"}),
-    "fixedwidth": frozenset({"DELIMITER", "ESCAPE", "QUOTE"}),
-    "json": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "QUOTE", "REMOVEQUOTES"}),
-    "avro": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "QUOTE", "REMOVEQUOTES"}),
+    "fixedwidth": frozenset({"DELIMITER", "ESCAPE", "REMOVEQUOTES"}),
+    "json": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "REMOVEQUOTES"}),
+    "avro": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "REMOVEQUOTES"}),
 }
 # Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
 _FOR_COLUMNAR = frozenset(
@@ -111,6 +111,11 @@ class CopyOptions:
         return self.delimiter or ("," if self.format == "csv" else "|")
 
     @property
+    def quote_for_postgres(self) -> str:
+        """The quote for PostgreSQL's CSV parser, which needs one even where no text is quoted."""
+        return self.quote if self.format == "csv" else "\x01"
+
+    @property
     def error_limit(self) -> float:
         """The number of bad records with which the COPY fails."""
         return float("inf") if self.max_errors is None else max(1, self.max_errors)
@@ -133,6 +138,8 @@ def check_compatible(copy: CopyOptions, given: frozenset[str]) -> None:
             raise RedshiftError(f"{option} argument is not supported for {name} based COPY", code="0A000")
     elif refused := sorted(given & _INCOMPATIBLE.get(copy.format, frozenset())):
         raise RedshiftError(f"{name} is not compatible with {refused[0]}", code="42601")
+    if "QUOTE" in given and copy.format != "csv":
+        raise RedshiftError("COPY quote available only in CSV mode", code="0A000")
     for option, value in (("delimiter", copy.field_delimiter), ("quote", copy.quote)):
         if len(value) != 1:
             raise RedshiftError(f"COPY {option} must be a single character", code="22023")

@@ -36,6 +36,7 @@ class LoadError:
         column_type: Its type's name; empty likewise.
         column_length: Its declared length; empty for a type without one.
         value: The field's text.
+        position: Where in the field's (or else the record's) text the fault is, from 0.
     """
 
     url: str
@@ -47,3 +48,4 @@ class LoadError:
     column_type: str = ""
     column_length: str = ""
     value: str = ""
+    position: int = 0
