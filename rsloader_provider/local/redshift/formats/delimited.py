@@ -80,12 +80,12 @@ def _csv_split(copy: CopyOptions) -> _Split:
     def split(text: str) -> list[str | None]:
         if copy.quote not in text:
             return [_null(each, copy) for each in text.split(copy.field_delimiter)]
-        return [
-            _null(
-                match["bare"] if match["quoted"] is None else match["quoted"].replace(copy.quote * 2, copy.quote), copy
-            )
-            for match in _matches(field, text, "Invalid quote formatting for CSV")
-        ]
+        fields: list[str | None] = []
+        for match in _matches(field, text, "Invalid quote formatting for CSV"):
+            quoted = match["quoted"]
+            value = match["bare"] if quoted is None else quoted.replace(copy.quote * 2, copy.quote)
+            fields.append(_null(value, copy))
+        return fields
 
     return split
 
