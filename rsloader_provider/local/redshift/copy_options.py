@@ -20,7 +20,7 @@ _INCOMPATIBLE: dict[Format, frozenset[str]] = {
 # Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
 _FOR_COLUMNAR = frozenset(
     {"ACCEPTINVCHARS", "CREDENTIALS", "EXPLICIT_IDS", "FILLRECORD", "IAM_ROLE", "MANIFEST", "STATUPDATE"}
-    | {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"}
+    | {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SERIALIZETOJSON", "SESSION_TOKEN"}
 )
 
 
@@ -66,6 +66,7 @@ class CopyOptions:
         truncate_columns: Whether strings too long are cut.
         round_decimals: Whether superfluous decimals are rounded; otherwise they are cut off.
         explicit_ids: Whether the objects hold the identity column's values.
+        serialize_to_json: Whether Parquet and ORC columns of any type may go into SUPER columns.
         max_errors: The COPY fails with this many bad records; 0 and 1 both mean with the first, None never.
         no_load: Whether to only look for errors.
         region: The bucket's region, or None.
@@ -100,6 +101,7 @@ class CopyOptions:
     truncate_columns: bool = False
     round_decimals: bool = False
     explicit_ids: bool = False
+    serialize_to_json: bool = False
     max_errors: int | None = 0
     no_load: bool = False
     region: str | None = None

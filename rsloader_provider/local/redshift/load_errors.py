@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class LoadErrorCode(IntEnum):
-    """`err_code` of STL_LOAD_ERRORS."""
+    """`err_code` of STL_LOAD_ERRORS and `error_code` of SYS_LOAD_ERROR_DETAIL, which alone knows SPECTRUM."""
 
     DELIMITER = 1201
     EXTRA_COLUMNS = 1202
@@ -20,6 +20,8 @@ class LoadErrorCode(IntEnum):
     QUOTE = 1214
     VALUE = 1216
     UTF8 = 1220
+    SUPER = 1224
+    SPECTRUM = 15007
 
 
 @dataclass(frozen=True)
