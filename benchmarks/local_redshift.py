@@ -1,4 +1,4 @@
-r"""How fast the local Redshift's COPY is against `\copy` of the same bytes in the PostgreSQL underneath, and its memory.
+r"""The local Redshift's COPY against `\copy` of the same bytes in the PostgreSQL underneath, and its memory.
 
 Prints ratios; nothing here decides whether a test passes. `python benchmarks/local_redshift.py [ROWS] [MEMORY_MB]`
 """

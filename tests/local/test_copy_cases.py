@@ -83,6 +83,7 @@ DAYS = "id int, day date"
 TIMES = "id int, at timestamp"
 NINE = datetime(2024, 1, 2, 9, 5, 6)
 
+# fmt: off
 CASES = [
     # formats
     Case("csv", "CSV", b'1,"a, ""b""\nc"\n2,\n', [[1, 'a, "b"\nc'], [2, ""]]),
@@ -146,7 +147,7 @@ CASES = [
         {"1.avro": avro([{"k": 1, "l": ["x"]}], ("k", "long"), ("l", {"type": "array", "items": "string"})),
          "paths.json": b'{"jsonpaths": ["$.k", "$.l[0]"]}'},
         [[1, "x"]],
-    ),  # fmt: skip
+    ),
     Case("parquet", "FORMAT AS PARQUET", parquet_of(a=INTS, b=pa.array(["a", "b"])), TWO),
     Case("parquet: fewer columns", "PARQUET", parquet_of(a=INTS), error="Spectrum Scan Error"),
     Case("parquet: fillrecord", "PARQUET FILLRECORD", parquet_of(a=INTS), [[1, None], [2, None]]),
@@ -234,7 +235,8 @@ CASES = [
     Case("super from csv", "CSV", b'1,"{""a"": 1}"\n', [[1, {"a": 1}]], columns="id int, document super"),
     Case("every other type", "CSV", b"true,1.5,-2.5e3,12:30:01,00ff\n", [[True, 1.5, -2500.0, "12:30:01", b"\x00\xff"]],
          columns="b bool, r real, d float8, t time, v varbyte(4)"),
-]  # fmt: skip
+]
+# fmt: on
 
 REFUSED_TOGETHER = [
     ("CSV ESCAPE", "CSV is not compatible with ESCAPE"),

@@ -2,13 +2,10 @@
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -84,7 +81,7 @@ def failure(content: bytes, columns: Sequence[Column], copy: CopyOptions | None 
     seen = Failure()
     with pytest.raises(RedshiftError) as raised:
         for record in records(io.BytesIO(content), copy or options(), columns, URL, query_id=42):
-            seen.records.append(record)  # noqa: PERF402 (what came before the error is wanted)
+            seen.records.append(record)
     seen.error = raised.value
     return seen
 
@@ -151,7 +148,9 @@ FEEDS = [
     pytest.param(pa.array([time(1, 2, 3, 4)]), Column("time"), ["01:02:03.000004"], id="time us"),
     pytest.param(pa.array([time(1, 2, 3)], pa.time32("ms")), Column("time"), ["01:02:03.000000"], id="time ms"),
     pytest.param(pa.array([time(1, 2, 3), None]), Column("timetz"), ["01:02:03.000000+00", None], id="timetz"),
-    pytest.param(pa.array(["ä\n\\N", "", None]), Column("varchar", length=9), ["ä\n\\N", "", None], id="string varchar"),
+    pytest.param(
+        pa.array(["ä\n\\N", "", None]), Column("varchar", length=9), ["ä\n\\N", "", None], id="string varchar"
+    ),
     pytest.param(pa.array(["x"], pa.large_string()), Column("text"), ["x"], id="large string text"),
     pytest.param(pa.array(["x "]), Column("bpchar", length=2), ["x "], id="string char"),
     pytest.param(pa.array(["ä".encode()]), Column("varchar", length=9), ["ä"], id="binary varchar"),
@@ -248,7 +247,11 @@ PARQUET_MISMATCHES = [
         pa.array([1], pa.int32()), Column("date"), "DATE", "optional int32 f0 [i:0 d:1 r:0]", id="plain int32 in date"
     ),
     pytest.param(
-        pa.array([1]), Column("timestamp"), "TIMESTAMP", "optional int64 f0 [i:0 d:1 r:0]", id="plain int64 in timestamp"
+        pa.array([1]),
+        Column("timestamp"),
+        "TIMESTAMP",
+        "optional int64 f0 [i:0 d:1 r:0]",
+        id="plain int64 in timestamp",
     ),
     pytest.param(
         pa.array([TIMESTAMP]), Column("int8"), "BIGINT", "optional int64 f0 [i:0 d:1 r:0]", id="timestamp in bigint"
@@ -369,7 +372,9 @@ def test_a_file_without_rows_has_no_records(write: Any, fmt: Format) -> None:
 
 
 @pytest.mark.parametrize(("write", "fmt"), [(parquet, "parquet"), (as_orc, "orc")])
-@pytest.mark.parametrize(("column", "value"), [(Column("varchar", length=4), "ääx"), (Column("bpchar", length=4), "12345")])
+@pytest.mark.parametrize(
+    ("column", "value"), [(Column("varchar", length=4), "ääx"), (Column("bpchar", length=4), "12345")]
+)
 def test_a_string_of_too_many_bytes_ends_the_copy(write: Any, fmt: Format, column: Column, value: str) -> None:
     failed = failure(write(pa.array([1, 2, 3]), pa.array(["ok", None, value])), [Column("int8"), column], options(fmt))
 
@@ -429,7 +434,9 @@ def test_a_parquet_decimal_of_another_shape_ends_the_copy(column: Column, contex
 def test_an_orc_decimal_of_another_scale_ends_the_copy() -> None:
     content = as_orc(pa.array([Decimal(1)], pa.decimal128(18, 9)))
 
-    assert "File metadata scale: 9 Table metadata scale: 2" in failure(content, [numeric(18, 2)], options("orc")).context
+    assert (
+        "File metadata scale: 9 Table metadata scale: 2" in failure(content, [numeric(18, 2)], options("orc")).context
+    )
 
 
 @pytest.mark.parametrize(
@@ -578,7 +585,8 @@ def test_a_number_that_json_cannot_say_is_refused_as_unsupported() -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "fmt", "type_name"), [(parquet, "parquet", "interval"), (as_orc, "orc", "interval"), (as_orc, "orc", "time")]
+    ("write", "fmt", "type_name"),
+    [(parquet, "parquet", "interval"), (as_orc, "orc", "interval"), (as_orc, "orc", "time")],
 )
 def test_a_column_of_a_type_that_no_file_has_is_refused(write: Any, fmt: Format, type_name: str) -> None:
     with pytest.raises(RedshiftError, match=f"column of type {type_name} is not supported by the local Redshift"):

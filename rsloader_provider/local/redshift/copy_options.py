@@ -119,8 +119,8 @@ class CopyOptions:
 
     @property
     def error_limit(self) -> float:
-        """The number of bad records with which the COPY fails."""
-        return float("inf") if self.max_errors is None else max(1, self.max_errors)
+        """The number of bad records with which the COPY fails at once; columnar formats have an end of their own."""
+        return float("inf") if self.max_errors is None or self.format in COLUMNAR else max(1, self.max_errors)
 
 
 def check_compatible(copy: CopyOptions, given: frozenset[str]) -> None:

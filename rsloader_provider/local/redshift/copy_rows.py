@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 from rsloader_provider.local.redshift.blocks import Block, blocks
 from rsloader_provider.local.redshift.columns import Column
+from rsloader_provider.local.redshift.compression import decompressed
 from rsloader_provider.local.redshift.conversions import FieldRefusedError, conversion
 from rsloader_provider.local.redshift.copy_options import COLUMNAR, CopyOptions
 from rsloader_provider.local.redshift.dates import Recognise
 from rsloader_provider.local.redshift.errors import load_failed
-from rsloader_provider.local.redshift.formats import Record, Refusal, delimited, fixed_width
+from rsloader_provider.local.redshift.formats import Record, Refusal, columnar, delimited, fixed_width
 from rsloader_provider.local.redshift.load_errors import LoadError
 from rsloader_provider.local.redshift.quick_check import QuickCheck
-from rsloader_provider.local.redshift.s3_objects import S3Object, S3Source
+from rsloader_provider.local.redshift.s3_objects import S3Object, S3Source, as_file
 
 _CHUNK_CHARACTERS = 512 * 1024
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -67,6 +68,8 @@ class CopyRows:
                 yield from self._text_chunks(wanted)
             else:
                 yield from self._rows(self._records(wanted), wanted)
+                if self.errors and self._copy.format in COLUMNAR:
+                    raise load_failed(self._copy.table_name)
 
     def _text_chunks(self, wanted: S3Object) -> Iterator[Chunk]:
         for block in blocks(self._pieces(wanted), self._copy, wanted.url):
@@ -80,10 +83,11 @@ class CopyRows:
         return decode(block, self._copy, len(self._columns))
 
     def _pieces(self, wanted: S3Object) -> Iterator[bytes]:
-        return self._source.pieces(wanted)
+        return decompressed(self._source.pieces(wanted), self._copy.compression, wanted.url)
 
     def _records(self, wanted: S3Object) -> Iterator[Record]:
-        raise AssertionError(COLUMNAR)
+        with as_file(self._pieces(wanted)) as file:
+            yield from columnar.records(file, self._copy, self._columns, wanted.url, query_id=self._source.query_id)
 
     def _rows(self, records: Iterable[Record], wanted: S3Object) -> Iterator[Chunk]:
         rows: list[str] = []

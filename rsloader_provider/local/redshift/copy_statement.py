@@ -315,6 +315,7 @@ _OPTIONS: "dict[str, Callable[[_Parser, CopyOptions], None]]" = {
     "REMOVEQUOTES": _switch("remove_quotes"),
     "ROUNDEC": _switch("round_decimals"),
     "SECRET_ACCESS_KEY": _Parser._key_part,
+    "SERIALIZETOJSON": _switch("serialize_to_json"),
     "SESSION_TOKEN": _Parser._key_part,
     "STATUPDATE": _Parser._hint,
     "TIMEFORMAT": _Parser._time_format,

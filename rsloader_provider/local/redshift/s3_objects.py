@@ -61,12 +61,13 @@ class S3Source:
         fault: Asked before each request, see S3Fault.
 
     Attributes:
+        query_id: The COPY's id.
         bytes_read: Bytes taken from S3 so far, before decompression.
     """
 
     def __init__(self, endpoint: str | None, copy: CopyOptions, query_id: int, fault: S3Fault):
         self._copy = copy
-        self._query_id = query_id
+        self.query_id = query_id
         self._fault = fault
         with _making_a_client:
             self._s3 = _client(endpoint, copy.region or "us-east-1", copy.credentials or _ROLE)
@@ -124,7 +125,7 @@ class S3Source:
                 raise RedshiftError("File entry does not have 'meta' key.")
             size = self._size(url, bucket, key)
             if size is None and mandatory:
-                raise mandatory_object_missing(url, self._query_id)
+                raise mandatory_object_missing(url, self.query_id)
             if size is None:
                 continue
             if self._copy.format in COLUMNAR and size != content_length:
@@ -184,7 +185,7 @@ class S3Source:
             status=status,
             code=code,
             request_id=request_id,
-            query_id=self._query_id,
+            query_id=self.query_id,
             reading_manifest=reading_manifest,
         )
         return _MissingError(error.message, detail=error.detail) if code == "NoSuchKey" else error
