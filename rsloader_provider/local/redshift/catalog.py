@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rsloader_provider.local.redshift.copy_load import LoadReport
-    from rsloader_provider.local.redshift.copy_statement import CopyStatement
+    from rsloader_provider.local.redshift.copy_options import CopyOptions
 
 
 class Catalog:
@@ -87,7 +87,15 @@ class Catalog:
             answer = await self._backend.call("SELECT nextval('local_redshift.query_id')")
         return int(answer.rows[0][0] or 0)
 
-    async def record(self, copy: "CopyStatement", report: "LoadReport", *, user: str, pid: int, status: str) -> None:
+    async def recognises(self, type_name: str, text: str) -> bool:
+        """Tell whether PostgreSQL reads a text as a value of a type."""
+        async with self._lock:
+            answer = await self._backend.call(
+                render("SELECT pg_input_is_valid({text}, {type_name})", text=text, type_name=type_name)
+            )
+        return answer.rows[0][0] == "t"
+
+    async def record(self, copy: "CopyOptions", report: "LoadReport", *, user: str, pid: int, status: str) -> None:
         """Write the end of a COPY to the load history, and what it refused to the load errors.
 
         Args:
@@ -110,7 +118,7 @@ class Catalog:
                 table=copy.table_name,
                 started=times,
                 source=copy.source,
-                format="csv" if copy.csv else "txt",
+                format=copy.format,
                 rows=report.rows,
                 objects=report.objects,
                 bytes=report.bytes_read,
@@ -120,7 +128,7 @@ class Catalog:
         statements += [
             render(
                 "INSERT INTO local_redshift.load_error VALUES ({user_id}, {query_id}, 0, {pid}, {table_id}, {started}, "
-                "{file}, {line}, {column}, {type}, {length}, 0, {raw_line}, {value}, {code}, {reason})",
+                "{file}, {line}, {column}, {type}, {length}, {position}, {raw_line}, {value}, {code}, {reason})",
                 user_id=user_id,
                 query_id=report.query_id,
                 pid=pid,
@@ -131,6 +139,7 @@ class Catalog:
                 column=error.column,
                 type=error.column_type,
                 length=error.column_length,
+                position=error.position,
                 raw_line=error.raw_line[:1024],
                 value=error.value[:1024],
                 code=int(error.code),

@@ -11,7 +11,7 @@ transaction, which the session then opens and ends itself ("implicit" below).
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from rsloader_provider.local.redshift import protocol
@@ -409,6 +409,8 @@ class Session:
             s3_endpoint=self._shared.s3_endpoint,
             threads=self._shared.threads,
             query_id=await self._shared.catalog.next_query_id(),
+            fault=lambda _url: None,
+            recognise=self._recogniser(),
         )
         record = partial(
             self._shared.catalog.record, statement.copy, load.report, user=self._user, pid=self._backend.pid
@@ -425,6 +427,19 @@ class Session:
         await self._set_last_copy()
         self._emit(*map(protocol.info, load.report.notices(statement.copy.table_name)))
         self._emit(protocol.command_complete("COPY"))
+
+    def _recogniser(self) -> "Callable[[str, str], bool]":
+        """Return a function that a loading thread may ask whether PostgreSQL reads a text as a type."""
+        loop = asyncio.get_running_loop()
+
+        @lru_cache(maxsize=100_000)
+        def recognise(type_name: str, text: str) -> bool:
+            # PostgreSQL also takes words, such as "tomorrow".
+            if not any(character.isdigit() for character in text):
+                return False
+            return asyncio.run_coroutine_threadsafe(self._shared.catalog.recognises(type_name, text), loop).result()
+
+        return recognise
 
     async def _set_last_copy(self) -> None:
         if self._last_copy is not None:

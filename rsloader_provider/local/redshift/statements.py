@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from rsloader_provider.local.redshift import database_statements, ddl, user_statements
-from rsloader_provider.local.redshift.copy_statement import CopyStatement, parse_copy
+from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.copy_statement import parse_copy
 from rsloader_provider.local.redshift.database_statements import DatabaseChange
 from rsloader_provider.local.redshift.sql_text import Fragment
 from rsloader_provider.local.redshift.tokens import Kind, Token, tokenize
@@ -40,7 +41,7 @@ class Statement:
     sql: str
     role: Role = Role.PASSED_ON
     writes: Fragment | None = None
-    copy: CopyStatement | None = field(default=None, repr=False)
+    copy: CopyOptions | None = field(default=None, repr=False)
     database: DatabaseChange | None = None
 
 
