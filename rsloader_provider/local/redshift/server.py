@@ -18,7 +18,8 @@ from rsloader_provider.local.redshift.session import Session, Surroundings
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOADING_THREADS = 16
+# A thread waits for S3, for one COPY at a time; Redshift runs at most 50 queries at once, so none waits for a thread.
+_LOADING_THREADS = 50
 
 
 @dataclass(frozen=True)
