@@ -261,12 +261,10 @@ class TestEncryption:
         """A self-signed certificate of this machine, and its key."""
         directory = tmp_path_factory.mktemp("tls")
         certificate, key = directory / "certificate.pem", directory / "key.pem"
-        command = (
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
-        )
+        command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=localhost"
+        subject = ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
         subprocess.run(
-            [*command.split(), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-out", certificate]
-            + ["-keyout", key],
+            [*command.split(), *subject, "-out", certificate, "-keyout", key],
             check=True,
             capture_output=True,
         )
@@ -335,6 +333,14 @@ class TestEncryption:
                 connection.execute("SELECT pg_sleep(60)")
             thread.join(10)
             assert cancelled.is_set()
+
+    def test_a_long_statement_and_a_long_answer_arrive_whole(
+        self, encrypted: LocalRedshift, certificate: tuple[Path, Path]
+    ) -> None:
+        """Longer than what the server reads ahead, so that it has to hold the client up in between."""
+        with self.connect_encrypted(encrypted, certificate) as connection:
+            row = connection.execute("SELECT %s || 'y'", ("x" * 5_000_000,)).fetchone()
+            assert row == ("x" * 5_000_000 + "y",)
 
     def test_encryption_is_offered_and_not_demanded(self, encrypted: LocalRedshift) -> None:
         assert through_redshift_connector(encrypted, encrypted.user, encrypted.password) == encrypted.user

@@ -1,18 +1,22 @@
 """The catalogs of all databases, and what all databases have in common: users and passwords."""
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Self
 
 from rsloader_provider.local.redshift.backend import Backend
 from rsloader_provider.local.redshift.catalog import Catalog
+from rsloader_provider.local.redshift.database_statements import set_isolation
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.passwords import StoredPassword, hashed
 from rsloader_provider.local.redshift.postgres import SUPERUSER
 from rsloader_provider.local.redshift.sql_text import Fragment, identifier, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
+
+    from rsloader_provider.local.redshift.database_statements import DatabaseChange
 
 _TEMPLATE = "template1"  # always there to connect to
 
@@ -28,6 +32,7 @@ class Catalogs:
 
     def __init__(self, socket: "Path", database: str, home: Catalog):
         self._socket = socket
+        self._database = database
         self._home = home
         self._opened = {database: home}
         self._opening = asyncio.Lock()
@@ -77,10 +82,33 @@ class Catalogs:
             raise RedshiftError(
                 f'database "{database}" is not currently accepting connections', code="55000", severity="FATAL"
             )
-        async with self._opening:
-            if database not in self._opened:
-                self._opened[database] = await Catalog.open(self._socket, database, self._home)
-            return self._opened[database]
+        if database not in self._opened:
+            async with self._opening:
+                if database not in self._opened:
+                    self._opened[database] = await Catalog.open(self._socket, database, self._home)
+        return self._opened[database]
+
+    @contextlib.asynccontextmanager
+    async def carrying_out(self, change: "DatabaseChange") -> "AsyncIterator[None]":
+        """Do what belongs to a change of a database, around the statement that makes it.
+
+        Raises:
+            RedshiftError: The database may not be changed like that.
+        """
+        if change.vacates == self._database:
+            raise RedshiftError(f'database "{change.vacates}" may not be dropped or renamed', code="42501")
+        catalog = self._opened.pop(change.vacates, None) if change.vacates else None
+        if catalog is not None and change.vacates is not None:
+            try:
+                async with catalog.vacated():
+                    yield
+            except Exception:
+                self._opened.setdefault(change.vacates, catalog)
+                raise
+            return
+        yield
+        if change.isolation is not None:
+            await self._home.call(set_isolation(*change.isolation))
 
     async def passwords_of(self, name: str) -> list[StoredPassword]:
         """Return the passwords that admit a client of this name now: its own, if it has one, and temporary ones."""

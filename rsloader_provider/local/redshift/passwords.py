@@ -1,7 +1,7 @@
 """Passwords: how they are kept, and whether what a client sent is one of them.
 
-PostgreSQL keeps `md5` and the hexadecimal MD5 of the password followed by the name, in pg_authid. Redshift takes the same
-form in `CREATE USER … PASSWORD 'md5…'`. From it both kinds of log-in can be checked.
+PostgreSQL keeps `md5` and the hexadecimal MD5 of the password followed by the name, in pg_authid. Redshift takes the
+same form in `CREATE USER … PASSWORD 'md5…'`. From it both kinds of log-in can be checked.
 
 Temporary passwords stand in `local_redshift.temporary_password` of the database that the server was started with (see
 users.sql). The local AWS writes one by calling, as a superuser and in that database,

@@ -22,11 +22,11 @@ class LocalRedshift:
 
     Args:
         s3_endpoint: Where COPY reads; None means AWS itself.
-        database: Its one database.
+        database: Its first database.
         user: The user who owns the database and may do anything.
         password: That user's password, unless they are in the data directory already.
         users: Further users and their passwords, who may do what they are granted.
-        isolation: The default isolation level: `snapshot` or `serializable`.
+        isolation: The isolation level of databases that are not created with another: `snapshot` or `serializable`.
         port: Where to listen; 0 means any free port.
         data_dir: Where the data stays; None means that it goes with the server.
         authentication: How clients are asked for their password.

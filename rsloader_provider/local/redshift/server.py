@@ -18,7 +18,8 @@ from rsloader_provider.local.redshift.session import Session, Surroundings
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOADING_THREADS = 16
+# A thread waits for S3, for one COPY at a time; Redshift runs at most 50 queries at once, so none waits for a thread.
+_LOADING_THREADS = 50
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,14 @@ class Settings:
     """What a local Redshift is started with.
 
     Attributes:
-        database: Its one database.
+        database: Its first database.
         owner: The user who may do anything.
         passwords: The password of every user to be created at the start, the owner's among them. One who is there
             already, in a data directory that was kept, keeps theirs.
         host: The address to listen on.
         port: The port; 0 means any that is free.
         s3_endpoint: Where COPY reads; None means AWS itself.
-        isolation: The default isolation level, as `CREATE DATABASE … ISOLATION LEVEL` calls it.
+        isolation: The isolation level of databases that are not created with another.
         data_dir: Where the data stays; None means that it goes when the server stops.
         authentication: How clients are asked for their password.
         tls: The files of a certificate and its key; with None, encryption is declined.
@@ -110,6 +111,9 @@ class Server:
         session = asyncio.current_task()
         if session is None or self._catalogs is None:
             raise RuntimeError("a connection came before the server was ready")
+        if self._faults.take_refusal():
+            writer.transport.abort()
+            return
         self._sessions.add(session)
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, OSError):
@@ -128,7 +132,9 @@ class Server:
             await writer.drain()
             return
         if login is not None:
-            surroundings = Surroundings(login.catalog, self._faults, self._threads, self._settings.s3_endpoint)
+            surroundings = Surroundings(
+                login.catalog, catalogs, self._faults, self._threads, self._settings.s3_endpoint
+            )
             await Session(reader, writer, login.backend, login.user, surroundings).run()
 
 
