@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.backend import FAILED, IDLE, IN_TRANSACTION, Backend
 from rsloader_provider.local.redshift.copy_load import CopyLoad
-from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError, as_redshift_reports
+from rsloader_provider.local.redshift.errors import (
+    PostgresError,
+    RedshiftError,
+    as_redshift_reports,
+    protocol_violation,
+)
 from rsloader_provider.local.redshift.protocol import Message
 from rsloader_provider.local.redshift.sql_text import render
 from rsloader_provider.local.redshift.statements import NOTHING, Role, Statement, understand
@@ -28,10 +33,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from rsloader_provider.local.redshift.catalog import Catalog
+    from rsloader_provider.local.redshift.catalogs import Catalogs
     from rsloader_provider.local.redshift.faults import Fault, Faults
 
 _SYNC = Message(b"S", b"")
 _FLUSH = Message(b"H", b"")
+_IGNORED = b"Hdcf"  # Flush, because every answer is flushed, and what is left of a COPY that failed
 _UNFLUSHED_BYTES = 1 << 18
 
 
@@ -41,16 +48,18 @@ class Disconnected(Exception):  # noqa: N818 - an end, not an error
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all sessions share.
+    """What a session shares with others.
 
     Attributes:
-        catalog: Where loads are recorded.
+        catalog: Where loads into the session's database are recorded.
+        catalogs: The catalogs of all databases.
         faults: Faults ordered by tests.
         threads: Where S3 is read.
         s3_endpoint: The local S3; None means AWS itself.
     """
 
     catalog: "Catalog"
+    catalogs: "Catalogs"
     faults: "Faults"
     threads: "Executor"
     s3_endpoint: str | None
@@ -110,10 +119,17 @@ class Session:
                     await self._on_sync()
                 elif message.kind == b"X":
                     return
-                elif message.kind in self._handlers and not self._skipping:
-                    await self._answering_errors(partial(self._handlers[message.kind], message.body))
+                elif message.kind in self._handlers:
+                    if not self._skipping:
+                        await self._answering_errors(partial(self._handlers[message.kind], message.body))
+                elif message.kind not in _IGNORED:
+                    raise protocol_violation(f"invalid frontend message type {message.kind[0]}")
         except (Disconnected, asyncio.IncompleteReadError, OSError):
             return
+        except RedshiftError as error:
+            self._emit(protocol.error_response(error))
+            with contextlib.suppress(OSError):
+                await self._flush()
         finally:
             self._writer.close()
             await self._backend.close()
@@ -288,16 +304,18 @@ class Session:
 
     async def _on_sync(self) -> None:
         self._backend.send(_SYNC)
-        await self._relay_until(b"Z")
+        # What PostgreSQL checks only when it commits fails here.
+        await self._answering_errors(self._relay_until_ready)
         await self._finish()
 
     # -- the simple protocol
 
     async def _on_query(self, body: bytes) -> None:
-        await self._answering_errors(partial(self._run_query, protocol.read_text(body)[0]))
+        await self._answering_errors(partial(self._run_query, body))
         await self._finish()
 
-    async def _run_query(self, sql: str) -> None:
+    async def _run_query(self, body: bytes) -> None:
+        sql, _ = protocol.read_text(body)
         statements = [understand(text) for text in split_statements(sql)] or [Statement(sql, "")]
         if len(statements) > 1 and all(statement.role is not Role.TRANSACTION for statement in statements):
             await self._open_implicit_transaction()  # several statements of one message stand or fall together
@@ -308,6 +326,9 @@ class Session:
 
     async def _pass_on_query(self, query: Message) -> None:
         self._backend.send(query)
+        await self._relay_until_ready()
+
+    async def _relay_until_ready(self) -> None:
         try:
             await self._relay_until(b"Z")
         except PostgresError as error:
@@ -335,6 +356,9 @@ class Session:
                 await pass_on()
                 if self._backend.status == IN_TRANSACTION and not self._implicit:
                     await self._backend.call("COMMIT")
+            case Role.TRANSACTION if statement.database is not None:
+                async with self._shared.catalogs.carrying_out(statement.database):
+                    await pass_on()
             case _:
                 await pass_on()
         if (late := faults.take("after", statement.text)) is not None:
