@@ -409,7 +409,7 @@ class Session:
             s3_endpoint=self._shared.s3_endpoint,
             threads=self._shared.threads,
             query_id=await self._shared.catalog.next_query_id(),
-            fault=lambda _url: None,
+            fault=self._shared.faults.s3_answer,
             recognise=self._recogniser(),
         )
         record = partial(
