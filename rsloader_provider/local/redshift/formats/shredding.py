@@ -64,9 +64,13 @@ class Shredder:
             document: The document itself.
         """
         try:
-            values = self._values(document)
+            return self._row(line, raw, self._values(document))
         except NoElementError as error:
             return Record(line, raw, [], Refusal(LoadErrorCode.VALUE, str(error)))
+        except RecursionError:
+            return Record(line, raw, [], Refusal(LoadErrorCode.VALUE, MALFORMED))
+
+    def _row(self, line: int, raw: str, values: list[Json]) -> Record:
         fields: list[str | None] = []
         for column, value in enumerate(values):
             try:
@@ -75,8 +79,6 @@ class Shredder:
                 text, position = (value, error.position) if isinstance(value, str) else (compact(value), 0)
                 refusal = Refusal(LoadErrorCode.UTF8, error.reason, column, printable(text), position)
                 return Record(line, raw, [], refusal)
-            except RecursionError:
-                return Record(line, raw, [], Refusal(LoadErrorCode.VALUE, MALFORMED, column))
         return Record(line, raw, fields)
 
     def _values(self, document: Json) -> list[Json]:
