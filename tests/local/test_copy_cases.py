@@ -129,7 +129,7 @@ CASES = [
     Case(
         "json paths",
         "JSON '{prefix}paths.json'",
-        {"1.json": b'{"k": {"n": 1}, "l": ["x", "a"]}', "paths.json": b'{"jsonpaths": ["$.k.n", "$[\'l\'][1]"]}'},
+        {"1.json": b'{"k": {"n": 1}, "l": ["x", "a"]}', "paths.json": b'{"jsonpaths": ["$.k.n", "$.l[1]"]}'},
         [[1, "a"]],
     ),
     Case(
