@@ -16,6 +16,7 @@ from rsloader_provider.local.redshift.columns import Column
 from rsloader_provider.local.redshift.decoding import NeedsExactDecoding
 from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError, load_failed, nonexistent_table
 from rsloader_provider.local.redshift.load_errors import LoadError, LoadErrorCode
+from rsloader_provider.local.redshift.load_files import LoadedFile
 from rsloader_provider.local.redshift.s3_objects import PIECE_BYTES, S3Object, S3Source
 from rsloader_provider.local.redshift.sql_text import Fragment, join, render
 
@@ -41,6 +42,7 @@ class LoadReport:
         bytes_read: Bytes taken from S3, before decompression.
         rows: Rows in the target.
         errors: Records that it refused, no more than make it fail.
+        files: What it read of each object.
         seconds: How long it took.
     """
 
@@ -50,6 +52,7 @@ class LoadReport:
     bytes_read: int = 0
     rows: int = 0
     errors: list[LoadError] = field(default_factory=list)
+    files: list[LoadedFile] = field(default_factory=list)
     seconds: float = 0.0
 
     def notices(self, table: str) -> list[str]:
