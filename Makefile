@@ -27,6 +27,7 @@ format: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/parsing.py
+	$(BIN)/python benchmarks/local_redshift.py
 
 # The tests look at Airflow's pages in a browser; where apt-get cannot install one, those tests say so.
 browser:

@@ -397,6 +397,24 @@ class TestTables:
         client.run(f"DELETE {table} WHERE id = 3")
         assert rows(client, table) == [[1, 10]]
 
+    @pytest.mark.parametrize(
+        ("type_", "length"),
+        [
+            ("varbyte(4)", 4),
+            ("VARBINARY (4)", 4),
+            ("binary varying(4)", 4),
+            ("varbyte", 64000),
+            ("character varying", 256),
+        ],
+    )
+    def test_a_length_is_kept(self, client: Client, type_: str, length: int) -> None:
+        table = new_table(client, f"value {type_} NOT NULL ENCODE raw, id int")
+        value = "repeat('x', {})" if "char" in type_ else "decode(repeat('00', {}), 'hex')"
+        client.run(f"INSERT INTO {table} VALUES ({value.format(length)})")
+        client.commit()
+        assert refusal(client, f"INSERT INTO {table} VALUES ({value.format(length + 1)})")[0] in ("22001", "23514")
+        assert client.value(f"SELECT octet_length(value) FROM {table}") == length
+
     def test_names_and_lengths_change(self, autocommit: Client) -> None:
         table = new_table(autocommit, "id int, name varchar(3)")
         autocommit.run(f"ALTER TABLE {table} ALTER COLUMN name TYPE varchar(max)")

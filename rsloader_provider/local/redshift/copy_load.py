@@ -1,4 +1,4 @@
-"""One COPY: from S3 through a staging table into the target, within the client's own transaction.
+"""One COPY: from S3 into the target, within the client's own transaction.
 
 Every statement runs in the client's session, so locks, privileges, rollback and cancellation are PostgreSQL's.
 What S3 sends is read and decoded in threads, a piece at a time, so that neither memory nor other sessions pay for a
@@ -8,27 +8,24 @@ large object.
 import asyncio
 import contextlib
 import time
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift import decoding
-from rsloader_provider.local.redshift.columns import Column
-from rsloader_provider.local.redshift.decoding import NeedsExactDecoding
-from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError, load_failed, nonexistent_table
-from rsloader_provider.local.redshift.load_errors import LoadError, LoadErrorCode
+from rsloader_provider.local.redshift.columns import Column, TableColumn, chosen_columns, quoted_names
+from rsloader_provider.local.redshift.copy_rows import Chunk, CopyRows
+from rsloader_provider.local.redshift.errors import PostgresError, nonexistent_table
+from rsloader_provider.local.redshift.load_errors import LoadError
 from rsloader_provider.local.redshift.load_files import LoadedFile
-from rsloader_provider.local.redshift.s3_objects import PIECE_BYTES, S3Object, S3Source
-from rsloader_provider.local.redshift.sql_text import Fragment, join, render
+from rsloader_provider.local.redshift.s3_objects import S3Fault, S3Object, S3Source
+from rsloader_provider.local.redshift.sql_text import Fragment, render
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator
     from concurrent.futures import Executor
 
     from rsloader_provider.local.redshift.backend import Backend
-    from rsloader_provider.local.redshift.copy_statement import CopyStatement
-
-_STAGE = Fragment("pg_temp.local_redshift_stage")
-_TEXT_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+    from rsloader_provider.local.redshift.copy_options import CopyOptions
+    from rsloader_provider.local.redshift.dates import Recognise
 
 
 @dataclass
@@ -75,16 +72,27 @@ class CopyLoad:
         s3_endpoint: The local S3; None means AWS itself.
         threads: Where S3 is read.
         query_id: The COPY's id.
+        fault: Asked before each request to S3.
+        recognise: Asked about dates in unusual spellings; blocks.
     """
 
     def __init__(
-        self, backend: "Backend", copy: "CopyStatement", *, s3_endpoint: str | None, threads: "Executor", query_id: int
+        self,
+        backend: "Backend",
+        copy: "CopyOptions",
+        *,
+        s3_endpoint: str | None,
+        threads: "Executor",
+        query_id: int,
+        fault: S3Fault,
+        recognise: "Recognise",
     ):
         self._backend = backend
         self._copy = copy
         self._s3_endpoint = s3_endpoint
         self._threads = threads
-        self._columns: list[Column] = []
+        self._fault = fault
+        self._recognise = recognise
         self.report = LoadReport(query_id)
 
     async def run(self) -> None:
@@ -96,13 +104,15 @@ class CopyLoad:
         started = time.monotonic()
         try:
             await self._lock_target()
-            await self._read_columns()
+            columns = await self._read_columns()
             source, objects = await asyncio.get_running_loop().run_in_executor(self._threads, self._open_source)
             self.report.objects = len(objects)
+            rows = CopyRows(self._copy, columns, source, self._recognise)
             try:
-                await self._load(source, objects)
+                await self._load(columns, rows.chunks(objects))
             finally:
                 self.report.bytes_read = source.bytes_read
+                self.report.errors = rows.errors
         finally:
             self.report.seconds = time.monotonic() - started
 
@@ -116,234 +126,88 @@ class CopyLoad:
                 raise nonexistent_table(self._copy.table_name) from error
             raise
 
-    async def _read_columns(self) -> None:
+    async def _read_columns(self) -> list[Column]:
         catalog = await self._backend.call(
             render(
                 "SELECT a.attname, t.typname, a.atttypmod, format_type(a.atttypid, a.atttypmod), a.attnotnull, "
-                "a.attidentity <> '', a.attrelid FROM pg_catalog.pg_attribute a "
+                "a.attidentity, a.attrelid FROM pg_catalog.pg_attribute a "
                 "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
                 "WHERE a.attrelid = {table}::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum",
                 table=str(self._copy.table),
             )
         )
-        rows = {str(row[0]): row for row in catalog.rows}
-        # Without a column list an identity column fills itself.
-        names = self._copy.columns or [name for name, row in rows.items() if row[5] == "f"]
-        for name in names:
-            if name not in rows:
-                raise RedshiftError(
-                    f'column "{name}" of relation "{self._copy.table_name}" does not exist', code="42703"
-                )
-        for position, name in enumerate(names):
-            _, type_name, modifier, declared, not_null, _, table_id = rows[name]
-            self.report.table_id = int(table_id or 0)
-            self._columns.append(
-                Column.from_catalog(
-                    name,
-                    str(type_name),
-                    int(modifier or -1),
-                    str(declared),
-                    not_null=not_null == "t",
-                    position=position,
-                )
-            )
+        table: list[TableColumn] = []
+        for row in catalog.rows:
+            name, type_name, modifier, declared, not_null, identity, table_id = (value or "" for value in row)
+            self.report.table_id = int(table_id)
+            column = Column.from_catalog(name, type_name, int(modifier), declared, not_null=not_null == "t")
+            table.append(TableColumn(column, identity))
+        return chosen_columns(
+            table,
+            self._copy.columns,
+            explicit_ids=self._copy.explicit_ids,
+            table_name=self._copy.table_name,
+        )
 
     def _open_source(self) -> tuple[S3Source, list[S3Object]]:
-        source = S3Source(self._s3_endpoint, self._copy, self.report.query_id)
+        source = S3Source(self._s3_endpoint, self._copy, self.report.query_id, self._fault)
         return source, source.objects()
 
-    # -- the two ways
-
-    async def _load(self, source: S3Source, objects: list[S3Object]) -> None:
-        await self._backend.call("SAVEPOINT local_redshift_copy")
+    async def _load(self, columns: list[Column], chunks: "Generator[Chunk, None, None]") -> None:
+        ahead = _Ahead(chunks, self._threads)
         try:
-            loaded = await self._load_quickly(source, objects)
-        except (PostgresError, NeedsExactDecoding) as error:
-            if isinstance(error, PostgresError) and not _is_about_data(error):
-                raise
-            loaded = False
-        if not loaded:
-            await self._backend.call("ROLLBACK TO SAVEPOINT local_redshift_copy")
-            source.bytes_read = 0
-            await self._load_exactly(source, objects)
-        await self._backend.call("RELEASE SAVEPOINT local_redshift_copy")
-
-    async def _load_quickly(self, source: S3Source, objects: list[S3Object]) -> bool:
-        """Let PostgreSQL parse the bytes; returns whether all of them were good."""
-        copy = self._copy
-        quote = copy.quote if copy.csv else decoding.NO_QUOTE
-        if not _postgres_can_parse(copy, quote):
-            return False
-        await self._create_stage([])
-        pieces = (piece for wanted in objects for piece in decoding.quick_pieces(source.pieces(wanted), copy))
-        await self._backend.call(
-            render(
-                "COPY {stage} FROM STDIN (FORMAT csv, DELIMITER {delimiter}, QUOTE {quote}, NULL {null}, FORCE_NULL *, "
-                "ENCODING 'UTF8')",
-                stage=_STAGE,
-                delimiter=copy.field_delimiter,
-                quote=quote,
-                null=copy.null_text,
-            ),
-            self._through_threads(pieces),
-        )
-        if await self._any_refused():
-            return False
-        await self._insert()
-        return True
-
-    async def _load_exactly(self, source: S3Source, objects: list[S3Object]) -> None:
-        """Decode here, so that every bad record is known with its object and line."""
-        await self._create_stage([Fragment("object int"), Fragment("line bigint"), Fragment("raw text")])
-        errors: list[tuple[int, LoadError]] = []
-        await self._backend.call(
-            render("COPY {stage} FROM STDIN (ENCODING 'UTF8')", stage=_STAGE),
-            self._through_threads(self._decode(source, objects, errors)),
-        )
-        errors += await self._diagnose(objects)
-        errors.sort(key=lambda found: (found[0], found[1].line))
-        limit = max(1, self._copy.max_errors)
-        self.report.errors = [error for _, error in errors[:limit]]
-        if len(errors) >= limit:
-            raise load_failed(self._copy.table_name)
-        if errors:
-            places = [render("({object}, {line})", object=number, line=error.line) for number, error in errors]
-            await self._backend.call(
-                render(
-                    "DELETE FROM {stage} WHERE (object, line) IN ({places})", stage=_STAGE, places=join(", ", places)
-                )
-            )
-        await self._insert()
-
-    def _decode(
-        self, source: S3Source, objects: list[S3Object], errors: list[tuple[int, LoadError]]
-    ) -> "Generator[bytes, None, None]":
-        """Yield staging rows in PostgreSQL's text format, and collect the records that are none."""
-        rows: list[str] = []
-        size = 0
-        for number, wanted in enumerate(objects):
-            for record in decoding.records(source.pieces(wanted), self._copy, len(self._columns)):
-                if record.error is not None:
-                    errors.append((number, LoadError(wanted.url, record.line, record.error, record.reason, record.raw)))
-                    if len(errors) >= max(1, self._copy.max_errors):
-                        yield "".join(rows).encode()
-                        return  # it has failed, and what follows cannot change that
+            while (first := await ahead.peek()) is not None:
+                if self._copy.no_load:
+                    ahead.take()
                     continue
-                fields = ["\\N" if text is None else text.translate(_TEXT_ESCAPES) for text in record.fields]
-                rows.append(
-                    "\t".join([f"{number}\t{record.line}\t{record.raw.translate(_TEXT_ESCAPES)}", *fields]) + "\n"
-                )
-                size += len(rows[-1])
-                if size > PIECE_BYTES:
-                    yield "".join(rows).encode()
-                    rows, size = [], 0
-        yield "".join(rows).encode()
-
-    # -- the staging table
-
-    async def _create_stage(self, places: list[Fragment]) -> None:
-        columns = join(", ", [*places, *(Fragment(f"{column.staged} text") for column in self._columns)])
-        await self._backend.call(
-            render(
-                "DROP TABLE IF EXISTS {stage}; CREATE TEMPORARY TABLE {name} ({columns}) ON COMMIT DROP",
-                stage=_STAGE,
-                name=Fragment(_STAGE.removeprefix("pg_temp.")),
-                columns=columns,
-            )
-        )
-
-    async def _any_refused(self) -> bool:
-        checks = [check.refused_if for column in self._columns for check in column.quick_checks()]
-        if not checks:
-            return False
-        answer = await self._backend.call(
-            render("SELECT EXISTS (SELECT FROM {stage} WHERE {refused})", stage=_STAGE, refused=join(" OR ", checks))
-        )
-        return answer.rows[0][0] == "t"
-
-    async def _diagnose(self, objects: list[S3Object]) -> list[tuple[int, LoadError]]:
-        """Return the first bad field of every staged record that has one."""
-        questions = [
-            render(
-                "SELECT object, line, raw, {position} AS position, {staged} AS value, {code} AS code "
-                "FROM {stage} WHERE {refused}",
-                position=position,
-                staged=column.staged,
-                code=int(check.code),
-                stage=_STAGE,
-                refused=check.refused_if,
-            )
-            for position, column in enumerate(self._columns)
-            for check in column.exact_checks()
-        ]
-        if not questions:
-            return []
-        answer = await self._backend.call(
-            render(
-                "SELECT DISTINCT ON (object, line) object, line, raw, position, value, code "
-                "FROM ({questions}) AS refused ORDER BY object, line, position, code LIMIT {limit}",
-                questions=join(" UNION ALL ", questions),
-                limit=max(1, self._copy.max_errors),
-            )
-        )
-        return [self._load_error(objects, *row) for row in answer.rows]
-
-    def _load_error(self, objects: list[S3Object], *row: str | None) -> tuple[int, LoadError]:
-        number, line, raw, position, value, code = (text or "" for text in row)
-        column = self._columns[int(position)]
-        explained, reason = column.explain(LoadErrorCode(int(code)), value)
-        error = LoadError(
-            objects[int(number)].url,
-            int(line),
-            explained,
-            reason,
-            raw,
-            column=column.name,
-            column_type=column.type_name,
-            column_length="" if column.length is None else str(column.length),
-            value=value,
-        )
-        return int(number), error
-
-    async def _insert(self) -> None:
-        answer = await self._backend.call(
-            render(
-                "INSERT INTO {table} ({names}) SELECT {values} FROM {stage}",
-                table=self._copy.table,
-                names=join(", ", [column.quoted for column in self._columns]),
-                values=join(", ", [column.typed for column in self._columns]),
-                stage=_STAGE,
-            )
-        )
-        self.report.rows = answer.affected
-        await self._backend.call(render("DROP TABLE {stage}", stage=_STAGE))
-
-    # -- threads
-
-    async def _through_threads(self, pieces: "Generator[bytes, None, None]") -> "AsyncIterator[bytes]":
-        """Advance a blocking generator in threads, one piece at a time."""
-        loop = asyncio.get_running_loop()
-        try:
-            while (piece := await loop.run_in_executor(self._threads, next, pieces, None)) is not None:
-                yield piece
+                answer = await self._backend.call(self._copy_from_stdin(columns, as_csv=first.as_csv), ahead.alike())
+                self.report.rows += answer.affected
         finally:
-            with contextlib.suppress(ValueError):  # still running: this task was cancelled while it waited
-                pieces.close()
+            await ahead.close()
+
+    def _copy_from_stdin(self, columns: list[Column], *, as_csv: bool) -> Fragment:
+        target = {"table": self._copy.table, "names": quoted_names(columns)}
+        if not as_csv:
+            return render("COPY {table} ({names}) FROM STDIN (ENCODING 'UTF8')", **target)
+        return render(
+            "COPY {table} ({names}) FROM STDIN (FORMAT csv, DELIMITER {delimiter}, QUOTE {quote}, NULL {null}, "
+            "FORCE_NULL *, ENCODING 'UTF8')",
+            **target,
+            delimiter=self._copy.field_delimiter,
+            quote=self._copy.quote_for_postgres,
+            null=self._copy.null_text,
+        )
 
 
-def _is_about_data(error: PostgresError) -> bool:
-    """Whether the data may be at fault (classes 22, data exception, and 23, constraint), and not the session."""
-    return error.code[:2] in ("22", "23")
+class _Ahead:
+    """A blocking generator advanced in threads, one chunk ahead of whoever consumes it."""
 
+    def __init__(self, chunks: "Generator[Chunk, None, None]", threads: "Executor"):
+        self._chunks = chunks
+        self._threads = threads
+        self._next: asyncio.Future[Chunk | None] | None = None
 
-def _postgres_can_parse(copy: "CopyStatement", quote: str) -> bool:
-    """Whether PostgreSQL's CSV parser takes these characters at all."""
-    delimiter, null = copy.field_delimiter, copy.null_text
-    one_byte = len(delimiter.encode()) == len(quote.encode()) == 1
-    return (
-        one_byte
-        and delimiter not in "\r\n"
-        and quote not in "\r\n"
-        and delimiter != quote
-        and not set(null) & {"\r", "\n", delimiter, quote}
-    )
+    def peek(self) -> "asyncio.Future[Chunk | None]":
+        """Return the next chunk, None at the end; it stays the next one."""
+        if self._next is None:
+            self._next = asyncio.get_running_loop().run_in_executor(self._threads, next, self._chunks, None)
+        return self._next
+
+    def take(self) -> None:
+        """Go on to the chunk after the next one, and begin to make it."""
+        self._next = None
+        self.peek()
+
+    async def alike(self) -> AsyncIterator[bytes]:
+        """Yield the next chunk and those that follow it and are for the same kind of COPY."""
+        first = await self.peek()
+        while (chunk := await self.peek()) is not None and first is not None and chunk.as_csv == first.as_csv:
+            self.take()
+            yield chunk.data
+
+    async def close(self) -> None:
+        """Let the thread that is at work finish, and end the generator."""
+        if self._next is not None:
+            with contextlib.suppress(Exception):
+                await self._next
+        self._chunks.close()

@@ -13,14 +13,14 @@ COLUMNAR: tuple[Format, ...] = ("parquet", "orc")
 # Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-format.html
 _INCOMPATIBLE: dict[Format, frozenset[str]] = {
     "csv": frozenset({"ESCAPE", "REMOVEQUOTES"}),
-    "fixedwidth": frozenset({"DELIMITER", "ESCAPE", "QUOTE"}),
-    "json": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "QUOTE", "REMOVEQUOTES"}),
-    "avro": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "QUOTE", "REMOVEQUOTES"}),
+    "fixedwidth": frozenset({"DELIMITER", "ESCAPE", "REMOVEQUOTES"}),
+    "json": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "REMOVEQUOTES"}),
+    "avro": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "REMOVEQUOTES"}),
 }
 # Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
 _FOR_COLUMNAR = frozenset(
     {"ACCEPTINVCHARS", "CREDENTIALS", "EXPLICIT_IDS", "FILLRECORD", "IAM_ROLE", "MANIFEST", "STATUPDATE"}
-    | {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"}
+    | {"ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SERIALIZETOJSON", "SESSION_TOKEN"}
 )
 
 
@@ -66,6 +66,7 @@ class CopyOptions:
         truncate_columns: Whether strings too long are cut.
         round_decimals: Whether superfluous decimals are rounded; otherwise they are cut off.
         explicit_ids: Whether the objects hold the identity column's values.
+        serialize_to_json: Whether Parquet and ORC columns of any type may go into SUPER columns.
         max_errors: The COPY fails with this many bad records; 0 and 1 both mean with the first, None never.
         no_load: Whether to only look for errors.
         region: The bucket's region, or None.
@@ -100,6 +101,7 @@ class CopyOptions:
     truncate_columns: bool = False
     round_decimals: bool = False
     explicit_ids: bool = False
+    serialize_to_json: bool = False
     max_errors: int | None = 0
     no_load: bool = False
     region: str | None = None
@@ -111,9 +113,14 @@ class CopyOptions:
         return self.delimiter or ("," if self.format == "csv" else "|")
 
     @property
+    def quote_for_postgres(self) -> str:
+        """The quote for PostgreSQL's CSV parser, which needs one even where no text is quoted."""
+        return self.quote if self.format == "csv" else "\x01"
+
+    @property
     def error_limit(self) -> float:
-        """The number of bad records with which the COPY fails."""
-        return float("inf") if self.max_errors is None else max(1, self.max_errors)
+        """The number of bad records with which the COPY fails at once; columnar formats have an end of their own."""
+        return float("inf") if self.max_errors is None or self.format in COLUMNAR else max(1, self.max_errors)
 
 
 def check_compatible(copy: CopyOptions, given: frozenset[str]) -> None:
@@ -133,6 +140,8 @@ def check_compatible(copy: CopyOptions, given: frozenset[str]) -> None:
             raise RedshiftError(f"{option} argument is not supported for {name} based COPY", code="0A000")
     elif refused := sorted(given & _INCOMPATIBLE.get(copy.format, frozenset())):
         raise RedshiftError(f"{name} is not compatible with {refused[0]}", code="42601")
+    if "QUOTE" in given and copy.format != "csv":
+        raise RedshiftError("COPY quote available only in CSV mode", code="0A000")
     for option, value in (("delimiter", copy.field_delimiter), ("quote", copy.quote)):
         if len(value) != 1:
             raise RedshiftError(f"COPY {option} must be a single character", code="22023")

@@ -9,7 +9,9 @@ from rsloader_provider.local.redshift.tokens import Token
 
 _TYPES = {"SUPER": "jsonb", "DATETIME": "timestamp", "NVARCHAR": "varchar", "BPCHAR": "char(256)"}
 # These have a length in Redshift even if none is given.
-_DEFAULT_LENGTH = {"VARCHAR": 256, "NVARCHAR": 256, "TEXT": 256}
+_DEFAULT_LENGTH = {"VARCHAR": 256, "NVARCHAR": 256, "CHARACTER VARYING": 256, "TEXT": 256}
+_BINARY = ("VARBYTE", "VARBINARY", "BINARY VARYING")
+_DEFAULT_BINARY_LENGTH = "64000"
 _TABLE_ATTRIBUTES = ("DISTKEY", "DISTSTYLE", "SORTKEY", "COMPOUND", "INTERLEAVED", "BACKUP")
 
 
@@ -78,15 +80,21 @@ def rewrite_column(definition: list[Token], edits: Edits) -> None:
 
 
 def _rewrite_type(definition: list[Token], edits: Edits) -> None:
-    if len(definition) < 2:
-        return
-    type_token = definition[1]
-    has_length = len(definition) > 2 and definition[2].text == "("
-    name = _TYPES.get(type_token.keyword, type_token.text)
-    if type_token.keyword in _DEFAULT_LENGTH and not has_length:
-        name = f"varchar({_DEFAULT_LENGTH[type_token.keyword]})"
-    if name != type_token.text:
-        edits.replace([type_token], name)
+    words = [token.keyword for token in definition[1:3]]
+    end = 3 if words in (["CHARACTER", "VARYING"], ["BINARY", "VARYING"]) else 2
+    type_name = definition[1:end]
+    length = (
+        definition[end : closing(definition, end) + 1] if [t.text for t in definition[end : end + 1]] == ["("] else []
+    )
+    name = " ".join(token.keyword for token in type_name)
+    if name in _BINARY:
+        # bytea has no length of its own.
+        most = "".join(token.text for token in length) or _DEFAULT_BINARY_LENGTH
+        edits.replace(type_name + length, f"bytea CHECK (octet_length({definition[0].text}) <= {most})")
+    elif name in _DEFAULT_LENGTH and not length:
+        edits.replace(type_name, f"varchar({_DEFAULT_LENGTH[name]})")
+    elif name in _TYPES:
+        edits.replace(type_name, _TYPES[name])
 
 
 def _column_attribute(rest: list[Token], edits: Edits) -> int:

@@ -67,6 +67,11 @@ def syntax_error(at: str) -> RedshiftError:
     return RedshiftError(f'syntax error at or near "{at}"' if at else "syntax error at end of input", code="42601")
 
 
+def protocol_violation(message: str) -> RedshiftError:
+    """End a session whose client does not speak the protocol; what it sends next could not be understood either."""
+    return RedshiftError(message, code="08P01", severity="FATAL")
+
+
 def invalid_credentials() -> RedshiftError:
     """Refuse a COPY that does not say how to reach S3."""
     return RedshiftError(
@@ -111,9 +116,33 @@ def s3_error(
     return RedshiftError(text, detail=detail)
 
 
-def _detail(text: str, *, context: str, query_id: int, location: str) -> str:
+def spectrum_error(message: str, *, detail_code: int, query_id: int) -> RedshiftError:
+    """End a COPY of Parquet or ORC, which Redshift reads with the scanner of Redshift Spectrum.
+
+    Args:
+        message: The scanner's words. They become the detail's context, where Redshift cuts them after 256 bytes; whole
+            they stand in SYS_LOAD_ERROR_DETAIL only.
+        detail_code: The detail's code; 15007 for nearly everything.
+        query_id: The COPY.
+    """
+    text = "Spectrum Scan Error"
+    context = message.encode()[:256].decode(errors="ignore")
+    detail = _detail(
+        text,
+        context=context,
+        query_id=query_id,
+        location="dory_util.cpp:1777",
+        code=detail_code,
+        process="worker_thread",
+    )
+    return RedshiftError(text, detail=detail)
+
+
+def _detail(
+    text: str, *, context: str, query_id: int, location: str, code: int = 8001, process: str = "padbmaster"
+) -> str:
     rule = "-----------------------------------------------"
     return (
-        f"\n  {rule}\n  error:  {text}\n  code:      8001\n  context:   {context}\n  query:     {query_id}\n"
-        f"  location:  {location}\n  process:   padbmaster [pid=1]\n  {rule}\n"
+        f"\n  {rule}\n  error:  {text}\n  code:      {code}\n  context:   {context}\n  query:     {query_id}\n"
+        f"  location:  {location}\n  process:   {process} [pid=1]\n  {rule}\n"
     )

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 
 class LoadErrorCode(IntEnum):
-    """`err_code` of STL_LOAD_ERRORS."""
+    """`err_code` of STL_LOAD_ERRORS and `error_code` of SYS_LOAD_ERROR_DETAIL, which alone knows SPECTRUM."""
 
     DELIMITER = 1201
     EXTRA_COLUMNS = 1202
@@ -20,6 +20,8 @@ class LoadErrorCode(IntEnum):
     QUOTE = 1214
     VALUE = 1216
     UTF8 = 1220
+    SUPER = 1224
+    SPECTRUM = 15007
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class LoadError:
         column_type: Its type's name; empty likewise.
         column_length: Its declared length; empty for a type without one.
         value: The field's text.
+        position: Where in the field's (or else the record's) text the fault is, from 0.
     """
 
     url: str
@@ -47,3 +50,4 @@ class LoadError:
     column_type: str = ""
     column_length: str = ""
     value: str = ""
+    position: int = 0

@@ -91,6 +91,14 @@ class Relay:
             PostgresError: As above.
         """
         self._backend.send(query)
+        await self.until_ready()
+
+    async def until_ready(self) -> None:
+        """Send the client all that PostgreSQL says before it is ready again.
+
+        Raises:
+            PostgresError: As above.
+        """
         try:
             await self.until(b"Z")
         except PostgresError as error:

@@ -6,14 +6,20 @@ whole of a COPY. A pipelining client is served correctly, only not faster.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.backend import FAILED, IN_TRANSACTION, Backend
 from rsloader_provider.local.redshift.copy_load import CopyLoad
-from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError, as_redshift_reports
+from rsloader_provider.local.redshift.errors import (
+    PostgresError,
+    RedshiftError,
+    as_redshift_reports,
+    protocol_violation,
+)
 from rsloader_provider.local.redshift.prepared import Prepared
 from rsloader_provider.local.redshift.protocol import Message
 from rsloader_provider.local.redshift.relay import Relay
@@ -28,10 +34,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from rsloader_provider.local.redshift.catalog import Catalog
+    from rsloader_provider.local.redshift.catalogs import Catalogs
     from rsloader_provider.local.redshift.faults import Fault, Faults
     from rsloader_provider.local.redshift.query_log import Query
 
 _SYNC = Message(b"S", b"")
+_IGNORED = b"Hdcf"  # Flush, because every answer is flushed, and what is left of a COPY that failed
 
 
 class Disconnected(Exception):  # noqa: N818 - an end, not an error
@@ -40,16 +48,18 @@ class Disconnected(Exception):  # noqa: N818 - an end, not an error
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all sessions share.
+    """What a session shares with others.
 
     Attributes:
-        catalog: Where loads and queries are recorded.
+        catalog: Where loads and queries in the session's database are recorded.
+        catalogs: The catalogs of all databases.
         faults: Faults ordered by tests.
         threads: Where S3 is read.
         s3_endpoint: The local S3; None means AWS itself.
     """
 
     catalog: "Catalog"
+    catalogs: "Catalogs"
     faults: "Faults"
     threads: "Executor"
     s3_endpoint: str | None
@@ -103,10 +113,17 @@ class Session:
                     await self._on_sync()
                 elif message.kind == b"X":
                     return
-                elif message.kind in self._handlers and not self._skipping:
-                    await self._answering_errors(partial(self._handlers[message.kind], message.body))
+                elif message.kind in self._handlers:
+                    if not self._skipping:
+                        await self._answering_errors(partial(self._handlers[message.kind], message.body))
+                elif message.kind not in _IGNORED:
+                    raise protocol_violation(f"invalid frontend message type {message.kind[0]}")
         except (Disconnected, asyncio.IncompleteReadError, OSError):
             return
+        except RedshiftError as error:
+            self._relay.emit(protocol.error_response(error))
+            with contextlib.suppress(OSError):
+                await self._relay.flush()
         finally:
             self._writer.close()
             await self._backend.close()
@@ -142,10 +159,11 @@ class Session:
     # -- the two protocols
 
     async def _on_query(self, body: bytes) -> None:
-        await self._answering_errors(partial(self._run_query, protocol.read_text(body)[0]))
+        await self._answering_errors(partial(self._run_query, body))
         await self._finish()
 
-    async def _run_query(self, sql: str) -> None:
+    async def _run_query(self, body: bytes) -> None:
+        sql, _ = protocol.read_text(body)
         statements: list[Statement] = []
         for text in split_statements(sql) or [sql]:
             async with self._history.logging_refusals(text):
@@ -177,7 +195,8 @@ class Session:
 
     async def _on_sync(self) -> None:
         self._backend.send(_SYNC)
-        await self._relay.until(b"Z")
+        # What PostgreSQL checks only when it commits fails here.
+        await self._answering_errors(self._relay.until_ready)
         await self._finish()
 
     async def _finish(self) -> None:
@@ -235,6 +254,9 @@ class Session:
                 if self._backend.status == IN_TRANSACTION and not self._transaction.implicit:
                     await self._backend.call("COMMIT")
                     self._transaction.settle()
+            case Role.TRANSACTION if statement.database is not None:
+                async with self._shared.catalogs.carrying_out(statement.database):
+                    await pass_on()
             case Role.ALONE:
                 self._transaction.refuse("ALTER TABLE ALTER COLUMN")
                 await pass_on()
@@ -291,6 +313,8 @@ class Session:
             s3_endpoint=self._shared.s3_endpoint,
             threads=self._shared.threads,
             query_id=query.query_id,
+            fault=self._shared.faults.s3_answer,
+            recognise=self._recogniser(),
         )
         record = partial(self._shared.catalog.record, statement.copy, load.report, query)
         try:
@@ -304,3 +328,16 @@ class Session:
         self._history.last_copy_id, self._history.last_copy_rows = load.report.query_id, load.report.rows
         self._relay.emit(*map(protocol.info, load.report.notices(statement.copy.table_name)))
         self._relay.emit(protocol.command_complete("COPY"))
+
+    def _recogniser(self) -> "Callable[[str, str], bool]":
+        """Return a function that a loading thread may ask whether PostgreSQL reads a text as a type."""
+        loop = asyncio.get_running_loop()
+
+        @lru_cache(maxsize=100_000)
+        def recognise(type_name: str, text: str) -> bool:
+            # PostgreSQL also takes words, such as "tomorrow".
+            if not any(character.isdigit() for character in text):
+                return False
+            return asyncio.run_coroutine_threadsafe(self._shared.catalog.recognises(type_name, text), loop).result()
+
+        return recognise

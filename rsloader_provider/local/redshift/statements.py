@@ -4,16 +4,18 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from rsloader_provider.local.redshift import dialect, query_text
+from rsloader_provider.local.redshift import database_statements, dialect, query_text, user_statements
 from rsloader_provider.local.redshift.alter_table import alters_a_column
-from rsloader_provider.local.redshift.copy_statement import CopyStatement, parse_copy
+from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.copy_statement import parse_copy
+from rsloader_provider.local.redshift.database_statements import DatabaseChange
 from rsloader_provider.local.redshift.edits import table_end
 from rsloader_provider.local.redshift.sql_text import Fragment
 from rsloader_provider.local.redshift.table_append import TableAppend, parse_append
 from rsloader_provider.local.redshift.tokens import Token, tokenize
 
 _TRANSACTION_CONTROL = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE"}
-_NEVER_IN_TRANSACTION = {"VACUUM", "CREATE DATABASE", "DROP DATABASE", "ALTER SYSTEM"}
+_NEVER_IN_TRANSACTION = {"VACUUM", "ALTER SYSTEM"}
 _SYSTEM_VIEW = re.compile(r"\b(?:sys|stl|svl|stv)_\w", re.IGNORECASE)
 _LAST = re.compile(r"\bpg_last_(?:copy|query)_", re.IGNORECASE)
 
@@ -43,6 +45,7 @@ class Statement:
         writes: The table that an INSERT, UPDATE, DELETE or MERGE writes rows to, as SQL, or None.
         copy: The parsed COPY, for a COPY.
         append: The parsed ALTER TABLE APPEND, for one.
+        database: What a CREATE, ALTER or DROP DATABASE does.
     """
 
     text: str
@@ -50,8 +53,9 @@ class Statement:
     role: Role = Role.PASSED_ON
     kind: str = "OTHER"
     writes: Fragment | None = None
-    copy: CopyStatement | None = field(default=None, repr=False)
+    copy: CopyOptions | None = field(default=None, repr=False)
     append: TableAppend | None = None
+    database: DatabaseChange | None = None
 
     @property
     def reads_the_log(self) -> bool:
@@ -85,6 +89,10 @@ def understand(text: str) -> Statement:
         return Statement(text, "", Role.FAULT)
     if (append := parse_append(tokens)) is not None:
         return Statement(text, "", Role.APPEND, kind, append=append)
+    if (for_postgres := user_statements.rewrite(tokens)) is not None:
+        return Statement(text, for_postgres, kind=kind)
+    if (change := database_statements.understand(tokens)) is not None:
+        return Statement(text, change.sql, Role.TRANSACTION, kind, database=change)
     sql = dialect.rewrite(text, tokens)
     if first == "TRUNCATE":
         return Statement(text, sql, Role.TRUNCATE, kind)

@@ -1,11 +1,12 @@
 """An object's content as records, one module for each format.
 
-Each module has a function `records` that yields every record of one object, bad ones included, in the object's order. It
-runs in a thread, works on one piece at a time, and knows nothing of PostgreSQL: what a field's text becomes in a column
-is for `conversions`.
+Each module has a function `records` that yields every record of one object, bad ones included, in the object's order.
+It runs in a thread, works on one piece at a time, and knows nothing of PostgreSQL: what a field's text becomes in a
+column is for `conversions`.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
@@ -29,8 +30,7 @@ class Refusal:
     position: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record of an object.
 
     Attributes:

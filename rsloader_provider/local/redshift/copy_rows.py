@@ -1,0 +1,141 @@
+"""What a COPY's objects hold, as PostgreSQL's COPY takes it, and the records that are refused.
+
+Runs in threads. A block of text that is beyond doubt goes to PostgreSQL as it is; everything else is decoded and
+converted here, record by record.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass
+
+from rsloader_provider.local.redshift.blocks import Block, blocks
+from rsloader_provider.local.redshift.columns import Column
+from rsloader_provider.local.redshift.compression import decompressed
+from rsloader_provider.local.redshift.conversions import FieldRefusedError, conversion
+from rsloader_provider.local.redshift.copy_options import COLUMNAR, CopyOptions
+from rsloader_provider.local.redshift.dates import Recognise
+from rsloader_provider.local.redshift.errors import load_failed
+from rsloader_provider.local.redshift.formats import Record, Refusal, columnar, delimited, fixed_width
+from rsloader_provider.local.redshift.load_errors import LoadError
+from rsloader_provider.local.redshift.quick_check import QuickCheck
+from rsloader_provider.local.redshift.s3_objects import S3Object, S3Source, as_file
+
+_CHUNK_CHARACTERS = 512 * 1024
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Some rows for PostgreSQL.
+
+    Attributes:
+        data: The rows.
+        as_csv: Whether they are still written as the object was; otherwise they are in PostgreSQL's text format.
+    """
+
+    data: bytes
+    as_csv: bool
+
+
+class CopyRows:
+    """Reads the objects of one COPY.
+
+    Args:
+        copy: The COPY.
+        columns: The columns that it fills.
+        source: Where the objects are.
+        recognise: Asked about dates in unusual spellings.
+
+    Attributes:
+        errors: The records refused so far.
+    """
+
+    def __init__(self, copy: CopyOptions, columns: list[Column], source: S3Source, recognise: Recognise):
+        self._copy = copy
+        self._columns = columns
+        self._source = source
+        self._conversions = [conversion(column, copy, recognise) for column in columns]
+        self._quick = QuickCheck(copy, columns)
+        self.errors: list[LoadError] = []
+
+    def chunks(self, objects: list[S3Object]) -> Generator[Chunk, None, None]:
+        """Yield all rows.
+
+        Raises:
+            RedshiftError: An object cannot be read, or so many records are refused that the COPY fails.
+        """
+        for wanted in objects:
+            if self._copy.format in ("csv", "text", "fixedwidth"):
+                yield from self._text_chunks(wanted)
+            else:
+                yield from self._rows(self._records(wanted), wanted)
+                if self.errors and self._copy.format in COLUMNAR:
+                    raise load_failed(self._copy.table_name)
+
+    def _text_chunks(self, wanted: S3Object) -> Iterator[Chunk]:
+        for block in blocks(self._pieces(wanted), self._copy, wanted.url):
+            if block.whole and self._quick.passes(block.data):
+                yield Chunk(block.data if block.data.endswith(b"\n") else block.data + b"\n", as_csv=True)
+            else:
+                yield from self._rows(self._block_records(block), wanted)
+
+    def _block_records(self, block: Block) -> Iterator[Record]:
+        decode = fixed_width.records if self._copy.format == "fixedwidth" else delimited.records
+        return decode(block, self._copy, len(self._columns))
+
+    def _pieces(self, wanted: S3Object) -> Iterator[bytes]:
+        return decompressed(self._source.pieces(wanted), self._copy.compression, wanted.url)
+
+    def _records(self, wanted: S3Object) -> Iterator[Record]:
+        with as_file(self._pieces(wanted)) as file:
+            yield from columnar.records(file, self._copy, self._columns, wanted.url, query_id=self._source.query_id)
+
+    def _rows(self, records: Iterable[Record], wanted: S3Object) -> Iterator[Chunk]:
+        rows: list[str] = []
+        size = 0
+        for record in records:
+            row = self._row(record, wanted)
+            if row is None:
+                continue
+            rows.append(row)
+            size += len(row)
+            if size > _CHUNK_CHARACTERS:
+                yield Chunk("".join(rows).encode(), as_csv=False)
+                rows, size = [], 0
+        if rows:
+            yield Chunk("".join(rows).encode(), as_csv=False)
+
+    def _row(self, record: Record, wanted: S3Object) -> str | None:
+        """Write a record as a row of PostgreSQL's text format; None, and an error more, if it is refused."""
+        values: list[str] = []
+        refusal = record.refusal
+        if refusal is None:
+            for place, (text, convert) in enumerate(zip(record.fields, self._conversions, strict=True)):
+                try:
+                    value = convert(text)
+                except FieldRefusedError as error:
+                    refusal = Refusal(error.code, error.reason, place, text or "", error.position)
+                    break
+                values.append("\\N" if value is None else value.translate(_ESCAPES))
+        if refusal is None:
+            return "\t".join(values) + "\n"
+        self._refuse(record, refusal, wanted)
+        return None
+
+    def _refuse(self, record: Record, refusal: Refusal, wanted: S3Object) -> None:
+        column = None if refusal.column is None else self._columns[refusal.column]
+        self.errors.append(
+            LoadError(
+                wanted.url,
+                record.line,
+                refusal.code,
+                refusal.reason,
+                record.raw,
+                column=column.name if column else "",
+                column_type=column.type_name if column else "",
+                column_length=str(column.length) if column and column.length is not None else "",
+                value=refusal.value,
+                position=refusal.position,
+            )
+        )
+        if len(self.errors) >= self._copy.error_limit:
+            raise load_failed(self._copy.table_name)

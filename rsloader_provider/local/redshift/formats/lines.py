@@ -1,0 +1,58 @@
+"""A block's lines as text, with what is wrong with their bytes."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rsloader_provider.local.redshift.blocks import Block
+from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.formats import Refusal
+from rsloader_provider.local.redshift.formats.invalid_text import explain, replaced
+from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line, or several that make one record.
+
+    Attributes:
+        number: The line's number in the object, of several the last one's.
+        text: Its text without the line end.
+        refusal: Why its bytes are no text, or None.
+    """
+
+    number: int
+    text: str
+    refusal: Refusal | None = None
+
+    def followed_by(self, other: "Line") -> "Line":
+        """Return both as one record."""
+        return Line(other.number, f"{self.text}\n{other.text}", self.refusal or other.refusal)
+
+    def ended(self) -> "Line":
+        """Return the record without the carriage return of its line end."""
+        return Line(self.number, self.text[:-1], self.refusal) if self.text.endswith("\r") else self
+
+
+def decoded_lines(block: Block, copy: CopyOptions) -> Iterator[Line]:
+    """Yield a block's lines; a carriage return before a line end is still there."""
+    data = block.data.removesuffix(b"\n")
+    try:
+        lines: list[str] | None = data.decode().split("\n")
+    except UnicodeDecodeError:
+        lines = None
+    if lines is not None and b"\0" not in data:
+        for number, text in enumerate(lines, block.first_line):
+            yield Line(number, text)
+        return
+    for number, raw in enumerate(data.split(b"\n"), block.first_line):
+        yield _decoded(number, raw, copy)
+
+
+def _decoded(number: int, raw: bytes, copy: CopyOptions) -> Line:
+    if copy.replacement is not None:
+        return Line(number, replaced(raw, copy.replacement))
+    reason = explain(raw)
+    if reason is None or (b"\0" in raw and copy.null_text == "\0"):
+        return Line(number, raw.decode(errors="replace"))
+    text = raw.decode(errors="replace").replace("\0", "?")
+    return Line(number, text, Refusal(LoadErrorCode.UTF8, reason))
