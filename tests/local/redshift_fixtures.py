@@ -82,11 +82,18 @@ def landing(s3: Any) -> Landing:
 class Client:
     """redshift_connector as our hook uses it: DB-API, no autocommit unless asked for."""
 
-    def __init__(self, redshift: LocalRedshift, *, user: str | None = None, password: str | None = None):
+    def __init__(
+        self,
+        redshift: LocalRedshift,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        database: str | None = None,
+    ):
         self.connection = redshift_connector.connect(
             host=redshift.host,
             port=redshift.port,
-            database=redshift.database,
+            database=database or redshift.database,
             user=user or redshift.user,
             password=password or redshift.password,
             ssl=False,
@@ -150,11 +157,11 @@ def simple(snapshot_redshift: LocalRedshift) -> Iterator["psycopg.Connection[Any
         yield connection
 
 
-def connect_psycopg(redshift: LocalRedshift) -> "psycopg.Connection[Any]":
+def connect_psycopg(redshift: LocalRedshift, *, database: str | None = None) -> "psycopg.Connection[Any]":
     return psycopg.connect(
         host=redshift.host,
         port=redshift.port,
-        dbname=redshift.database,
+        dbname=database or redshift.database,
         user=redshift.user,
         password=redshift.password,
         sslmode="disable",

@@ -17,7 +17,8 @@ from rsloader_provider.local.redshift.server import Server, Settings
 
 def main() -> int:
     """Run the server; returns the exit status: 0 if it was told to stop, 1 if PostgreSQL failed."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args()
     users: list[tuple[str, str]] = arguments.user or [("awsuser", "open-sesame")]
     settings = Settings(
         database=arguments.database,
@@ -28,6 +29,8 @@ def main() -> int:
         s3_endpoint=arguments.s3_endpoint,
         isolation=arguments.isolation,
         data_dir=arguments.data_dir,
+        authentication=arguments.authentication,
+        tls=_tls_files(parser, arguments.tls_certificate, arguments.tls_key),
     )
     return asyncio.run(_serve(settings))
 
@@ -42,12 +45,29 @@ def _parser() -> argparse.ArgumentParser:
         type=_user,
         action="append",
         metavar="NAME:PASSWORD",
-        help="repeatable; the first one owns the database and may do anything (default: awsuser:open-sesame)",
+        help="repeatable; the first one owns the database and may do anything (default: awsuser:open-sesame); "
+        "who is in the data directory already keeps their password",
     )
     parser.add_argument("--s3-endpoint", metavar="URL", help="where COPY reads (default: AWS)")
     parser.add_argument("--isolation", choices=("snapshot", "serializable"), default="snapshot")
     parser.add_argument("--data-dir", type=Path, help="keep the data here (default: it goes with the server)")
+    parser.add_argument(
+        "--authentication",
+        choices=("cleartext", "md5"),
+        default="cleartext",
+        help="how clients are asked for their password (default: cleartext)",
+    )
+    parser.add_argument("--tls-certificate", type=Path, metavar="FILE", help="offer encryption with this certificate")
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's key")
     return parser
+
+
+def _tls_files(parser: argparse.ArgumentParser, certificate: Path | None, key: Path | None) -> tuple[Path, Path] | None:
+    if certificate is not None and key is not None:
+        return certificate, key
+    if certificate is not None or key is not None:
+        parser.error("--tls-certificate and --tls-key need each other")
+    return None
 
 
 def _user(text: str) -> tuple[str, str]:

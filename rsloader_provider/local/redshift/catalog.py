@@ -1,4 +1,4 @@
-"""The system catalog's local part: prepared at the start, and written to when a COPY ends.
+"""The system catalog's local part in one database: prepared at its first use, and written to when a COPY ends.
 
 Its rows are written in a session of their own, so that they survive the rollback of the load that they tell about.
 """
@@ -8,71 +8,81 @@ import contextlib
 from importlib import resources
 from typing import TYPE_CHECKING, Self
 
-from rsloader_provider.local.redshift.backend import Backend
+from rsloader_provider.local.redshift.backend import Answer, Backend
 from rsloader_provider.local.redshift.postgres import SUPERUSER
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier, join, render
+from rsloader_provider.local.redshift.sql_text import Fragment, join, render
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from rsloader_provider.local.redshift.copy_load import LoadReport
     from rsloader_provider.local.redshift.copy_options import CopyOptions
 
-_ADMINISTRATION = "template1"  # a database that is always there to connect to
-
 
 class Catalog:
-    """A superuser's session that all client sessions share, one statement at a time."""
+    """A superuser's session in one database, which all client sessions there share, one statement at a time.
 
-    def __init__(self, backend: Backend):
+    Args:
+        socket: PostgreSQL's socket.
+        database: The database.
+        backend: The session.
+        home: The catalog that numbers queries, for all databases; None if it is this one.
+    """
+
+    def __init__(self, socket: "Path", database: str, backend: Backend, home: "Catalog | None"):
+        self._socket = socket
+        self._database = database
         self._backend = backend
+        self._home = home
         self._lock = asyncio.Lock()
 
     @classmethod
-    async def prepare(cls, socket: "Path", database: str, owner: str, users: "Mapping[str, str]") -> Self:
-        """Create the database, its users and the catalog, as far as they are not there yet.
+    async def open(cls, socket: "Path", database: str, home: "Catalog | None" = None) -> Self:
+        """Open a session in a database, and create the local part of its system catalog as far as it is not there yet.
 
         Args:
             socket: PostgreSQL's socket.
             database: The database.
-            owner: The user who owns it and may do anything, like Redshift's first user.
-            users: All users and their passwords; only their names matter here.
+            home: The catalog that numbers queries; None for the first one, where temporary passwords are kept too.
+
+        Raises:
+            PostgresError: There is no such database.
         """
-        administration = await Backend.connect(socket, {"user": SUPERUSER, "database": _ADMINISTRATION})
-        existing = (await administration.call("SELECT rolname FROM pg_catalog.pg_roles")).rows
-        for user in users:
-            if [user] not in existing:
-                # On Redshift anybody may lock a table that they may write to; pg_maintain stands for that.
-                await administration.call(
-                    render(
-                        "CREATE ROLE {user} LOGIN {rights}; GRANT pg_maintain TO {user}",
-                        user=identifier(user),
-                        rights=Fragment("SUPERUSER" if user == owner else "NOSUPERUSER"),
-                    )
-                )
-        databases = (await administration.call("SELECT datname FROM pg_catalog.pg_database")).rows
-        if [database] not in databases:
-            # Much faster than CREATE DATABASE, and nothing else needs the one that initdb made.
-            await administration.call(render("ALTER DATABASE postgres RENAME TO {name}", name=identifier(database)))
-        await administration.call(
-            render("ALTER DATABASE {name} OWNER TO {owner}", name=identifier(database), owner=identifier(owner))
-        )
-        await administration.close()
-        backend = await Backend.connect(socket, {"user": SUPERUSER, "database": database})
-        statements = resources.files("rsloader_provider.local.redshift").joinpath("catalog.sql").read_text()
+        backend = await _open_session(socket, database)
         await backend.call(
             render(
                 "SET standard_conforming_strings = on; SET client_min_messages = warning; "
-                "SET allow_system_table_mods = on; {catalog}; GRANT CREATE ON SCHEMA public TO public; "
+                "SET allow_system_table_mods = on; {catalog}; {databases}; {users}; "
+                "GRANT CREATE ON SCHEMA public TO public; "
                 "RESET standard_conforming_strings; RESET allow_system_table_mods",
-                catalog=Fragment(statements.rstrip().removesuffix(";")),
+                catalog=_script("catalog.sql"),
+                databases=_script("databases.sql"),
+                users=_script("users.sql") if home is None else Fragment(""),
             )
         )
-        return cls(backend)
+        return cls(socket, database, backend, home)
+
+    @contextlib.asynccontextmanager
+    async def vacated(self) -> "AsyncIterator[None]":
+        """Leave the database while it is dropped or renamed; come back if that fails."""
+        async with self._lock:
+            await self._backend.close()
+            try:
+                yield
+            except Exception:
+                self._backend = await _open_session(self._socket, self._database)
+                raise
+
+    async def call(self, sql: Fragment) -> Answer:
+        """Run a statement as the superuser."""
+        async with self._lock:
+            return await self._backend.call(sql)
 
     async def next_query_id(self) -> int:
-        """Return an id that no other query has."""
+        """Return an id that no other query has, in whichever database."""
+        if self._home is not None:
+            return await self._home.next_query_id()
         async with self._lock:
             answer = await self._backend.call("SELECT nextval('local_redshift.query_id')")
         return int(answer.rows[0][0] or 0)
@@ -144,3 +154,15 @@ class Catalog:
         """End the session."""
         with contextlib.suppress(OSError):
             await self._backend.close()
+
+
+async def _open_session(socket: "Path", database: str) -> Backend:
+    backend = await Backend.connect(socket, {"user": SUPERUSER, "database": database})
+    # What is written here depends on nothing read, and must not fail because somebody else writes too.
+    await backend.call("SET default_transaction_isolation = 'read committed'")
+    return backend
+
+
+def _script(name: str) -> Fragment:
+    text = resources.files("rsloader_provider.local.redshift").joinpath(name).read_text()
+    return Fragment(text.rstrip().removesuffix(";"))

@@ -57,6 +57,11 @@ def syntax_error(at: str) -> RedshiftError:
     return RedshiftError(f'syntax error at or near "{at}"' if at else "syntax error at end of input", code="42601")
 
 
+def protocol_violation(message: str) -> RedshiftError:
+    """End a session whose client does not speak the protocol; what it sends next could not be understood either."""
+    return RedshiftError(message, code="08P01", severity="FATAL")
+
+
 def invalid_credentials() -> RedshiftError:
     """Refuse a COPY that does not say how to reach S3."""
     return RedshiftError(

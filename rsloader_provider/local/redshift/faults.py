@@ -1,32 +1,64 @@
-r"""Faults that a test orders over SQL, each of which happens once.
+r"""Faults that a test orders over SQL: `LOCAL FAULT action[:argument] where`, or `LOCAL FAULT CLEAR`.
 
     LOCAL FAULT drop BEFORE '^commit'          the connection breaks; the statement never ran
     LOCAL FAULT drop AFTER '^commit'           the connection breaks; the statement had its full effect
     LOCAL FAULT ghost:1.5 BEFORE '^commit'     the connection breaks now; the statement runs 1.5 seconds later
     LOCAL FAULT sleep:2 BEFORE '^copy'         the statement (or, AFTER, its answer) comes 2 seconds late
-    LOCAL FAULT error:57014 BEFORE 'insert'    the statement fails with that SQLSTATE
-    LOCAL FAULT CLEAR                          forget the faults that have not happened
+    LOCAL FAULT error:57014 BEFORE 'insert'    the statement (or, AFTER, its answer) fails with that SQLSTATE
+    LOCAL FAULT refuse CONNECTION              the next connection is closed before it is answered
+    LOCAL FAULT refuse:3 CONNECTION            the next three are
+    LOCAL FAULT s3:503 FOR 2.5 '^s3://b/in/'   S3 answers COPY with 503 for 2.5 seconds; 404 is the other choice
+    LOCAL FAULT CLEAR                          forget the faults that have not happened, and let S3 answer
 
-The regular expression is searched for, ignoring case, in every later statement of every session; `''` in it stands for
-one quote and a backslash for itself. AFTER a statement means after its answer was ready and, outside a transaction
-block, after its commit. Faults of one statement happen in the order in which they were ordered, one per statement and
-side.
+A statement's fault happens once. Its regular expression is searched for, ignoring case, in every later statement of
+every session; `''` in it stands for one quote and a backslash for itself. AFTER a statement means after its answer was
+ready and, outside a transaction block, after its commit. Faults of one statement happen in the order in which they were
+ordered, one per statement and side.
+
+S3's is searched for in the URL of every object that a COPY asks for:
+`s3://bucket/key`, and of every prefix that it lists.
 """
 
 import re
+import time
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple, cast
 
 from rsloader_provider.local.redshift.errors import RedshiftError
 
 _ORDER = re.compile(
-    r"\s*LOCAL\s+FAULT\s+(?:(?P<clear>CLEAR)|(?P<action>drop|ghost|sleep|error)(?::(?P<argument>[\w.]+))?"
-    r"\s+(?P<side>BEFORE|AFTER)\s+'(?P<pattern>(?:[^']|'')*)')\s*;?\s*",
-    re.IGNORECASE | re.DOTALL,
+    r"""
+    \s* LOCAL \s+ FAULT \s+ (?:
+        (?P<clear> CLEAR )
+      | (?P<action> \w+ ) (?: : (?P<argument> [\w.]+ ) )? \s+ (?:
+            (?P<connection> CONNECTION )
+          | (?: (?P<side> BEFORE | AFTER ) | FOR \s+ (?P<seconds> \d+(?:\.\d+)? ) ) \s+ '(?P<pattern> (?:[^']|'')* )'
+        )
+    ) \s* ;? \s*
+    """,
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 
 Action = Literal["drop", "ghost", "sleep", "error"]
 Side = Literal["before", "after"]
+
+
+class _Rule(NamedTuple):
+    """Where an action may happen, and what its argument looks like."""
+
+    places: tuple[str, ...]
+    argument: str
+
+
+_SECONDS = r"\d+(\.\d+)?"
+_RULES = {
+    "drop": _Rule(("before", "after"), ""),
+    "ghost": _Rule(("before",), _SECONDS),
+    "sleep": _Rule(("before", "after"), _SECONDS),
+    "error": _Rule(("before", "after"), "[0-9A-Z]{5}"),
+    "refuse": _Rule(("connection",), "([1-9][0-9]*)?"),
+    "s3": _Rule(("for",), "404|503"),
+}
 
 
 @dataclass(frozen=True)
@@ -48,11 +80,22 @@ class Fault:
     sqlstate: str = "XX000"
 
 
+@dataclass(frozen=True)
+class _Outage:
+    """S3 answers some requests with an error until a moment of the monotonic clock."""
+
+    status: int
+    pattern: re.Pattern[str]
+    until: float
+
+
 class Faults:
     """The faults that have not happened yet, shared by all sessions."""
 
     def __init__(self) -> None:
         self._waiting: list[Fault] = []
+        self._refusals = 0
+        self._outages: tuple[_Outage, ...] = ()  # replaced and never changed: S3 is read in other threads
 
     def order(self, statement: str) -> None:
         """Take a `LOCAL FAULT` statement.
@@ -62,11 +105,33 @@ class Faults:
         """
         match = _ORDER.fullmatch(statement)
         if match is None:
-            raise RedshiftError("LOCAL FAULT action[:argument] BEFORE|AFTER 'regex', or CLEAR", code="42601")
+            raise _misspelt("action[:argument] BEFORE|AFTER 'regex', CONNECTION or FOR seconds 'regex'; or CLEAR")
         if match["clear"]:
             self._waiting.clear()
+            self._refusals = 0
+            self._outages = ()
             return
-        self._waiting.append(_fault(match))
+        action, argument = match["action"].lower(), (match["argument"] or "").upper()
+        place = (match["side"] or match["connection"] or "for").lower()
+        rule = _RULES.get(action)
+        if rule is None or place not in rule.places or not re.fullmatch(rule.argument, argument):
+            raise _misspelt(f"{action} {place}: an unknown action, a wrong argument or a wrong place")
+        match action:
+            case "refuse":
+                self._refusals += int(argument or 1)
+            case "s3":
+                until = time.monotonic() + float(match["seconds"])
+                self._outages = (*self._outages, _Outage(int(argument), _pattern(match), until))
+            case _:
+                self._waiting.append(
+                    Fault(
+                        cast("Action", action),
+                        cast("Side", place),
+                        _pattern(match),
+                        seconds=float(argument) if rule.argument == _SECONDS else 0.0,
+                        sqlstate=argument if action == "error" else "XX000",
+                    )
+                )
 
     def awaits(self, side: Side, statement: str) -> bool:
         """Tell whether a fault waits for this statement."""
@@ -79,17 +144,33 @@ class Faults:
             self._waiting.remove(fault)
         return fault
 
+    def take_refusal(self) -> bool:
+        """Tell whether a connection that has just come is to be refused, which counts it."""
+        refused = self._refusals > 0
+        self._refusals -= refused
+        return refused
+
+    def s3_answer(self, url: str) -> int | None:
+        """Return the HTTP status that S3 is to answer a request with, or None to let it answer itself.
+
+        May be called in any thread.
+
+        Args:
+            url: What is asked for: `s3://bucket/key`, or the prefix that is listed.
+        """
+        now = time.monotonic()
+        return next((o.status for o in self._outages if now < o.until and o.pattern.search(url)), None)
+
     def _find(self, side: Side, statement: str) -> Fault | None:
         return next((f for f in self._waiting if f.side == side and f.pattern.search(statement)), None)
 
 
-def _fault(match: re.Match[str]) -> Fault:
-    action, side, argument = match["action"].lower(), match["side"].lower(), match["argument"]
-    if (argument is None) != (action == "drop") or (action == "ghost" and side == "after"):
-        raise RedshiftError(f"LOCAL FAULT {action} {side}: wrong argument or side", code="42601")
+def _pattern(match: re.Match[str]) -> re.Pattern[str]:
     try:
-        pattern = re.compile(match["pattern"].replace("''", "'"), re.IGNORECASE)
-        seconds = float(argument) if action in ("ghost", "sleep") else 0.0
-    except (re.error, ValueError) as error:
-        raise RedshiftError(f"LOCAL FAULT: {error}", code="42601") from error
-    return Fault(action, side, pattern, seconds, argument if action == "error" else "XX000")  # type: ignore[arg-type]
+        return re.compile(match["pattern"].replace("''", "'"), re.IGNORECASE)
+    except re.error as error:
+        raise _misspelt(str(error)) from error
+
+
+def _misspelt(what: str) -> RedshiftError:
+    return RedshiftError(f"LOCAL FAULT {what}", code="42601")

@@ -26,7 +26,7 @@ from typing import IO, Literal
 Isolation = Literal["snapshot", "serializable"]
 
 SUPERUSER = "rdsdb"  # as on Redshift, the owner of the system; no client logs in as this user
-_ISOLATION_LEVELS: dict[Isolation, str] = {"snapshot": "repeatable read", "serializable": "serializable"}
+ISOLATION_LEVELS: dict[Isolation, str] = {"snapshot": "repeatable read", "serializable": "serializable"}
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
@@ -177,10 +177,14 @@ class EmbeddedPostgres:
             "unix_socket_permissions": "0700",
             "max_connections": "300",
             "shared_buffers": "64MB",
-            "default_transaction_isolation": _ISOLATION_LEVELS[self._isolation],
+            "default_transaction_isolation": ISOLATION_LEVELS[self._isolation],
+            "local_redshift.default_isolation": ISOLATION_LEVELS[self._isolation],  # where no database's own hides it
             # As Redshift, which is older than the standard's reading of a backslash.
             "standard_conforming_strings": "off",
             "escape_string_warning": "off",
+            # What Redshift keeps, and what both of its kinds of log-in can be checked against.
+            "password_encryption": "md5",
+            "md5_password_warnings": "off",
             "timezone": "UTC",
             "log_timezone": "UTC",
             "log_min_messages": "fatal",

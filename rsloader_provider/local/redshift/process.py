@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rsloader_provider.local.leash import LeashedProcess
 
 if TYPE_CHECKING:
+    from rsloader_provider.local.redshift.login import Authentication
     from rsloader_provider.local.redshift.postgres import Isolation
 
 _START_SECONDS = 60.0
@@ -21,13 +22,15 @@ class LocalRedshift:
 
     Args:
         s3_endpoint: Where COPY reads; None means AWS itself.
-        database: Its one database.
+        database: Its first database.
         user: The user who owns the database and may do anything.
-        password: That user's password.
+        password: That user's password, unless they are in the data directory already.
         users: Further users and their passwords, who may do what they are granted.
-        isolation: The default isolation level: `snapshot` or `serializable`.
+        isolation: The isolation level of databases that are not created with another: `snapshot` or `serializable`.
         port: Where to listen; 0 means any free port.
         data_dir: Where the data stays; None means that it goes with the server.
+        authentication: How clients are asked for their password.
+        tls: The files of a certificate and its key; with None, encryption is declined.
         log: Where its messages go; None for nowhere.
         stopping: Asked while waiting; True makes the start give up.
 
@@ -52,6 +55,8 @@ class LocalRedshift:
         isolation: "Isolation" = "snapshot",
         port: int = 0,
         data_dir: Path | None = None,
+        authentication: "Authentication" = "cleartext",
+        tls: tuple[Path, Path] | None = None,
         log: Path | None = None,
         stopping: Callable[[], bool] | None = None,
     ):
@@ -67,6 +72,9 @@ class LocalRedshift:
             command += ["--s3-endpoint", s3_endpoint]
         if data_dir is not None:
             command += ["--data-dir", str(data_dir)]
+        command += ["--authentication", authentication]
+        if tls is not None:
+            command += ["--tls-certificate", str(tls[0]), "--tls-key", str(tls[1])]
         self._process = LeashedProcess("local Redshift", command, log=log)
         try:
             ready = self._process.read_ready_line(timeout_seconds=_START_SECONDS, stopping=stopping)

@@ -3,7 +3,7 @@
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
-from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError
+from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError, protocol_violation
 
 if TYPE_CHECKING:
     import asyncio
@@ -13,6 +13,10 @@ PROTOCOL_3_0 = 196608
 CANCEL_REQUEST = 80877102
 SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
+
+# A statement or a row of Redshift is at most 16 MB; what claims to be far longer is no message.
+_MAX_MESSAGE_BYTES = 256 * 1024 * 1024
+_MAX_STARTUP_BYTES = 10_000
 
 
 class Message(NamedTuple):
@@ -31,15 +35,25 @@ async def read_message(reader: "asyncio.StreamReader") -> Message:
 
     Raises:
         asyncio.IncompleteReadError: The other side has gone.
+        RedshiftError: 08P01; this is no message.
     """
     header = await reader.readexactly(5)
     length = struct.unpack_from("!i", header, 1)[0] - 4
+    if not 0 <= length <= _MAX_MESSAGE_BYTES:
+        raise protocol_violation("invalid message length")
     return Message(header[:1], await reader.readexactly(length) if length else b"")
 
 
 async def read_startup_packet(reader: "asyncio.StreamReader") -> tuple[int, bytes]:
-    """Read a packet of the start-up, which has no kind: its code (a protocol version or a request) and the rest."""
+    """Read a packet of the start-up, which has no kind: its code (a protocol version or a request) and the rest.
+
+    Raises:
+        asyncio.IncompleteReadError: The other side has gone.
+        RedshiftError: 08P01; this is no such packet.
+    """
     length = struct.unpack("!i", await reader.readexactly(4))[0]
+    if not 8 <= length <= _MAX_STARTUP_BYTES:
+        raise protocol_violation("invalid length of startup packet")
     packet = await reader.readexactly(length - 4)
     return struct.unpack_from("!i", packet)[0], packet[4:]
 
@@ -51,8 +65,17 @@ def startup_packet(parameters: "Mapping[str, str]") -> bytes:
 
 
 def parse_startup_parameters(rest: bytes) -> dict[str, str]:
-    """Return a start-up packet's parameters."""
-    words = [word.decode() for word in rest.split(b"\0")]
+    """Return a start-up packet's parameters.
+
+    Raises:
+        RedshiftError: 08P01; they are not pairs of texts.
+    """
+    try:
+        words = rest.decode().split("\0")
+    except UnicodeDecodeError as error:
+        raise protocol_violation("invalid startup packet layout: the parameters are not UTF-8") from error
+    if not rest.endswith(b"\0"):
+        raise protocol_violation("invalid startup packet layout: expected terminator as last byte")
     return {name: value for name, value in zip(words[::2], words[1::2], strict=False) if name}
 
 
@@ -62,9 +85,19 @@ def cancel_packet(rest: bytes) -> bytes:
 
 
 def read_text(body: bytes, start: int = 0) -> tuple[str, int]:
-    """Read a zero-terminated text; returns it and the position after it."""
-    end = body.index(b"\0", start)
-    return body[start:end].decode(), end + 1
+    """Read a zero-terminated text; returns it and the position after it.
+
+    Raises:
+        RedshiftError: 08P01, it does not end; 22021, it is not UTF-8.
+    """
+    end = body.find(b"\0", start)
+    if end < 0:
+        raise protocol_violation("invalid string in message")
+    try:
+        return body[start:end].decode(), end + 1
+    except UnicodeDecodeError as error:
+        bad = error.object[error.start]
+        raise RedshiftError(f'invalid byte sequence for encoding "UTF8": 0x{bad:02x}', code="22021") from error
 
 
 def text(value: str) -> bytes:

@@ -2,15 +2,16 @@
 
 import asyncio
 import contextlib
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from rsloader_provider.local.redshift import protocol
-from rsloader_provider.local.redshift.catalog import Catalog
+from rsloader_provider.local.redshift.catalogs import Catalogs
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.faults import Faults
-from rsloader_provider.local.redshift.login import log_in
+from rsloader_provider.local.redshift.login import Authentication, Entrance, log_in
 from rsloader_provider.local.redshift.postgres import EmbeddedPostgres, Isolation
 from rsloader_provider.local.redshift.session import Session, Surroundings
 
@@ -25,14 +26,18 @@ class Settings:
     """What a local Redshift is started with.
 
     Attributes:
-        database: Its one database.
+        database: Its first database.
         owner: The user who may do anything.
-        passwords: Every user's password, the owner's among them.
+        passwords: The password of every user to be created at the start, the owner's among them. One who is there
+            already, in a data directory that was kept, keeps theirs.
         host: The address to listen on.
         port: The port; 0 means any that is free.
         s3_endpoint: Where COPY reads; None means AWS itself.
-        isolation: The default isolation level, as `CREATE DATABASE … ISOLATION LEVEL` calls it.
+        isolation: The isolation level of databases that are not created with another.
         data_dir: Where the data stays; None means that it goes when the server stops.
+        authentication: How clients are asked for their password.
+        tls: The files of a certificate and its key; with None, encryption is declined.
+        login_seconds: How long a client may take to log in.
     """
 
     database: str = "dev"
@@ -43,6 +48,9 @@ class Settings:
     s3_endpoint: str | None = None
     isolation: Isolation = "snapshot"
     data_dir: "Path | None" = None
+    authentication: Authentication = "cleartext"
+    tls: "tuple[Path, Path] | None" = None
+    login_seconds: float = 60.0
 
 
 class Server:
@@ -59,7 +67,8 @@ class Server:
         self._faults = Faults()
         self._sessions: set[asyncio.Task[None]] = set()
         self._listener: asyncio.Server | None = None
-        self._catalog: Catalog | None = None
+        self._catalogs: Catalogs | None = None
+        self._entrance = Entrance(settings.authentication, _tls(settings.tls), settings.login_seconds)
         self.port = 0
 
     async def __aenter__(self) -> Self:
@@ -80,7 +89,7 @@ class Server:
     async def _start(self) -> None:
         settings = self._settings
         await self._postgres.start()
-        self._catalog = await Catalog.prepare(
+        self._catalogs = await Catalogs.prepare(
             self._postgres.socket, settings.database, settings.owner, settings.passwords
         )
         self._listener = await asyncio.start_server(self._accept, settings.host, settings.port, limit=1 << 20)
@@ -92,32 +101,45 @@ class Server:
         for session in self._sessions:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
-        if self._catalog is not None:
-            await self._catalog.close()
+        if self._catalogs is not None:
+            await self._catalogs.close()
         await self._postgres.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         session = asyncio.current_task()
-        if session is None or self._catalog is None:
+        if session is None or self._catalogs is None:
             raise RuntimeError("a connection came before the server was ready")
+        if self._faults.take_refusal():
+            writer.transport.abort()
+            return
         self._sessions.add(session)
         try:
             with contextlib.suppress(asyncio.IncompleteReadError, OSError):
-                await self._serve(reader, writer, self._catalog)
+                await self._serve(reader, writer, self._catalogs)
         except asyncio.CancelledError:
             writer.transport.abort()  # the server stops; nobody waits for this task's result
         finally:
             self._sessions.discard(session)
             writer.close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, catalog: Catalog) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, catalogs: Catalogs) -> None:
         try:
-            login = await log_in(reader, writer, socket=self._postgres.socket, passwords=self._settings.passwords)
+            login = await log_in(reader, writer, self._entrance, socket=self._postgres.socket, catalogs=catalogs)
         except RedshiftError as error:
             writer.write(protocol.error_response(error).encode())
             await writer.drain()
             return
         if login is not None:
-            surroundings = Surroundings(catalog, self._faults, self._threads, self._settings.s3_endpoint)
+            surroundings = Surroundings(
+                login.catalog, catalogs, self._faults, self._threads, self._settings.s3_endpoint
+            )
             await Session(reader, writer, login.backend, login.user, surroundings).run()
+
+
+def _tls(files: "tuple[Path, Path] | None") -> ssl.SSLContext | None:
+    if files is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*files)
+    return context

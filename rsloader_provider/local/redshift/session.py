@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from rsloader_provider.local.redshift.catalog import Catalog
+    from rsloader_provider.local.redshift.catalogs import Catalogs
     from rsloader_provider.local.redshift.faults import Fault, Faults
 
 _SYNC = Message(b"S", b"")
@@ -41,16 +42,18 @@ class Disconnected(Exception):  # noqa: N818 - an end, not an error
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What all sessions share.
+    """What a session shares with others.
 
     Attributes:
-        catalog: Where loads are recorded.
+        catalog: Where loads into the session's database are recorded.
+        catalogs: The catalogs of all databases.
         faults: Faults ordered by tests.
         threads: Where S3 is read.
         s3_endpoint: The local S3; None means AWS itself.
     """
 
     catalog: "Catalog"
+    catalogs: "Catalogs"
     faults: "Faults"
     threads: "Executor"
     s3_endpoint: str | None
@@ -335,6 +338,9 @@ class Session:
                 await pass_on()
                 if self._backend.status == IN_TRANSACTION and not self._implicit:
                     await self._backend.call("COMMIT")
+            case Role.TRANSACTION if statement.database is not None:
+                async with self._shared.catalogs.carrying_out(statement.database):
+                    await pass_on()
             case _:
                 await pass_on()
         if (late := faults.take("after", statement.text)) is not None:

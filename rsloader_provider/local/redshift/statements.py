@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from rsloader_provider.local.redshift import ddl
+from rsloader_provider.local.redshift import database_statements, ddl, user_statements
 from rsloader_provider.local.redshift.copy_options import CopyOptions
 from rsloader_provider.local.redshift.copy_statement import parse_copy
+from rsloader_provider.local.redshift.database_statements import DatabaseChange
 from rsloader_provider.local.redshift.sql_text import Fragment
 from rsloader_provider.local.redshift.tokens import Kind, Token, tokenize
 
 _TRANSACTION_CONTROL = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE"}
-_NEVER_IN_TRANSACTION = {"VACUUM", "CREATE DATABASE", "DROP DATABASE", "ALTER SYSTEM"}
+_NEVER_IN_TRANSACTION = {"VACUUM", "ALTER SYSTEM"}
 
 
 class Role(Enum):
@@ -33,6 +34,7 @@ class Statement:
         role: How to treat it.
         writes: The table that an INSERT, UPDATE, DELETE or MERGE writes rows to, as SQL, or None.
         copy: The parsed COPY, for a COPY.
+        database: What a CREATE, ALTER or DROP DATABASE does.
     """
 
     text: str
@@ -40,6 +42,7 @@ class Statement:
     role: Role = Role.PASSED_ON
     writes: Fragment | None = None
     copy: CopyOptions | None = field(default=None, repr=False)
+    database: DatabaseChange | None = None
 
 
 NOTHING = Statement("", "")
@@ -60,6 +63,10 @@ def understand(text: str) -> Statement:
         return Statement(text, "", Role.COPY, copy=parse_copy(tokens))
     if (first, second) == ("LOCAL", "FAULT"):
         return Statement(text, "", Role.FAULT)
+    if (for_postgres := user_statements.rewrite(tokens)) is not None:
+        return Statement(text, for_postgres)
+    if (change := database_statements.understand(tokens)) is not None:
+        return Statement(text, change.sql, Role.TRANSACTION, database=change)
     sql = ddl.rewrite(text, tokens)
     if first == "TRUNCATE":
         return Statement(text, sql, Role.TRUNCATE)
