@@ -6,14 +6,19 @@ import io
 import json
 import re
 import threading
+import uuid
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.exceptions import MissingBucket
 
+from rsloader_provider.local.aws.access_keys import AccessKeys
 from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
 from rsloader_provider.local.aws.request_counts import RequestCounts, operation_of
 from rsloader_provider.local.aws.s3_listing import S3Listing
+from rsloader_provider.local.aws.s3_signatures import S3RefusalError, S3Signatures
 from rsloader_provider.local.aws.seeding import seed_objects
 
 if TYPE_CHECKING:
@@ -67,6 +72,8 @@ class LocalAwsApp:
         self.dynamodb = DynamoDBService()
         self.counts = RequestCounts()
         self._listing = S3Listing()
+        keys = AccessKeys()
+        self._signatures = S3Signatures(keys)
         # moto checks If-None-Match and then puts, and reads a body while another thread seeks in it: one at a time.
         self._s3_lock = threading.Lock()
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -92,11 +99,14 @@ class LocalAwsApp:
 
     def _s3(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
+        if not _is_for_moto(environ):
+            try:
+                self._signatures.check(environ)
+            except S3RefusalError as refusal:
+                return _refuse(environ, refusal, start_response)
         # WSGI gives each byte of the path as one character.
         if len(path.lstrip("/").partition("/")[2]) > _MAX_KEY_BYTES:
-            body = b"<Error><Code>KeyTooLongError</Code><Message>Your key is too long</Message></Error>"
-            start_response("400 Bad Request", [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
-            return [body]
+            return _refuse(environ, S3RefusalError("KeyTooLongError", "Your key is too long", 400), start_response)
         # moto's routes do not match line ends. It takes the key from the raw address, so that only the route sees this.
         environ["PATH_INFO"] = path.replace("\n", "_").replace("\r", "_")
         with self._s3_lock:
@@ -130,6 +140,23 @@ class LocalAwsApp:
         with self._s3_lock:
             self._listing.forget()
             return {"objects": seed_objects(environ["wsgi.input"].read().splitlines())}
+
+
+def _is_for_moto(environ: WSGIEnvironment) -> bool:
+    """Tell whether a request that names no service is not one for S3: moto's own pages, or STS without a key."""
+    path = str(environ.get("PATH_INFO", ""))
+    return path.startswith("/moto-api") or (path == "/" and str(environ["REQUEST_METHOD"]) == "POST")
+
+
+def _refuse(environ: WSGIEnvironment, refusal: S3RefusalError, start_response: StartResponse) -> Iterable[bytes]:
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?>\n'
+        f"<Error><Code>{refusal.code}</Code><Message>{escape(str(refusal))}</Message>"
+        f"<RequestId>{uuid.uuid4().hex[:16].upper()}</RequestId></Error>"
+    ).encode()
+    headers = [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))]
+    start_response(f"{refusal.status} {HTTPStatus(refusal.status).phrase}", headers)
+    return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
 def create_app() -> LocalAwsApp:
