@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import uuid
 
@@ -39,13 +40,14 @@ def answer(script: str, *options: str) -> list[str]:
 
 def logs_in_and_asks_the_version() -> None:
     (version,) = answer("SELECT version();")
-    assert version.startswith("PostgreSQL 8.0.2 on ") and "Redshift" in version, version
+    assert re.match(r"PostgreSQL 8\.0\.2 on .*, Redshift 1\.0\.\d+$", version), version
 
 
 def creates_a_table() -> None:
     answer(f"""
         -- psql sends each statement by itself; this comment comes with the first one
-        CREATE TABLE {TABLE} (id integer NOT NULL, name varchar(40), price decimal(8, 2), ordered date, PRIMARY KEY (id))
+        CREATE TABLE {TABLE} (id integer NOT NULL, name varchar(40), price decimal(8, 2), ordered date,
+        PRIMARY KEY (id))
         DISTSTYLE ALL
         SORTKEY AUTO;
     """)
@@ -53,7 +55,8 @@ def creates_a_table() -> None:
 
 def copies_and_counts() -> None:
     said = answer(f"""
-        COPY {TABLE} FROM '{PLACE["orders"]}' IAM_ROLE 'arn:aws:iam::123456789012:role/loader' FORMAT AS CSV IGNOREHEADER 1;
+        COPY {TABLE} FROM '{PLACE["orders"]}' IAM_ROLE 'arn:aws:iam::123456789012:role/loader'
+        FORMAT AS CSV IGNOREHEADER 1;
         SELECT pg_last_copy_count();
         COPY {TABLE} (id, name) FROM '{PLACE["more"]}'
         CREDENTIALS 'aws_access_key_id={PLACE["key_id"]};aws_secret_access_key={PLACE["key"]}' DELIMITER '|';

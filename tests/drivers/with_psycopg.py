@@ -1,9 +1,10 @@
-"""psycopg 3, as a stranger's program uses it: either protocol, prepared statements, pipelines and server-side cursors."""
+"""psycopg 3, as a stranger's program uses it: either protocol, pipelines and cursors of the server's."""
 
 import datetime
 import decimal
 import json
 import os
+import threading
 import uuid
 from typing import Any
 
@@ -155,8 +156,6 @@ def works_in_autocommit() -> None:
 def cancels_a_statement() -> None:
     with connect(autocommit=True) as connection:
         connection.execute("SET statement_timeout = 60000")
-        import threading
-
         timer = threading.Timer(0.3, connection.cancel_safe)
         timer.start()
         try:
