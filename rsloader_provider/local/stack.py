@@ -137,6 +137,13 @@ class LocalStack:
             stopping=self._stopping,
         )
         self._undo.callback(self._redshift.stop)
+        self.aws.use_redshift(
+            host=self._redshift.host,
+            port=self._redshift.port,
+            database=self._redshift.database,
+            user=self._redshift.user,
+            password=self._redshift.password,
+        )
 
     def _remove_folder(self) -> None:
         if self._folder is not None:

@@ -4,6 +4,7 @@ from local.redshift_fixtures import (  # noqa: F401
     client,
     connect,
     landing,
+    redshift_aws,
     s3,
     s3_endpoint,
     serializable_redshift,

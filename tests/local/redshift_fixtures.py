@@ -21,9 +21,15 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
+def redshift_aws() -> Iterator[LocalAws]:
+    """The AWS that the local Redshifts load from, and whose clusters stand for the one with snapshots."""
     with LocalAws() as aws:  # and not moto alone, whose S3 takes no key with a newline
-        yield aws.endpoint_url
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint(redshift_aws: LocalAws) -> str:
+    return redshift_aws.endpoint_url
 
 
 @pytest.fixture(scope="session")
@@ -41,8 +47,15 @@ def s3(s3_endpoint: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def snapshot_redshift(s3_endpoint: str) -> Iterator[LocalRedshift]:
-    with LocalRedshift(s3_endpoint=s3_endpoint, users={"loader": "loader's secret"}) as redshift:
+def snapshot_redshift(redshift_aws: LocalAws) -> Iterator[LocalRedshift]:
+    with LocalRedshift(s3_endpoint=redshift_aws.endpoint_url, users={"loader": "loader's secret"}) as redshift:
+        redshift_aws.use_redshift(
+            host=redshift.host,
+            port=redshift.port,
+            database=redshift.database,
+            user=redshift.user,
+            password=redshift.password,
+        )
         yield redshift
 
 

@@ -413,3 +413,26 @@ def test_what_is_missing_here_is_refused_and_not_ignored(client: Client, stateme
     error = server_error(raised.value)
     assert error["C"] == "0A000"
     assert error["M"].endswith("is not supported by the local Redshift")
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (503, "S3ServiceException:Please reduce your request rate.,Status 503,Error SlowDown,"),
+        (404, "S3ServiceException:The specified key does not exist.,Status 404,Error NoSuchKey,"),
+    ],
+)
+def test_s3_answers_with_an_error_for_as_long_as_a_test_wants(
+    client: Client, landing: Landing, status: int, words: str
+) -> None:
+    """A loader has to be shown that throttling passes, without a real S3 that throttles."""
+    table = new_table(client, "id int")
+    url = landing.put("1.csv", "1\n")
+    client.run(f"LOCAL FAULT s3:{status} FOR 600 '^{url}'")
+    with pytest.raises(redshift_connector.ProgrammingError) as raised:
+        client.copy(table, url)
+    assert server_error(raised.value)["M"].startswith(words)
+    client.rollback()
+    client.run("LOCAL FAULT CLEAR")
+    client.copy(table, url)
+    assert rows(client, table) == [[1]]

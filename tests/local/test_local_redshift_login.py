@@ -334,6 +334,14 @@ class TestEncryption:
             thread.join(10)
             assert cancelled.is_set()
 
+    def test_a_long_statement_and_a_long_answer_arrive_whole(
+        self, encrypted: LocalRedshift, certificate: tuple[Path, Path]
+    ) -> None:
+        """Longer than what the server reads ahead, so that it has to hold the client up in between."""
+        with self.connect_encrypted(encrypted, certificate) as connection:
+            row = connection.execute("SELECT %s || 'y'", ("x" * 5_000_000,)).fetchone()
+            assert row == ("x" * 5_000_000 + "y",)
+
     def test_encryption_is_offered_and_not_demanded(self, encrypted: LocalRedshift) -> None:
         assert through_redshift_connector(encrypted, encrypted.user, encrypted.password) == encrypted.user
 

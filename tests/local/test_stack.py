@@ -111,6 +111,18 @@ def test_aws_and_redshift_work_together_by_the_environment_alone() -> None:
             cursor.execute("copy orders from 's3://landing/orders/' iam_role default delimiter '|'")
             cursor.execute("select count(*) from orders")
             assert cursor.fetchone()[0] == 2
+            session.commit()
+        data_api = boto3.client(
+            "redshift-data",
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            region_name=environment["AWS_REGION"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        )
+        counted = data_api.execute_statement(
+            WorkgroupName="any", Database="dev", Sql="select count(*) from orders", WaitTimeSeconds=30
+        )
+        assert data_api.get_statement_result(Id=counted["Id"])["Records"] == [[{"longValue": 2}]]
         folder = stack.folder
     assert told == ["starting the local AWS", "starting the local Redshift"]
     assert not folder.exists()

@@ -16,6 +16,10 @@ from moto.s3.exceptions import MissingBucket
 
 from rsloader_provider.local.aws.access_keys import AccessKeys
 from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
+from rsloader_provider.local.aws.redshift_clusters import answer_for
+from rsloader_provider.local.aws.redshift_data import redshift_data_service
+from rsloader_provider.local.aws.redshift_database import RedshiftAddress, RedshiftDatabase
+from rsloader_provider.local.aws.redshift_serverless import redshift_serverless_service
 from rsloader_provider.local.aws.request_counts import RequestCounts, operation_of
 from rsloader_provider.local.aws.s3_listing import S3Listing
 from rsloader_provider.local.aws.s3_signatures import S3RefusalError, S3Signatures
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+REGION = "us-east-1"
 _MAX_KEY_BYTES = 1024
 _SERVICE = re.compile(r"Credential=[^/]*/\d{8}/[^/]+/([^/]+)/")
 
@@ -76,11 +81,20 @@ class LocalAwsApp:
         self._signatures = S3Signatures(keys)
         # moto checks If-None-Match and then puts, and reads a body while another thread seeks in it: one at a time.
         self._s3_lock = threading.Lock()
+        self._redshift = RedshiftDatabase()
+        answer_for(self._redshift, keys)
         self._moto = DomainDispatcherApplication(create_backend_app)
+        self._services: dict[str, Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]] = {
+            "dynamodb": self.dynamodb,
+            "s3": self._s3,
+            "redshift-data": redshift_data_service(self._redshift, keys, REGION),
+            "redshift-serverless": redshift_serverless_service(self._redshift, keys, REGION),
+        }
         self._admin: dict[tuple[str, str], Callable[[WSGIEnvironment], Any]] = {
             ("GET", "/_local/requests"): self._report,
             ("DELETE", "/_local/requests"): self._reset,
             ("POST", "/_local/objects"): self._seed,
+            ("PUT", "/_local/redshift"): self._use_redshift,
         }
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -91,11 +105,7 @@ class LocalAwsApp:
         match = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = match[1] if match else "s3"
         self.counts.add(service, operation_of(service, environ))
-        if service == "dynamodb":
-            return self.dynamodb(environ, start_response)
-        if service != "s3":
-            return self._moto(environ, start_response)  # type: ignore[no-any-return]
-        return self._s3(environ, start_response)
+        return self._services.get(service, self._moto)(environ, start_response)
 
     def _s3(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -134,6 +144,11 @@ class LocalAwsApp:
     def _reset(self, _environ: WSGIEnvironment) -> dict[str, Any]:
         self.counts.reset()
         self.dynamodb.spent.reset()
+        return {}
+
+    def _use_redshift(self, environ: WSGIEnvironment) -> dict[str, Any]:
+        given = json.loads(environ["wsgi.input"].read())
+        self._redshift.use(RedshiftAddress(**{name: given[name] for name in RedshiftAddress._fields}))
         return {}
 
     def _seed(self, environ: WSGIEnvironment) -> dict[str, int]:

@@ -106,6 +106,19 @@ class LocalAws:
         body = b"\n".join(json.dumps(each).encode() for each in objects)
         return int(self._admin("POST", "/_local/objects", body)["objects"])
 
+    def use_redshift(self, *, host: str, port: int, database: str, user: str, password: str) -> None:
+        """Let every cluster and every workgroup stand for this Redshift, for its Data API and for passwords.
+
+        Args:
+            host: Where it listens.
+            port: Where it listens.
+            database: The database that its server was started with.
+            user: A superuser.
+            password: That user's password.
+        """
+        where = {"host": host, "port": port, "database": database, "user": user, "password": password}
+        self._admin("PUT", "/_local/redshift", json.dumps(where).encode())
+
     def requests(self) -> dict[str, Any]:
         """Return the requests and DynamoDB write units counted since the start or the last reset."""
         return self._admin("GET", "/_local/requests")

@@ -82,10 +82,11 @@ class Catalogs:
             raise RedshiftError(
                 f'database "{database}" is not currently accepting connections', code="55000", severity="FATAL"
             )
-        async with self._opening:
-            if database not in self._opened:
-                self._opened[database] = await Catalog.open(self._socket, database, self._home)
-            return self._opened[database]
+        if database not in self._opened:
+            async with self._opening:
+                if database not in self._opened:
+                    self._opened[database] = await Catalog.open(self._socket, database, self._home)
+        return self._opened[database]
 
     @contextlib.asynccontextmanager
     async def carrying_out(self, change: "DatabaseChange") -> "AsyncIterator[None]":

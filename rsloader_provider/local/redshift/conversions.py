@@ -26,7 +26,8 @@ Convert = Callable[[str | None], str | None]
 _INTEGER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BOOLEAN = re.compile(r"t|f|true|false|y|n|yes|no|0|1", re.IGNORECASE)
-_HEX = re.compile(r"([0-9a-fA-F]{2})*")
+_NO_NUMBER = re.compile(r"nan|[+-]?inf(inity)?", re.IGNORECASE)
+_HEX = re.compile(r"(\\x)?(?P<digits>([0-9a-fA-F]{2})*)")
 _BITS = {"int2": (15, "Short"), "int4": (31, "Integer"), "int8": (63, "Long")}
 _FLOAT_LIMITS = {"float4": 3.4028235677973366e38, "float8": float("inf")}
 _FLOAT_NAMES = {"float4": "float", "float8": "double"}
@@ -146,6 +147,8 @@ def _float(column: Column, _copy: CopyOptions) -> Convert:
     limit = _FLOAT_LIMITS[column.type_name]
 
     def convert(text: str) -> str:
+        if _NO_NUMBER.fullmatch(text):
+            return text
         if not _NUMBER.fullmatch(text) or abs(float(text)) >= limit:
             name = _FLOAT_NAMES[column.type_name]
             raise FieldRefusedError(LoadErrorCode.FLOAT, f"Invalid {name} format or value")
@@ -217,9 +220,10 @@ def _super(_column: Column, _copy: CopyOptions) -> Convert:
 
 def _varbyte(_column: Column, _copy: CopyOptions) -> Convert:
     def convert(text: str) -> str:
-        if not _HEX.fullmatch(text):
+        match = _HEX.fullmatch(text)
+        if match is None:
             raise FieldRefusedError(LoadErrorCode.VALUE, "Invalid hexadecimal digits for a VARBYTE column")
-        return "\\x" + text
+        return "\\x" + match["digits"]
 
     return _of_stripped(convert)
 

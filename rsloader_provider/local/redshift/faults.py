@@ -15,8 +15,8 @@ every session; `''` in it stands for one quote and a backslash for itself. AFTER
 ready and, outside a transaction block, after its commit. Faults of one statement happen in the order in which they were
 ordered, one per statement and side.
 
-S3's is searched for in the URL of every object that a COPY asks for:
-`s3://bucket/key`, and of every prefix that it lists.
+S3's is searched for in the URL, such as `s3://bucket/key`, of every object that a COPY asks for and of every prefix
+that it lists.
 """
 
 import re

@@ -5,6 +5,7 @@ import contextlib
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
 from rsloader_provider.local.redshift import protocol
@@ -13,12 +14,13 @@ from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.faults import Faults
 from rsloader_provider.local.redshift.login import Authentication, Entrance, log_in
 from rsloader_provider.local.redshift.postgres import EmbeddedPostgres, Isolation
-from rsloader_provider.local.redshift.session import Session, Surroundings
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LOADING_THREADS = 16
+# A thread waits for S3, for one COPY at a time; Redshift runs at most 50 queries at once, so none waits for a thread.
+_LOADING_THREADS = 50
+_SESSION = "rsloader_provider.local.redshift.session"
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,8 @@ class Server:
 
     async def _start(self) -> None:
         settings = self._settings
-        await self._postgres.start()
+        # What sessions need takes as long to import as PostgreSQL takes to start.
+        await asyncio.gather(self._postgres.start(), asyncio.to_thread(import_module, _SESSION))
         self._catalogs = await Catalogs.prepare(
             self._postgres.socket, settings.database, settings.owner, settings.passwords
         )
@@ -131,6 +134,8 @@ class Server:
             await writer.drain()
             return
         if login is not None:
+            from rsloader_provider.local.redshift.session import Session, Surroundings  # noqa: PLC0415 (see _start)
+
             surroundings = Surroundings(
                 login.catalog, catalogs, self._faults, self._threads, self._settings.s3_endpoint
             )

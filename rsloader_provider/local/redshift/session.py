@@ -17,7 +17,12 @@ from typing import TYPE_CHECKING
 from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.backend import FAILED, IDLE, IN_TRANSACTION, Backend
 from rsloader_provider.local.redshift.copy_load import CopyLoad
-from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError, as_redshift_reports
+from rsloader_provider.local.redshift.errors import (
+    PostgresError,
+    RedshiftError,
+    as_redshift_reports,
+    protocol_violation,
+)
 from rsloader_provider.local.redshift.protocol import Message
 from rsloader_provider.local.redshift.sql_text import render
 from rsloader_provider.local.redshift.statements import NOTHING, Role, Statement, understand
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
 
 _SYNC = Message(b"S", b"")
 _FLUSH = Message(b"H", b"")
+_IGNORED = b"Hdcf"  # Flush, because every answer is flushed, and what is left of a COPY that failed
 _UNFLUSHED_BYTES = 1 << 18
 
 
@@ -113,10 +119,17 @@ class Session:
                     await self._on_sync()
                 elif message.kind == b"X":
                     return
-                elif message.kind in self._handlers and not self._skipping:
-                    await self._answering_errors(partial(self._handlers[message.kind], message.body))
+                elif message.kind in self._handlers:
+                    if not self._skipping:
+                        await self._answering_errors(partial(self._handlers[message.kind], message.body))
+                elif message.kind not in _IGNORED:
+                    raise protocol_violation(f"invalid frontend message type {message.kind[0]}")
         except (Disconnected, asyncio.IncompleteReadError, OSError):
             return
+        except RedshiftError as error:
+            self._emit(protocol.error_response(error))
+            with contextlib.suppress(OSError):
+                await self._flush()
         finally:
             self._writer.close()
             await self._backend.close()
@@ -291,16 +304,18 @@ class Session:
 
     async def _on_sync(self) -> None:
         self._backend.send(_SYNC)
-        await self._relay_until(b"Z")
+        # What PostgreSQL checks only when it commits fails here.
+        await self._answering_errors(self._relay_until_ready)
         await self._finish()
 
     # -- the simple protocol
 
     async def _on_query(self, body: bytes) -> None:
-        await self._answering_errors(partial(self._run_query, protocol.read_text(body)[0]))
+        await self._answering_errors(partial(self._run_query, body))
         await self._finish()
 
-    async def _run_query(self, sql: str) -> None:
+    async def _run_query(self, body: bytes) -> None:
+        sql, _ = protocol.read_text(body)
         statements = [understand(text) for text in split_statements(sql)] or [Statement(sql, "")]
         if len(statements) > 1 and all(statement.role is not Role.TRANSACTION for statement in statements):
             await self._open_implicit_transaction()  # several statements of one message stand or fall together
@@ -311,6 +326,9 @@ class Session:
 
     async def _pass_on_query(self, query: Message) -> None:
         self._backend.send(query)
+        await self._relay_until_ready()
+
+    async def _relay_until_ready(self) -> None:
         try:
             await self._relay_until(b"Z")
         except PostgresError as error:
@@ -391,7 +409,7 @@ class Session:
             s3_endpoint=self._shared.s3_endpoint,
             threads=self._shared.threads,
             query_id=await self._shared.catalog.next_query_id(),
-            fault=lambda _url: None,
+            fault=self._shared.faults.s3_answer,
             recognise=self._recogniser(),
         )
         record = partial(

@@ -6,6 +6,7 @@ column is for `conversions`.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
@@ -29,8 +30,7 @@ class Refusal:
     position: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record of an object.
 
     Attributes:

@@ -1,6 +1,6 @@
 """How many rows of a columnar file are decoded at a time, so that memory does not grow with the file."""
 
-_ROWS = 4096
+_ROWS = 1024
 _CELLS = 1 << 17
 _BYTES = 8 << 20
 

@@ -29,19 +29,20 @@ def super_texts(values: Any, *, documents: bool) -> list[str | None]:
 
     Raises:
         RefusedValueError: A string is longer than 65535 bytes, or not UTF-8.
-        RedshiftError: A number is none, which JSON cannot say.
+        RedshiftError: What is not supported: a number that is none, a year beyond 9999, a type not known here.
     """
-    write = _document if documents else _writer(values.type)
-    if not documents:
-        values = values.cast(_readable(values.type), safe=False)
+    readable = _readable(values.type)
+    write = str if documents else _writer(readable)
     result: list[str | None] = []
-    for row, scalar in enumerate(values):
+    for row, scalar in enumerate(values.cast(readable, safe=False)):
         try:
             value = scalar.as_py()
             result.append(None if value is None else write(value))
         except UnicodeDecodeError as error:
             reason = explain(error.object) or str(error)
             raise RefusedValueError(row, Refusal(LoadErrorCode.UTF8, reason)) from error
+        except (OverflowError, ValueError) as error:
+            raise unsupported("COPY of a date outside the years 1 to 9999 into a SUPER column") from error
         except _StringTooLongError as error:
             raise RefusedValueError(row, Refusal(LoadErrorCode.SUPER, str(error))) from error
     return result
@@ -77,7 +78,9 @@ def _writer(value_type: pa.DataType) -> _Writer:
         return lambda value: _string(value.isoformat())
     if types.is_binary(value_type) or types.is_fixed_size_binary(value_type):
         return lambda value: _string(value.hex())
-    return lambda value: _string(str(value))
+    if types.is_string(value_type) or types.is_large_string(value_type) or types.is_null(value_type):
+        return _string
+    raise unsupported(f"COPY of {value_type} into a SUPER column")
 
 
 def _nullable(value_type: pa.DataType) -> _Writer:
@@ -110,8 +113,12 @@ def _string(value: str) -> str:
 
 
 def _readable(value_type: pa.DataType) -> pa.DataType:
-    """Return the type with every time in microseconds, the finest that Python's own types hold, and in UTC."""
+    """Return the type as Python's own types hold it: times in microseconds of UTC, no extension, no dictionary."""
     types = pa.types
+    if isinstance(value_type, pa.BaseExtensionType):
+        return _readable(value_type.storage_type)
+    if types.is_dictionary(value_type):
+        return value_type.value_type
     if types.is_timestamp(value_type):
         return pa.timestamp("us", "UTC" if value_type.tz else None)
     if types.is_time(value_type):
@@ -123,7 +130,3 @@ def _readable(value_type: pa.DataType) -> pa.DataType:
     if types.is_struct(value_type):
         return pa.struct([field.with_type(_readable(field.type)) for field in value_type])
     return value_type
-
-
-def _document(value: str) -> str:
-    return value

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from rsloader_provider.local.redshift.blocks import Block
 from rsloader_provider.local.redshift.copy_options import CopyOptions
 from rsloader_provider.local.redshift.formats import Refusal
+from rsloader_provider.local.redshift.formats.invalid_text import explain, replaced
 from rsloader_provider.local.redshift.load_errors import LoadErrorCode
-
-_BAD_UTF8 = "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,28 +50,9 @@ def decoded_lines(block: Block, copy: CopyOptions) -> Iterator[Line]:
 
 def _decoded(number: int, raw: bytes, copy: CopyOptions) -> Line:
     if copy.replacement is not None:
-        return Line(number, _replaced(raw, copy.replacement))
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError as error:
-        sequence = raw[error.start : error.end].hex(" ")
-        kind = 2 if "end of data" in error.reason or "continuation" in error.reason else 3
-        reason = f"{_BAD_UTF8}{sequence} (error {kind})"
-        return Line(number, raw.decode(errors="replace"), Refusal(LoadErrorCode.UTF8, reason, position=error.start))
-    if "\0" in text and copy.null_text != "\0":
-        refusal = Refusal(LoadErrorCode.UTF8, f"{_BAD_UTF8}00", position=text.index("\0"))
-        return Line(number, text.replace("\0", "?"), refusal)
-    return Line(number, text)
-
-
-def _replaced(raw: bytes, replacement: str) -> str:
-    """Put so many replacement characters as an invalid character has bytes in its place."""
-    parts: list[str] = []
-    while raw:
-        try:
-            parts.append(raw.decode())
-            break
-        except UnicodeDecodeError as error:
-            parts += [raw[: error.start].decode(), replacement * (error.end - error.start)]
-            raw = raw[error.end :]
-    return "".join(parts).replace("\0", replacement)
+        return Line(number, replaced(raw, copy.replacement))
+    reason = explain(raw)
+    if reason is None or (b"\0" in raw and copy.null_text == "\0"):
+        return Line(number, raw.decode(errors="replace"))
+    text = raw.decode(errors="replace").replace("\0", "?")
+    return Line(number, text, Refusal(LoadErrorCode.UTF8, reason))

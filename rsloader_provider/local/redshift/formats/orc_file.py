@@ -104,12 +104,15 @@ class OrcFile:
 
         Raises:
             ScanError: A stripe is broken.
+            RedshiftError: A timestamp is outside the years 1677 to 2262, which pyarrow reads from Parquet only.
         """
         try:
             yield from self._fragment.to_batches(
                 batch_size=rows_per_batch(self.columns, self._row_bytes), batch_readahead=1, use_threads=False
             )
         except (pa.ArrowException, OSError) as error:
+            if "out of range for nanosecond resolution" in str(error):
+                raise unsupported("An ORC timestamp outside the years 1677 to 2262") from error
             raise self._scanned.corrupt(error) from error
 
 

@@ -17,7 +17,7 @@ from rsloader_provider.local.redshift.formats.columnar_errors import ScannedObje
 
 _MAGIC = b"PAR1"
 _BUFFER_BYTES = 1 << 20
-_INTEGER = {("INT32", "NONE"), ("INT32", "INT"), ("INT32", "NULL")}
+_INTEGER = {("INT32", "NONE"), ("INT32", "INT"), ("INT32", "UNKNOWN")}
 _STRING = {("BYTE_ARRAY", "NONE"), ("BYTE_ARRAY", "STRING"), ("BYTE_ARRAY", "ENUM"), ("BYTE_ARRAY", "JSON")}
 _TIMESTAMP = {("INT96", "NONE"), ("INT64", "TIMESTAMP")}
 _TIME = {("INT32", "TIME"), ("INT64", "TIME")}
