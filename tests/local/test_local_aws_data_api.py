@@ -17,6 +17,8 @@ from local.redshift_fixtures import Client, Landing, copy_sql, new_table
 from rsloader_provider.local.aws.json_service import ServiceError
 from rsloader_provider.local.aws.redshift_data.memory import Statements
 from rsloader_provider.local.aws.redshift_data.parameters import NumberedSql
+from rsloader_provider.local.aws.redshift_data.results import Result
+from rsloader_provider.local.aws.redshift_data.sessions import Session, Sessions
 from rsloader_provider.local.aws.redshift_data.statements import FINISHED, Statement
 
 if TYPE_CHECKING:
@@ -146,10 +148,40 @@ def test_a_long_result_comes_in_pages(data: Any) -> None:
 
 
 def test_a_page_of_wide_rows_is_short(data: Any) -> None:
-    description = ended(data, "SELECT repeat('x', 300000) FROM generate_series(1, 6)")
+    description = ended(data, "SELECT repeat('x', 60000) FROM generate_series(1, 40)")
     page = data.get_statement_result(Id=description["Id"])
-    assert len(page["Records"]) == 4
-    assert len(fetched(data, description["Id"])) == 6
+    assert len(page["Records"]) == 17
+    assert len(fetched(data, description["Id"])) == 40
+
+
+def test_a_row_of_more_than_64_kilobytes_is_too_large(data: Any) -> None:
+    assert ended(data, "SELECT repeat('x', 65536)")["Status"] == "FINISHED"
+    too_large = ended(data, "SELECT repeat('x', 65537)")
+    assert (too_large["Status"], too_large["HasResultSet"]) == ("FAILED", False)
+    assert too_large["Error"] == "Packet for query is too large"
+
+
+class ManyEqualRows:
+    """What the driver gives for a result of one column, without holding its rows."""
+
+    nfields = 1
+
+    def __init__(self, count: int):
+        self.ntuples = count
+
+    def ftype(self, _column: int) -> int:
+        return 25  # text
+
+    def get_value(self, _row: int, _column: int) -> bytes:
+        return WIDE
+
+
+WIDE = b"x" * 65_536
+
+
+def test_a_result_of_more_than_500_megabytes_is_too_large() -> None:
+    assert Result(ManyEqualRows(7629)).excess() is None  # type: ignore[arg-type]
+    assert Result(ManyEqualRows(7630)).excess() == "Database response exceeded size limit"  # type: ignore[arg-type]
 
 
 def test_a_statement_without_a_result_counts_its_rows(data: Any, client: Client, landing: Landing) -> None:
@@ -491,6 +523,20 @@ def test_only_so_many_statements_run_and_are_remembered() -> None:
     assert statements.latest() == [*reversed(later), *reversed(running[100:])]
     with pytest.raises(ServiceError, match="Query does not exist"):
         statements.statement(running[0].id)
+
+
+def test_only_so_many_sessions_are_kept() -> None:
+    def never() -> Any:
+        raise AssertionError("no session is opened before its first statement runs")
+
+    sessions = Sessions()
+    kept = [sessions.begin(Session(never, {}, 60)) for _ in range(100)]
+    sessions.begin(Session(never, {}, None))  # one that is not kept does not count
+    with pytest.raises(ServiceError) as caught:
+        sessions.begin(Session(never, {}, 60))
+    assert caught.value.code == "ActiveSessionsExceededException"
+    sessions.give_back(kept[0])
+    sessions.begin(Session(never, {}, 60))
 
 
 # -- Airflow's own

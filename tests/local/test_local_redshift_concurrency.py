@@ -1,5 +1,6 @@
 """Fifty sessions at once, none of which waits for a table that is another one's."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -56,6 +57,7 @@ class Crowd:
             except (redshift_connector.Error, OSError, AssertionError, threading.BrokenBarrierError) as error:
                 self.outcomes.append(repr(error))
                 self.everybody.abort()
+                close_all([client])  # so that whoever waits for its table fails too, and not only after a long time
 
         self._threads.append(threading.Thread(target=run))
 
@@ -66,6 +68,26 @@ class Crowd:
             meanwhile()
         for thread in self._threads:
             thread.join(_SECONDS)
+
+
+@contextlib.contextmanager
+def copying(client: Client, table: str, url: str) -> Iterator[threading.Thread]:
+    """A COPY that goes on until its connection is broken at the end."""
+    started = threading.Event()
+
+    def copy() -> None:
+        started.set()
+        with pytest.raises((redshift_connector.Error, OSError)):
+            client.copy(table, url)
+
+    thread = threading.Thread(target=copy)
+    thread.start()
+    assert started.wait(_SECONDS)
+    try:
+        yield thread
+    finally:
+        client.connection._usock.shutdown(socket.SHUT_RDWR)
+        thread.join(_SECONDS)
 
 
 def test_no_session_waits_for_a_table_of_another(
@@ -80,18 +102,7 @@ def test_no_session_waits_for_a_table_of_another(
     holder.run(f"LOCK {locked}")
     holder.copy(held, url)
 
-    sleeper = open_client()  # a COPY that takes far longer than the test
-    administrator.run(f"LOCAL FAULT sleep:600 BEFORE '^copy {asleep} '")
-    fell_asleep = threading.Event()
-
-    def sleep() -> None:
-        fell_asleep.set()
-        with pytest.raises((redshift_connector.Error, OSError)):  # its connection is broken in the end
-            sleeper.copy(asleep, url)
-
-    sleeping = threading.Thread(target=sleep)
-    sleeping.start()
-    assert fell_asleep.wait(_SECONDS)
+    administrator.run(f"LOCAL FAULT sleep:600 BEFORE '^copy {asleep} '")  # a COPY that takes far longer than the test
 
     loaded = [new_table(administrator, columns) for _ in range(_LOADERS)]
     written = [new_table(administrator, columns) for _ in range(_WRITERS)]
@@ -110,7 +121,7 @@ def test_no_session_waits_for_a_table_of_another(
 
         crowd.join(open_client(), read_and_write)
 
-    with connect_psycopg(redshift) as observer:
+    with copying(open_client(), asleep, url) as sleeping, connect_psycopg(redshift) as observer:
         waiting: set[object] = set()
 
         def observe() -> None:
@@ -121,13 +132,10 @@ def test_no_session_waits_for_a_table_of_another(
         crowd.run(meanwhile=observe)
         assert crowd.outcomes == ["done"] * (_LOADERS + _WRITERS)
         assert waiting == set()
-
-    assert sleeping.is_alive(), "the others did not wait for it"
+        assert sleeping.is_alive(), "the others did not wait for it"
     assert [administrator.value(f"SELECT count(*) FROM {table}") for table in loaded] == [_ROWS] * _LOADERS
     assert [administrator.run(f"SELECT * FROM {table}") for table in written] == [[[2, "z"]]] * _WRITERS
     assert administrator.value(f"SELECT count(*) FROM {held}") == 0
     holder.commit()
     administrator.commit()
     assert administrator.value(f"SELECT count(*) FROM {held}") == _ROWS
-    sleeper.connection._usock.shutdown(socket.SHUT_RDWR)
-    sleeping.join(_SECONDS)

@@ -213,7 +213,7 @@ def test_a_bad_field_is_reported_with_its_place(
     assert client.run(
         "SELECT rtrim(filename), line_number, rtrim(colname), rtrim(raw_line), rtrim(raw_field_value), err_code, "
         "rtrim(err_reason) FROM stl_load_errors WHERE query = pg_last_copy_id()"
-    ) == [[url, 3, "field", f"2,{value}", value, code, reason]]
+    ) == [[url, 3, "field", f"2,{value}".replace("ë", "."), value, code, reason]]
     assert client.run(
         "SELECT rtrim(file_name), line_number, rtrim(column_name), error_code, rtrim(error_message) "
         "FROM sys_load_error_detail WHERE query_id = pg_last_copy_id()"

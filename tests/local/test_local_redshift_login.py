@@ -170,7 +170,7 @@ class TestUsers:
     ) -> None:
         table = new_table(client, "id int")
         client.run(f"CREATE GROUP {table}_writers")
-        client.run(f"GRANT INSERT ON {table} TO GROUP {table}_writers")
+        client.run(f"GRANT INSERT, UPDATE ON {table} TO GROUP {table}_writers")
         client.commit()
         user = new_user(snapshot_redshift, f"PASSWORD 'Wonder1and' IN GROUP {table}_writers")
         theirs = Client(snapshot_redshift, user=user, password="Wonder1and")

@@ -18,7 +18,7 @@ from moto.sts.responses import TokenResponse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What LocalAws.env() names, and what the local Redshift uses for its role.
+# What LocalAws.env() names and the local Redshift's role uses; and what programs written against moto mostly send.
 _OWN_KEYS = {"local": "local", "test": "test"}
 _SESSION_SECONDS = 43_200  # AWS's default for GetSessionToken
 

@@ -16,6 +16,7 @@ from rsloader_provider.local.redshift.columns import Column, TableColumn, chosen
 from rsloader_provider.local.redshift.copy_rows import Chunk, CopyRows
 from rsloader_provider.local.redshift.errors import PostgresError, nonexistent_table
 from rsloader_provider.local.redshift.load_errors import LoadError
+from rsloader_provider.local.redshift.load_files import LoadedFile
 from rsloader_provider.local.redshift.s3_objects import S3Fault, S3Object, S3Source
 from rsloader_provider.local.redshift.sql_text import Fragment, render
 
@@ -38,6 +39,7 @@ class LoadReport:
         bytes_read: Bytes taken from S3, before decompression.
         rows: Rows in the target.
         errors: Records that it refused, no more than make it fail.
+        files: What it read of each object.
         seconds: How long it took.
     """
 
@@ -47,6 +49,7 @@ class LoadReport:
     bytes_read: int = 0
     rows: int = 0
     errors: list[LoadError] = field(default_factory=list)
+    files: list[LoadedFile] = field(default_factory=list)
     seconds: float = 0.0
 
     def notices(self, table: str) -> list[str]:

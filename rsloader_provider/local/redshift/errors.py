@@ -6,6 +6,10 @@
 Messages are Redshift's own wherever they are known: a loader recognises an error by its text.
 """
 
+import re
+
+_KIND_OF_RELATION = re.compile(r"(?<=^permission denied for )(?:table|view)\b|(?<=^must be owner of )(?:table|view)\b")
+
 
 class RedshiftError(Exception):
     """An error to be sent to the client.
@@ -32,12 +36,18 @@ class PostgresError(RedshiftError):
 def as_redshift_reports(error: RedshiftError, session_pid: int) -> RedshiftError:
     """Translate the errors that PostgreSQL and Redshift spell differently.
 
-    A serialization failure is the one that matters: Redshift's is XX000 with the message `1023`, not 40001.
+    A serialization failure is the one that matters: Redshift's is XX000 with the message `1023`, not 40001. A MERGE
+    whose source matches a row twice is another: 21000 in PostgreSQL. And Redshift calls a table a relation, as
+    PostgreSQL once did.
 
     Args:
         error: What PostgreSQL reported.
         session_pid: The session's process id, which Redshift's detail names.
     """
+    if error.code == "21000" and error.message.startswith("MERGE "):
+        return RedshiftError("Found multiple matches to update the same tuple.")
+    if error.code == "42501":
+        return PostgresError(_KIND_OF_RELATION.sub("relation", error.message), code=error.code, severity=error.severity)
     if error.code != "40001":
         return error
     # PostgreSQL names neither the table nor the transactions of the cycle, so these numbers stand for none.

@@ -1,6 +1,8 @@
 r"""Redshift SQL as tokens, and back.
 
-Redshift takes a backslash in a literal as an escape, so `'it\'s'` is one literal here.
+Redshift takes a backslash in a literal as an escape, so `'it\'s'` is one literal here. It also takes `#name` as the
+name of a temporary table where PostgreSQL sees an operator: such a token is a quoted name, and its text is what
+PostgreSQL has to get. In `a#b`, without a blank before it, the sign stays the operator that it is on both.
 """
 
 import re
@@ -13,6 +15,7 @@ _TOKEN = re.compile(
       (?P<blank>   \s+ | --[^\n]* | /\*.*?\*/ )
     | (?P<literal> '(?:[^'\\]|''|\\.)*' | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
     | (?P<quoted>  "(?:[^"]|"")*" )
+    | (?P<hashed>  (?<![\w$)\]"'])\#[A-Za-z_\u0080-\uffff][\w$]* )
     | (?P<word>    [A-Za-z_\u0080-\uffff][\w$]* )
     | (?P<number>  \d+(?:\.\d+)? )
     | (?P<sign>    . )
@@ -35,7 +38,14 @@ class Kind(Enum):
 
 @dataclass(frozen=True)
 class Token:
-    """One token and where it stands in the text."""
+    """One token and where it stands in the text.
+
+    Attributes:
+        kind: What it is.
+        text: As it stands there; a temporary table's `#name` as PostgreSQL has to get it, quoted.
+        start: Where it begins.
+        end: The position after it.
+    """
 
     kind: Kind
     text: str
@@ -51,6 +61,11 @@ class Token:
     def is_name(self) -> bool:
         """Whether the token can name something."""
         return self.kind in (Kind.WORD, Kind.QUOTED)
+
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the token is a temporary table's `#name`."""
+        return self.end - self.start < len(self.text)
 
     @property
     def name(self) -> str:
@@ -79,12 +94,18 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def tokenize(sql: str) -> list[Token]:
-    """Return the tokens of SQL, without blanks and comments."""
-    return [
-        Token(Kind(match.lastgroup), match.group(), match.start(), match.end())
-        for match in _TOKEN.finditer(sql)
-        if match.lastgroup != "blank"
-    ]
+    """Return the tokens of SQL, without blanks and comments.
+
+    >>> [token.text for token in tokenize("DROP TABLE #Staged")]
+    ['DROP', 'TABLE', '"#staged"']
+    """
+    return [_token(match) for match in _TOKEN.finditer(sql) if match.lastgroup != "blank"]
+
+
+def _token(match: re.Match[str]) -> Token:
+    if match.lastgroup == "hashed":
+        return Token(Kind.QUOTED, f'"{match.group().lower()}"', match.start(), match.end())
+    return Token(Kind(match.lastgroup), match.group(), match.start(), match.end())
 
 
 def split_statements(sql: str) -> list[str]:

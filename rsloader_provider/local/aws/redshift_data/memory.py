@@ -52,11 +52,14 @@ class Statements:
             del self._by_token[statement.client_token]
 
     def forget_surplus(self) -> None:
-        """Forget the oldest statements that have ended, as far as there are too many or their results too large."""
+        """Forget the oldest statements that have ended, as far as there are too many or their results too large.
+
+        The latest one stays in any case.
+        """
         with self._lock:
             size = {each.id: _result_bytes(each) for each in self._by_id.values()}
             surplus, held = len(self._by_id) - _MOST_REMEMBERED, sum(size.values())
-            for statement in list(self._by_id.values()):
+            for statement in list(self._by_id.values())[:-1]:
                 too_large = held > _MOST_RESULT_BYTES and size[statement.id]
                 if statement.ended.is_set() and (surplus > 0 or too_large):
                     self._drop(statement)

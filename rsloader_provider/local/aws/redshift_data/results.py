@@ -15,6 +15,9 @@ from rsloader_provider.local.aws.redshift_data.errors import invalid
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
+# Source: https://docs.aws.amazon.com/redshift/latest/mgmt/data-api-troubleshooting.html
+_MOST_BYTES = 500_000_000
+_MOST_ROW_BYTES = 65_536
 # The documentation gives no size; these pages are small enough for any client and few enough for a test.
 _PAGE_ROWS = 1000
 _PAGE_BYTES = 1_000_000
@@ -44,7 +47,15 @@ class Result:
         self._rows = rows
         self.row_count = rows.ntuples
         self._types = [_type_name(rows.ftype(column)) for column in range(rows.nfields)]
-        self.size_bytes = sum(self._row_bytes(row) for row in range(rows.ntuples))
+        sizes = [self._row_bytes(row) for row in range(rows.ntuples)]
+        self.size_bytes = sum(sizes)
+        self._widest_bytes = max(sizes, default=0)
+
+    def excess(self) -> str | None:
+        """Return what is too large for the Data API, as it says it; None for nothing."""
+        if self._widest_bytes > _MOST_ROW_BYTES:
+            return "Packet for query is too large"
+        return "Database response exceeded size limit" if self.size_bytes > _MOST_BYTES else None
 
     def columns(self) -> list[dict[str, Any]]:
         """Return ColumnMetadata. Which table a column is of, and whether it may be NULL, is not known."""

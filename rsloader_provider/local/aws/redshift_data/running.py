@@ -94,6 +94,10 @@ def _run_query(statement: Statement, query: Query, connection: psycopg.Connectio
         answer = cursor.pgresult
         if answer is not None:
             query.result = result_of(answer)
+            if query.result and (excess := query.result.excess()):
+                query.result = None
+                query.turn(FAILED, excess)
+                raise QueryFailedError
             query.rows = query.result.row_count if query.result else _affected(answer, connection)
     except psycopg.Error as error:
         query.turn(ABORTED if statement.cancelled and _was_cancelled(error) else FAILED, text_of(error))
