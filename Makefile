@@ -7,7 +7,7 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 # Nothing is imported from the checkout: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1
 
-.PHONY: demo test check format bench browser clean
+.PHONY: demo test check format bench drivers psql browser clean
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -28,6 +28,18 @@ format: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/parsing.py
 	$(BIN)/python benchmarks/local_redshift.py
+
+# Strangers' programs against the local Redshift: each driver in a throw-away environment below .venv/drivers, with the
+# packages that its list in tests/drivers names. Prints a table of driver and result.
+drivers: .venv/installed psql
+	$(BIN)/python tests/drivers/run.py
+
+# One of those programs; where apt-get cannot install it, the table says that it is missing.
+psql:
+	@command -v psql >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-client >/dev/null; \
+	fi
 
 # The tests look at Airflow's pages in a browser; where apt-get cannot install one, those tests say so.
 browser:

@@ -64,11 +64,12 @@ class Catalog:
         await backend.call(
             render(
                 "SET standard_conforming_strings = on; SET client_min_messages = warning; "
-                "SET allow_system_table_mods = on; {catalog}; {databases}; {users}; "
+                "SET allow_system_table_mods = on; {catalog}; {databases}; {driver_lookups}; {users}; "
                 "GRANT CREATE ON SCHEMA public TO public; "
                 "RESET standard_conforming_strings; RESET allow_system_table_mods",
                 catalog=_script("catalog.sql"),
                 databases=_script("databases.sql"),
+                driver_lookups=_script("driver_lookups.sql"),
                 users=_script("users.sql") if home is None else Fragment(""),
             )
         )

@@ -32,6 +32,20 @@ _PASSED_ON = frozenset(
 )
 # Redshift descends from this version and drivers read the number; PostgreSQL's own makes redshift_connector fail.
 _SERVER_VERSION = "8.0.2"
+# The settings that it reports. Later ones matter by their absence: told of standard_conforming_strings, psycopg2 writes
+# every literal as E'…', which COPY does not take.
+_REPORTED = frozenset(
+    {
+        b"client_encoding",
+        b"DateStyle",
+        b"integer_datetimes",
+        b"is_superuser",
+        b"server_encoding",
+        b"server_version",
+        b"session_authorization",
+        b"TimeZone",
+    }
+)
 _AUTHENTICATION_OK = b"\0\0\0\0"
 _CLEARTEXT_PASSWORD = b"\0\0\0\3"
 _MD5_PASSWORD = b"\0\0\0\5"
@@ -118,7 +132,8 @@ async def _log_in(
     )
     writer.write(Message(b"R", _AUTHENTICATION_OK).encode())
     for message in backend.greeting:
-        writer.write(_as_redshift_greets(message).encode())
+        if message.kind != b"S" or message.body.partition(b"\0")[0] in _REPORTED:
+            writer.write(_as_redshift_greets(message).encode())
     writer.write(Message(b"Z", backend.status).encode())
     return Login(user, backend, catalog)
 

@@ -56,9 +56,10 @@ class Prepared:
         """
         name, position = protocol.read_text(body)
         sql, position = protocol.read_text(body, position)
-        if len(split_statements(sql)) > 1:
+        statements = split_statements(sql) or [sql]  # which takes off a semicolon at the end
+        if len(statements) > 1:
             raise RedshiftError("cannot insert multiple commands into a prepared statement", code="42601")
-        statement = understand(sql)
+        statement = understand(statements[0])
         self._statements[name] = statement
         await self._make_ready(statement)
         types = body[position:] if statement.sql else b"\0\0"
