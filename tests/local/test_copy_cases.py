@@ -303,6 +303,8 @@ def comparable(value: Any) -> Any:
             return json.loads(value)
         except ValueError:
             return value
+    if isinstance(value, str) and value.startswith("\\x"):
+        return bytes.fromhex(value[2:])
     return value.isoformat() if hasattr(value, "tzinfo") and not isinstance(value, datetime) else value
 
 
