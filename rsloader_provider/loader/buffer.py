@@ -145,7 +145,10 @@ def _taken_over(
     try:
         adopted = services.ledger.replace(batch, adopt(batch, run))
     except LostRaceError:
-        log.info("%s: another run took it in this moment", batch)
-        return None
+        # The write may have been carried out and only its answer lost: then the batch is this run's.
+        adopted = services.ledger.get(load, batch_id)
+        if adopted.run != run or not adopted.unfinished_targets:
+            log.info("%s: another run took it in this moment", batch)
+            return None
     log.info("%s: taken over from run %s, which ended without loading it", batch, batch.run)
     return adopted

@@ -8,7 +8,7 @@ so that a connection lost at COMMIT leaves no doubt to the next attempt.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rsloader_provider.core import sql
@@ -118,6 +118,8 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         try:
             begun = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
         except LostRaceError:
+            # Whether this write or an equal one of somebody else was carried out cannot be told, so the next attempt
+            # is begun either way.
             batch = services.ledger.get(config.load, batch_id)
         else:
             return _Attempt(config, services, begun, target_name, previous_session=progress.session).run()
@@ -268,12 +270,24 @@ class _Attempt:
             tell_failure(self.config, self.services, self.batch, self.target_name, self.manifest, self.entries, error)
 
     def _change(self, change: Callable[[Batch], Batch]) -> None:
-        """Write a change of the batch, over and over while other targets of the same batch write theirs."""
+        """Write a change of the batch, over and over while other targets of the same batch write theirs.
+
+        A write may be carried out and its answer lost: botocore then tries it again, and the second try fails its
+        own condition. The progress in the ledger tells that from a lost race, since it holds the attempt's number
+        and only the attempt itself writes under that.
+        """
         for _ in range(_RACES):
+            wanted = change(self.batch)
             try:
-                self.batch = self.services.ledger.replace(self.batch, change(self.batch))
+                self.batch = self.services.ledger.replace(self.batch, wanted)
             except LostRaceError:
-                self.batch = self.services.ledger.get(self.batch.load, self.batch.batch)
+                now = self.services.ledger.get(self.batch.load, self.batch.batch)
+                if now.progress(self.target_name) == wanted.progress(self.target_name):
+                    # Go on with the batch as this write made it, not as it is now: if another target has completed
+                    # it since, that one tells of it, and telling here as well would tell twice.
+                    self.batch = replace(wanted, version=self.batch.version + 1)
+                    return
+                self.batch = now
             else:
                 return
         raise ContentionError(f"{self.batch}: others wrote to it {_RACES} times in a row. Try again.")

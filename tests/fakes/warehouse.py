@@ -20,6 +20,7 @@ from rsloader_provider.core.errors import (
     NotSetUpError,
     ObjectsMissingError,
     StatementError,
+    TransientError,
 )
 
 
@@ -46,6 +47,7 @@ class MemoryWarehouse:
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
 
     unreadable_views: bool = False
+    unreachable: bool = False
 
     def __post_init__(self) -> None:
         self.pids = count(100)
@@ -63,6 +65,8 @@ class MemoryWarehouse:
     def connect(self, conn_id: str) -> Iterator["MemorySession"]:
         if conn_id not in self.connections:
             raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
+        if self.unreachable:
+            raise TransientError(f"Connection {conn_id}: Redshift cannot be reached.")
         session = MemorySession(self, next(self.pids))
         self.sessions[session.pid] = session
         try:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from fakes.lost_answers import LostAnswers
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
@@ -88,6 +89,15 @@ def test_two_runs_that_take_over_at_once_do_not_both_get_the_batch(world: World)
         return False
 
     assert run(world, run_id="run-2", is_active=third_run_is_faster) == []
+
+
+def test_a_batch_is_this_runs_own_when_only_the_answer_to_taking_it_over_was_lost(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    services = replace(world.services, ledger=LostAnswers(world.ledger, 1))
+    (work,) = buffer_objects(CONFIG, services, run="run-2", is_active=lambda _: False, max_work=99)
+    assert work.batch == world.ledger.get("orders", work.batch.batch)
+    assert work.batch.run == "run-2"
 
 
 def test_a_batch_that_waits_for_a_person_is_not_taken_over_but_its_other_targets_are(world: World):

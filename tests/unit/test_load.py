@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fakes.lost_answers import LostAnswers
 from fakes.warehouse import Accident
 from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
@@ -24,6 +25,7 @@ from rsloader_provider.core.errors import (
     OutOfOrderError,
     RsloaderError,
     StatementError,
+    TransientError,
 )
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
@@ -351,3 +353,70 @@ def test_two_targets_that_finish_at_once_both_count(world: World):
 
     load_batch(config, replace(world.services, ledger=Raced()), batch.batch, TARGET, FIRST)
     assert stored(world, batch).status is BatchStatus.COMPLETE
+
+
+BEGIN, RECORD_SESSION, FINISH_OR_END = 1, 2, 3
+"""The writes of an attempt, in their order."""
+
+
+def load_with_lost_answers(world: World, batch: Batch, *lost: int, asker: Asker = FIRST) -> Result:
+    services = replace(world.services, ledger=LostAnswers(world.ledger, *lost))
+    return load_batch(CONFIG, services, batch.batch, TARGET, asker)
+
+
+@pytest.mark.parametrize("lost", [(BEGIN,), (RECORD_SESSION,), (FINISH_OR_END,), (RECORD_SESSION, FINISH_OR_END)])
+def test_a_write_whose_answer_is_lost_is_known_for_ones_own(world: World, lost: tuple[int, ...]):
+    """Taken for a lost race it would fail the task for good, with the rows in the table and nobody told."""
+    batch = locked(world)
+    result = load_with_lost_answers(world, batch, *lost)
+    assert result.outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2"] * 2
+    assert stored(world, batch).status is result.batch.status is BatchStatus.COMPLETE
+    assert len(world.notifier.messages[OK_TOPIC]) == 1
+
+
+def test_a_lost_answer_at_the_beginning_does_not_open_two_generations(world: World):
+    batch = locked(world)
+    load(world, batch)
+    load_with_lost_answers(world, batch, BEGIN, asker=CLEARED)
+    assert stored(world, batch).targets[TARGET].generation == 2
+    assert rows(world) == ["1", "2"] * 4
+
+
+def test_a_failure_whose_record_lost_its_answer_is_told_with_its_own_error(world: World):
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    with pytest.raises(BadDataError):
+        load_with_lost_answers(world, batch, FINISH_OR_END)
+    assert stored(world, batch).status is BatchStatus.ERROR
+    ((_, message),) = world.notifier.messages[FAILED_TOPIC]
+    assert world.storage.exists("loader", message["failedManifest"].removeprefix("s3://loader/"))
+
+
+def test_a_passing_fault_whose_record_lost_its_answer_can_still_be_tried_again(world: World):
+    batch = locked(world)
+    world.warehouse.unreachable = True
+    with pytest.raises(TransientError) as raised:
+        load_with_lost_answers(world, batch, 2)
+    assert raised.value.retryable
+    world.warehouse.unreachable = False
+    assert load(world, batch, RETRY).outcome is Outcome.LOADED
+
+
+def test_a_target_that_lost_its_answer_does_not_tell_of_what_another_completed(world: World):
+    """Between the lost answer and the look the other target completes the batch and tells it: once is enough."""
+    config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}], notify={"success": OK_TOPIC})
+    world.warehouse.create("public.other")
+    batch = locked(world, config)
+
+    class LostWhileTheOtherCompletes(LostAnswers):
+        def replace(self, before: Batch, after: Batch) -> Batch:
+            try:
+                return super().replace(before, after)
+            except LostRaceError:
+                load(world, batch, config=config, target="redshift_default/public.other")
+                raise
+
+    services = replace(world.services, ledger=LostWhileTheOtherCompletes(world.ledger, FINISH_OR_END))
+    assert load_batch(config, services, batch.batch, TARGET, FIRST).outcome is Outcome.LOADED
+    assert stored(world, batch).status is BatchStatus.COMPLETE
+    assert len(world.notifier.messages[OK_TOPIC]) == 1
