@@ -122,7 +122,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
             # is begun either way.
             batch = services.ledger.get(config.load, batch_id)
         else:
-            return _Attempt(config, services, begun, target_name, previous_session=progress.session).run()
+            return _Attempt(config, services, begun, target_name).run()
     raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
 
 
@@ -137,16 +137,15 @@ def _target(config: LoadConfig, batch: Batch, name: str) -> Target:
 class _Attempt:
     """One attempt that has begun: it holds the target until it ends or a newer one takes its place."""
 
-    def __init__(
-        self, config: LoadConfig, services: Services, batch: Batch, target_name: str, previous_session: int | None
-    ):
+    def __init__(self, config: LoadConfig, services: Services, batch: Batch, target_name: str):
         self.config = config
         self.services = services
         self.batch = batch
         self.target_name = target_name
         self.target = _target(config, batch, target_name)
-        self.previous_session = previous_session
         progress = batch.progress(target_name)
+        self.previous_session = progress.session
+        self.has_session = False
         self.number = progress.attempt
         self.table = sql.TableName(self.target.schema_name, self.target.table_name)
         self.key = sql.LoadKey(self.table, config.load, batch.batch, progress.generation)
@@ -188,9 +187,9 @@ class _Attempt:
         with self.services.warehouse.connect(self.target.conn_id) as session:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
-                log.info("%s: ending session %s of an attempt that never ended", self.batch, self.previous_session)
-                session.execute(sql.TerminateSession(int(self.previous_session or 0)))
+                self._end_session(session, int(self.previous_session or 0))
             self._change(lambda batch: record_session(batch, self.target_name, self.number, pid))
+            self.has_session = True
             if self.target.statement_timeout is not None:
                 milliseconds = int(self.target.statement_timeout.total_seconds() * 1000)
                 session.execute(sql.SetStatementTimeout(milliseconds))
@@ -201,6 +200,14 @@ class _Attempt:
             except RsloaderError as error:
                 session.execute(sql.Rollback())
                 raise self._explained(error, session, pid) from error
+
+    def _end_session(self, session: Session, previous: int) -> None:
+        log.info("%s: ending session %s of an attempt that never ended", self.batch, previous)
+        try:
+            session.execute(sql.TerminateSession(previous))
+        except AccessDeniedError as refused:
+            # A user may end all their own sessions: the number has gone to another user's, and the attempt's is over.
+            log.info("%s: session %s is another user's by now: %s", self.batch, previous, refused)
 
     def _transaction(self, session: Session, *, has_rows: bool) -> tuple[Outcome, int, int | None]:
         run = session.execute
@@ -265,7 +272,11 @@ class _Attempt:
     def _end(self, error: RsloaderError) -> None:
         final = isinstance(error, _NEEDS_A_PERSON)
         text = str(error)[:_ERROR_CHARACTERS]
-        self._change(lambda batch: end_attempt(batch, self.target_name, self.number, error=text, final=final))
+        self._change(
+            lambda batch: end_attempt(
+                batch, self.target_name, self.number, error=text, final=final, had_session=self.has_session
+            )
+        )
         if final:
             tell_failure(self.config, self.services, self.batch, self.target_name, self.manifest, self.entries, error)
 

@@ -14,6 +14,7 @@ from typing import Any
 from fakes.storage import MemoryStorage
 from rsloader_provider.core import sql
 from rsloader_provider.core.errors import (
+    AccessDeniedError,
     BadDataError,
     ConfigurationError,
     ConnectionLostError,
@@ -45,7 +46,7 @@ class MemoryWarehouse:
     accidents: list[Accident] = field(default_factory=list)
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
-
+    sessions_of_others: set[int] = field(default_factory=set)
     unreadable_views: bool = False
     unreachable: bool = False
 
@@ -100,7 +101,7 @@ class MemorySession:
             raise StatementError("current transaction is aborted", "25P02")
         try:
             rows = self._run(statement)
-        except (BadDataError, ObjectsMissingError, NotSetUpError, StatementError):
+        except (AccessDeniedError, BadDataError, ObjectsMissingError, NotSetUpError, StatementError):
             self.failed = self.in_transaction
             raise
         self._accident(statement, after=True)
@@ -129,6 +130,8 @@ class MemorySession:
             case sql.BackendPid():
                 return [[self.pid]]
             case sql.TerminateSession(pid):
+                if pid in self.warehouse.sessions_of_others:
+                    raise AccessDeniedError("must be superuser to signal other server processes")
                 if pid in self.warehouse.sessions:
                     self.warehouse.sessions[pid].close()
                 return [[True]]

@@ -60,6 +60,17 @@ def test_an_attempt_that_ended_without_a_verdict_leaves_the_target_waiting():
     assert ended.status is BatchStatus.LOCKED
 
 
+def test_a_session_is_remembered_until_an_attempt_after_it_has_its_own():
+    hung = record_session(begin_attempt(LOCKED, "a", Asker("try-1")), "a", 1, 4711)
+    second = end_attempt(
+        begin_attempt(hung, "a", Asker("try-2")), "a", 2, error="unreachable", final=False, had_session=False
+    )
+    assert second.targets["a"].session == 4711
+    third = record_session(begin_attempt(second, "a", Asker("try-3")), "a", 3, 4712)
+    assert third.targets["a"].session == 4712
+    assert end_attempt(third, "a", 3, error="1023", final=False).targets["a"].session is None
+
+
 def test_only_the_newest_attempt_may_change_the_target():
     """The fencing: a process that slept through its own replacement must not record anything."""
     second = begin_attempt(begin_attempt(LOCKED, "a", Asker("try-1")), "a", Asker("try-2"))

@@ -35,6 +35,8 @@ CONFIG = a_config(notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}, failed_
 FIRST = Asker("run-1/load_batch/0/1")
 RETRY = Asker("run-1/load_batch/0/2")
 CLEARED = Asker("run-1/load_batch/0/3", cleared=True)
+BEGIN, RECORD_SESSION, FINISH_OR_END = 1, 2, 3
+"""The writes of an attempt, in their order."""
 
 
 def locked(world: World, config: LoadConfig = CONFIG, *keys: str, content: str = "1\n2\n") -> Batch:
@@ -45,6 +47,11 @@ def locked(world: World, config: LoadConfig = CONFIG, *keys: str, content: str =
 
 def load(world: World, batch: Batch, asker: Asker = FIRST, config: LoadConfig = CONFIG, target: str = TARGET) -> Result:
     return load_batch(config, world.services, batch.batch, target, asker)
+
+
+def load_with_lost_answers(world: World, batch: Batch, *lost: int, asker: Asker = FIRST) -> Result:
+    services = replace(world.services, ledger=LostAnswers(world.ledger, *lost))
+    return load_batch(CONFIG, services, batch.batch, TARGET, asker)
 
 
 def rows(world: World) -> list[str]:
@@ -133,6 +140,48 @@ def test_an_attempt_ends_the_session_of_one_that_never_ended(world: World):
         with pytest.raises(ConnectionLostError):
             hung.execute(sql.Commit())
     assert rows(world) == ["1", "2"] * 2
+
+
+def left_by_an_attempt_that_never_ended(world: World, session: int) -> Batch:
+    """A batch with an attempt that recorded its session and was never heard of again."""
+    batch = locked(world)
+    begun = world.ledger.replace(batch, begin_attempt(batch, TARGET, FIRST))
+    return world.ledger.replace(begun, record_session(begun, TARGET, 1, session))
+
+
+def test_the_session_of_an_attempt_that_never_ended_is_ended_by_the_first_that_can_connect(world: World):
+    """Redshift is unreachable for a while; the hung session holds the history's lock through all of it."""
+    with world.warehouse.connect("redshift_default") as hung:
+        hung.execute(sql.Begin())
+        hung.execute(sql.LockHistory(sql.TableName("public", "orders")))
+        batch = left_by_an_attempt_that_never_ended(world, hung.pid)
+        world.warehouse.unreachable = True
+        for _ in range(2):
+            with pytest.raises(TransientError):
+                load(world, batch, RETRY)
+        world.warehouse.unreachable = False
+        world.warehouse.accidents.append(Accident(sql.TerminateSession, after=False))
+        with pytest.raises(ConnectionLostError):
+            load(world, batch, RETRY)
+        assert load_with_lost_answers(world, batch, BEGIN, asker=RETRY).outcome is Outcome.LOADED
+    assert hung.broken
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_a_session_number_that_has_gone_to_another_user_is_passed_over(world: World):
+    batch = left_by_an_attempt_that_never_ended(world, 4711)
+    world.warehouse.sessions_of_others.add(4711)
+    assert load(world, batch, RETRY).outcome is Outcome.LOADED
+    assert stored(world, batch).targets[TARGET].session is None
+
+
+def test_an_attempt_that_ended_leaves_no_session_to_end(world: World):
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    with pytest.raises(BadDataError):
+        load(world, batch)
+    world.put("orders/1.csv", "orders/2.csv")
+    load(world, batch, CLEARED)
+    assert not any(isinstance(each, sql.TerminateSession) for each in world.warehouse.log)
 
 
 def test_an_attempt_whose_place_was_taken_stops_before_it_changes_anything(world: World):
@@ -353,15 +402,6 @@ def test_two_targets_that_finish_at_once_both_count(world: World):
 
     load_batch(config, replace(world.services, ledger=Raced()), batch.batch, TARGET, FIRST)
     assert stored(world, batch).status is BatchStatus.COMPLETE
-
-
-BEGIN, RECORD_SESSION, FINISH_OR_END = 1, 2, 3
-"""The writes of an attempt, in their order."""
-
-
-def load_with_lost_answers(world: World, batch: Batch, *lost: int, asker: Asker = FIRST) -> Result:
-    services = replace(world.services, ledger=LostAnswers(world.ledger, *lost))
-    return load_batch(CONFIG, services, batch.batch, TARGET, asker)
 
 
 @pytest.mark.parametrize("lost", [(BEGIN,), (RECORD_SESSION,), (FINISH_OR_END,), (RECORD_SESSION, FINISH_OR_END)])
