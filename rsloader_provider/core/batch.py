@@ -86,7 +86,7 @@ class Batch:
         opened_at: When its first object was claimed; None while it is empty.
         locked_at: When it was locked; None while it is open.
         reason: Why it was locked: max_files, max_bytes or max_age; None while it is open.
-        run: The DAG run that has to load it, `dag_id/run_id`; None while it is open.
+        run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; None while it is open.
         targets: Progress by target name; empty while it is open.
         version: Counts the writes after locking; the ledger writes only on the version that it read.
     """
@@ -150,10 +150,12 @@ class Asker:
 
     Attributes:
         task_try: One try of one task instance, for example `rsloader_orders/scheduled__…/load_batch/0/2`.
+        run: Its DAG run, `dag_id/run_id`.
         cleared: Whether a person cleared the task, and this is the first try since.
     """
 
     task_try: str
+    run: str
     cleared: bool = False
 
 
@@ -172,13 +174,14 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
 
     If the generation is loaded, the attempt opens the next one; otherwise it is one more try at the same
     generation, so that a load whose outcome nobody knew is found in the history instead of being repeated.
+    The batch is that run's which asks, so that no other takes it over while that one is at work.
     The session of an attempt that never ended stays recorded until somebody could end it.
     """
     progress = batch.progress(target)
     begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None)
     if progress.state is TargetState.LOADED:
         begun = replace(begun, generation=progress.generation + 1, opened_by=asker.task_try, rows=None, query_id=None)
-    return _with_progress(batch, target, begun)
+    return _with_progress(adopt(batch, asker.run), target, begun)
 
 
 def record_session(batch: Batch, target: str, attempt: int, session: int) -> Batch:

@@ -35,7 +35,7 @@ def loaded(loads: "Loads") -> "Loads":
     config = a_config(**loads.write())
     services = RsloaderHook().get_conn()
     (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=9)
-    load_batch(config, services, work.batch.batch, work.target, Asker("try-1"))
+    load_batch(config, services, work.batch.batch, work.target, Asker("try-1", "dag/run-1"))
     return loads
 
 

@@ -71,7 +71,7 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
 
     for number, each in enumerate(work):
         sent.clear()
-        load_batch(config, services, each.batch.batch, each.target, Asker(f"dag/run/load_batch/{number}/1"))
+        load_batch(config, services, each.batch.batch, each.target, Asker(f"dag/run/load_batch/{number}/1", "dag/run"))
         assert len(sent) <= MOST_REQUESTS_TO_LOAD, sent
 
     write_units = counted_aws.requests()["write_units"]["total"]

@@ -80,6 +80,15 @@ def test_a_batch_of_a_run_that_is_still_going_is_left_to_it(world: World):
     assert run(world, run_id="run-2", is_active=lambda run: run == "run-1") == []
 
 
+def test_a_batch_is_left_to_the_run_that_is_at_work_on_it(world: World):
+    """A person cleared the task in a run of yesterday: the run of now must not begin beside it."""
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    (left,) = run(world, run_id="run-2")
+    world.ledger.replace(left.batch, begin_attempt(left.batch, TARGET, Asker("run-1/load_batch/0/2", "run-1")))
+    assert run(world, run_id="run-3", is_active=lambda run: run == "run-1") == []
+
+
 def test_two_runs_that_take_over_at_once_do_not_both_get_the_batch(world: World):
     world.put("orders/1.csv", "orders/2.csv")
     run(world)
@@ -105,7 +114,7 @@ def test_a_batch_that_waits_for_a_person_is_not_taken_over_but_its_other_targets
     world.put("orders/1.csv", "orders/2.csv")
     work = run(world, config)
     assert len(work) == 2
-    begun = world.ledger.replace(work[0].batch, begin_attempt(work[0].batch, TARGET, Asker("try-1")))
+    begun = world.ledger.replace(work[0].batch, begin_attempt(work[0].batch, TARGET, Asker("try-1", "dag/run-1")))
     world.ledger.replace(begun, end_attempt(begun, TARGET, 1, error="bad data", final=True))
     assert [each.target for each in run(world, config, run_id="run-2")] == ["redshift_default/public.other"]
 

@@ -32,9 +32,9 @@ from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
 
 CONFIG = a_config(notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}, failed_manifests="s3://loader/failed/")
-FIRST = Asker("run-1/load_batch/0/1")
-RETRY = Asker("run-1/load_batch/0/2")
-CLEARED = Asker("run-1/load_batch/0/3", cleared=True)
+FIRST = Asker("run-1/load_batch/0/1", "dag/run-1")
+RETRY = Asker("run-1/load_batch/0/2", "dag/run-1")
+CLEARED = Asker("run-1/load_batch/0/3", "dag/run-1", cleared=True)
 BEGIN, RECORD_SESSION, FINISH_OR_END = 1, 2, 3
 """The writes of an attempt, in their order."""
 
@@ -220,7 +220,9 @@ def test_a_person_who_clears_a_loaded_batch_has_it_loaded_again_once(world: Worl
     assert "A SECOND TIME" in caplog.text
     assert rows(world) == ["1", "2"] * 4
     assert load(world, batch, CLEARED).outcome is Outcome.NOTHING_TO_DO, "the same try, run twice"
-    assert load(world, batch, Asker("run-1/load_batch/0/4")).outcome is Outcome.NOTHING_TO_DO, "its automatic retry"
+    assert load(world, batch, Asker("run-1/load_batch/0/4", "dag/run-1")).outcome is Outcome.NOTHING_TO_DO, (
+        "its automatic retry"
+    )
     assert stored(world, batch).targets[TARGET].generation == 2
 
 
