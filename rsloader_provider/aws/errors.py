@@ -21,9 +21,27 @@ _MISSING = {"NoSuchBucket", "ResourceNotFoundException", "NotFound", "NotFoundEx
 _PASSING = {
     "InternalError", "InternalServerError", "LimitExceededException", "ProvisionedThroughputExceededException",
     "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
-    "ThrottledException", "TransactionCanceledException", "TransactionConflictException",
-    "TransactionInProgressException", "ExpiredToken", "ExpiredTokenException", "500", "502", "503", "504",
+    "ThrottledException", "TransactionConflictException", "TransactionInProgressException", "ExpiredToken",
+    "ExpiredTokenException", "500", "502", "503", "504",
 }  # fmt: skip
+_PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+_LASTING_REASONS = {"ValidationError", "ItemCollectionSizeLimitExceeded", "DuplicateItem"}
+
+
+def cancellation_reasons(error: ClientError) -> list[str]:
+    """Give the reason of each action of a transaction that DynamoDB canceled; `None` for one that would have gone."""
+    return [reason["Code"] for reason in error.response.get("CancellationReasons", ())]
+
+
+def is_passing_cancellation(error: BaseException) -> bool:
+    """Tell whether a transaction was canceled for a reason that goes away by itself: others' writes, or throttling.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    """
+    if not isinstance(error, ClientError) or error.response["Error"]["Code"] != "TransactionCanceledException":
+        return False
+    reasons = set(cancellation_reasons(error))
+    return bool(reasons & _PASSING_REASONS) and not reasons & _LASTING_REASONS
 
 
 @contextmanager
@@ -58,6 +76,6 @@ def _from_client_error(error: ClientError, subject: str, remedy: str) -> Rsloade
         return AccessDeniedError(f"{what}. Allow this action to the role or user of the Airflow connection.")
     if code in _MISSING:
         return NotSetUpError(f"{what}. {remedy}")
-    if code in _PASSING:
+    if code in _PASSING or is_passing_cancellation(error):
         return TransientError(what)
     return RsloaderError(what)

@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_cancellation
 from rsloader_provider.aws.items import (
     CURRENT,
     FIRST_BATCH,
@@ -36,7 +35,6 @@ from rsloader_provider.core.objects import S3Object, ledger_key
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Claim, LostRaceError
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
-_CONFLICT = "TransactionConflict"
 _MOVES = 20
 
 
@@ -303,10 +301,10 @@ class DynamoLedger:
             The places of the actions whose condition failed; none when all were carried out.
 
         Raises:
-            TransientError: Other transactions on the same items won every time.
+            TransientError: Other transactions on the same items won every time, or the table was throttled throughout.
         """
         attempts = Retrying(
-            retry=retry_if_exception(_is_conflict),
+            retry=retry_if_exception(is_passing_cancellation),
             wait=wait_random_exponential(multiplier=0.05, max=2),
             stop=stop_after_attempt(10),
             reraise=True,
@@ -315,11 +313,10 @@ class DynamoLedger:
             try:
                 attempts(self._client.transact_write_items, TransactItems=actions)
             except self._client.exceptions.TransactionCanceledException as error:
-                codes = _cancellation_codes(error)
-                if not codes <= {"None", _CONDITION_FAILED}:
+                reasons = cancellation_reasons(error)
+                if set(reasons) not in ({_CONDITION_FAILED}, {"None", _CONDITION_FAILED}):
                     raise
-                reasons = error.response["CancellationReasons"]
-                return frozenset(place for place, each in enumerate(reasons) if each["Code"] == _CONDITION_FAILED)
+                return frozenset(place for place, reason in enumerate(reasons) if reason == _CONDITION_FAILED)
         return frozenset()
 
     def _explained(self, table: str) -> Any:
@@ -338,15 +335,3 @@ def _targets_map(batch: Batch) -> Item:
 def _names(expression: str) -> dict[str, str]:
     """Name each `#attribute` of an expression, because many good names are reserved words of DynamoDB."""
     return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
-
-
-def _cancellation_codes(error: ClientError) -> set[str]:
-    return {reason["Code"] for reason in error.response.get("CancellationReasons", [{"Code": "Unknown"}])}
-
-
-def _is_conflict(error: BaseException) -> bool:
-    return (
-        isinstance(error, ClientError)
-        and _CONFLICT in _cancellation_codes(error)
-        and (error.response["Error"]["Code"] == "TransactionCanceledException")
-    )
