@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -17,7 +25,14 @@ _DENIED = {
     "403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "InvalidAccessKeyId", "InvalidClientTokenId",
     "SignatureDoesNotMatch", "UnrecognizedClientException",
 }  # fmt: skip
-_MISSING = {"NoSuchBucket", "ResourceNotFoundException", "NotFound", "NotFoundException"}
+_MISSING = {
+    "ClusterNotFound",
+    "ClusterNotFoundFault",
+    "NoSuchBucket",
+    "ResourceNotFoundException",
+    "NotFound",
+    "NotFoundException",
+}
 _PASSING = {
     "InternalError", "InternalServerError", "LimitExceededException", "ProvisionedThroughputExceededException",
     "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
@@ -64,6 +79,8 @@ def explained(subject: str, remedy: str) -> Iterator[None]:
             f"{subject}: no AWS credentials. Give the Airflow connection of `aws_conn_id` a key or a role, or run "
             "with an instance role."
         ) from error
+    except (NoRegionError, ProfileNotFound, ParamValidationError) as error:
+        raise ConfigurationError(f"{subject}: {error} Correct the Airflow connection.") from error
     except BotoCoreError as error:
         raise TransientError(f"{subject}: AWS did not answer: {error}") from error
 

@@ -215,7 +215,9 @@ class LoadConfig(_Settings):
     """Where outcomes are told."""
 
     aws_conn_id: ConnectionId = "aws_default"
-    """The Airflow connection for S3, DynamoDB and SNS."""
+    """The Airflow connection for S3, DynamoDB and SNS. Where nobody made `aws_default`, boto3 looks for credentials
+    itself.
+    """
 
     on_clear: Literal["reload", "skip"] = "reload"
     """What clearing `load_batch` does for a batch that is loaded: load it again, or leave it."""
