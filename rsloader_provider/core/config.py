@@ -36,7 +36,13 @@ _Value = TypeVar("_Value", str, int, None)
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # who builds a load by hand may have written a secret into it
+    )
 
 
 class BatchLimits(_Settings):
