@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import takewhile
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import (
@@ -31,6 +32,7 @@ from rsloader_provider.core.errors import (
     ConnectionLostError,
     ContentionError,
     CorruptLedgerError,
+    EarlierBatchError,
     NotSetUpError,
     ObjectsMissingError,
     OutOfOrderError,
@@ -96,6 +98,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
             waits in `error` for a person.
         AttemptLostError: A newer attempt took over.
+        EarlierBatchError: Order matters, and an earlier batch of the load is still to be loaded into the target.
         TransientError: Nothing was loaded, or it is not known; call again.
         RsloaderError: Any other reason, for example something is not set up. The next run tries again.
     """
@@ -105,10 +108,12 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         if not needs_loading(progress, asker):
             log.info("%s is loaded into %s already: nothing to do", batch, target_name)
             return Result(Outcome.NOTHING_TO_DO, batch, target_name)
-        if progress.state is TargetState.LOADED:
-            if config.on_clear == "skip":
-                log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
-                return Result(Outcome.REFUSED, batch, target_name)
+        again = progress.state is TargetState.LOADED
+        if again and config.on_clear == "skip":
+            log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
+            return Result(Outcome.REFUSED, batch, target_name)
+        _refuse_too_early(config, services, batch, target_name)
+        if again:
             log.warning(
                 "%s is loaded into %s already and a person asked for it again: its %s rows are loaded A SECOND TIME "
                 "(generation %d)%s",
@@ -132,6 +137,22 @@ def _target(config: LoadConfig, batch: Batch, name: str) -> Target:
         if target.name == name:
             return target
     return Target.model_validate(dict(batch.progress(name).settings))
+
+
+def _refuse_too_early(config: LoadConfig, services: Services, batch: Batch, target_name: str) -> None:
+    """Let earlier batches go first where order matters.
+
+    This keeps the order; that nothing newer is ever overwritten is what the load history sees to.
+    """
+    if _target(config, batch, target_name).mode == "append":
+        return
+    for earlier_id in takewhile(lambda each: each < batch.batch, services.ledger.unfinished(config.load)):
+        earlier = services.ledger.get(config.load, earlier_id)
+        if target_name in earlier.unfinished_targets:
+            raise EarlierBatchError(
+                f"{batch} is not loaded into {target_name} before batch {earlier_id}, which is "
+                f"{earlier.progress(target_name).state} (run {earlier.run}). Nothing was begun; it is tried again."
+            )
 
 
 class _Attempt:
@@ -246,8 +267,9 @@ class _Attempt:
     def _refuse_older(self, newer: str | None) -> None:
         if newer is not None:
             raise OutOfOrderError(
-                f"{self.batch} was not loaded into {self.table}: the newer batch {newer} is in it, and mode "
-                f"{self.target.mode} would overwrite it. To load this one nevertheless, clear the newer one afterwards."
+                f"{self.batch} was not loaded into {self.table}: the table holds the newer batch {newer}, which mode "
+                f"{self.target.mode} would replace by older rows. Nothing needs repair. Objects of this batch that "
+                "must be loaded nevertheless have to be put again under new keys."
             )
 
     def _explained(self, error: RsloaderError, session: Session, pid: int) -> RsloaderError:

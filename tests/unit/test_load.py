@@ -20,6 +20,7 @@ from rsloader_provider.core.errors import (
     ConnectionLostError,
     ContentionError,
     CorruptLedgerError,
+    EarlierBatchError,
     NotSetUpError,
     ObjectsMissingError,
     OutOfOrderError,
@@ -319,14 +320,47 @@ def test_a_refused_statement_of_the_user_undoes_everything(world: World):
     assert world.warehouse.histories["public.orders"] == []
 
 
-def test_replacing_leaves_only_the_newest_batch_and_an_older_one_is_refused(world: World):
-    config = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
-    older = locked(world, config, "orders/1.csv", "orders/2.csv", content="old\n")
-    newer = locked(world, config, "orders/3.csv", "orders/4.csv", content="new\n")
-    load(world, newer, config=config)
-    with pytest.raises(OutOfOrderError, match=newer.batch):
-        load(world, older, config=config)
+REPLACING = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
+
+
+def test_where_order_matters_a_batch_waits_for_the_one_before_it(world: World):
+    older = locked(world, REPLACING, "orders/1.csv", "orders/2.csv", content="old\n")
+    newer = locked(world, REPLACING, "orders/3.csv", "orders/4.csv", content="new\n")
+    for accident in ([], [Accident(sql.Copy, after=False)]):
+        if accident:
+            world.warehouse.accidents.extend(accident)
+            with pytest.raises(ConnectionLostError):
+                load(world, older, config=REPLACING)
+        with pytest.raises(EarlierBatchError, match=older.batch) as raised:
+            load(world, newer, config=REPLACING)
+        assert raised.value.retryable
+        assert stored(world, newer) == newer
+    load(world, older, RETRY, REPLACING)
+    load(world, newer, RETRY, REPLACING)
     assert rows(world) == ["new", "new"]
+
+
+def test_a_batch_that_waits_for_a_person_does_not_hold_up_those_after_it_and_is_then_too_late(world: World):
+    older = locked(world, REPLACING, "orders/1.csv", "orders/2.csv", content="bad\n")
+    newer = locked(world, REPLACING, "orders/3.csv", "orders/4.csv", content="new\n")
+    with pytest.raises(BadDataError):
+        load(world, older, config=REPLACING)
+    load(world, newer, config=REPLACING)
+    world.put("orders/1.csv", "orders/2.csv", content="old\n")
+    with pytest.raises(OutOfOrderError, match=f"(?s){newer.batch}.*Nothing needs repair.*new keys"):
+        load(world, older, CLEARED, REPLACING)
+    assert rows(world) == ["new", "new"]
+
+
+def test_an_earlier_batch_holds_up_no_target_but_its_own(world: World):
+    config = a_config(targets=[{"table": "public.orders", "mode": "replace"}, {"table": "public.other"}])
+    world.warehouse.create("public.other")
+    older = locked(world, config, "orders/1.csv", "orders/2.csv")
+    newer = locked(world, config, "orders/3.csv", "orders/4.csv")
+    load(world, newer, config=config, target="redshift_default/public.other")
+    load(world, older, config=config)
+    load(world, newer, config=config)
+    assert stored(world, older).unfinished_targets == ("redshift_default/public.other",)
 
 
 def test_targets_of_a_batch_are_loaded_each_for_itself(world: World):
