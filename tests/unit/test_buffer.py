@@ -126,8 +126,44 @@ def test_the_batches_of_a_run_are_capped_and_the_next_run_goes_on(world: World):
     assert len(first) == 2
     second = run(world, config, run_id="run-2", is_active=lambda run: run == "run-1")
     assert second == [], "all five batches were locked by the first run, which is still going"
-    third = run(world, config, run_id="run-3")
-    assert [each.batch.batch for each in third] == [each.batch.batch for each in first], "it loaded none of them"
+    assert len(run(world, config, run_id="run-3")) == 2, "nobody loaded any of them"
+
+
+def test_batches_that_cannot_be_loaded_do_not_hold_up_the_new_ones(world: World):
+    """The table of one target is missing, and more batches wait for it than one run takes."""
+    config = a_config(max_batches_per_run=2)
+    world.put(*(f"orders/a{number}.csv" for number in range(10)))
+    run(world, config)
+    world.put("orders/b1.csv", "orders/b2.csv")
+    work = run(world, config, run_id="run-2")
+    assert entries(world, work[:1]) == [["landing/orders/b1.csv", "landing/orders/b2.csv"]]
+    assert len(work) == 2, "and one of those that are left"
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 60, 1440])
+@pytest.mark.parametrize("batches", [3, 5, 12, 60])
+def test_each_batch_that_is_left_gets_its_turn(world: World, minutes: int, batches: int):
+    """Also where the number of batches divides the time between two runs."""
+    config = a_config(max_batches_per_run=1)
+    world.put(*(f"orders/{number:03}.csv" for number in range(2 * batches)))
+    run(world, config)
+    given = set()
+    for number in range(4 * batches):
+        world.clock.go(minutes=minutes)
+        given |= {each.batch.batch for each in run(world, config, run_id=f"run-{number + 2}")}
+    assert len(given) == batches
+
+
+def test_where_order_matters_the_oldest_batch_goes_first(world: World):
+    config = a_config(max_batches_per_run=3, targets=[{"table": "public.orders", "mode": "replace"}])
+    world.put(*(f"orders/a{number}.csv" for number in range(4)))
+    first = run(world, config)
+    world.put(*(f"orders/b{number}.csv" for number in range(4)))
+    for number in range(2, 9):
+        world.clock.go(minutes=7)
+        work = run(world, config, run_id=f"run-{number}")
+        assert [each.batch.batch for each in work[:2]] == [each.batch.batch for each in first]
+        assert len(work) == 3
 
 
 def test_airflows_limit_on_mapped_tasks_is_kept(world: World):
