@@ -31,7 +31,7 @@ from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, nex
 from rsloader_provider.core.config import BatchLimits
 from rsloader_provider.core.errors import ContentionError, CorruptLedgerError, UnknownBatchError
 from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.core.objects import S3Object, ledger_key, ledger_prefix
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Claim, LostRaceError
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
@@ -222,19 +222,22 @@ class DynamoLedger:
         return (item["object"] for item in self._claims(load, prefix, "#object"))
 
     def claims(self, load: str, prefix: str) -> Iterator[Claim]:
-        return (claim_from(item) for item in self._claims(load, prefix, None))
+        claims = map(claim_from, self._claims(load, prefix, None))
+        return (claim for claim in claims if claim.name.startswith(prefix))
 
     def find_claim(self, load: str, name: str) -> Claim | None:
         with self._explained(self._names.files):
             answer = self._client.get_item(
                 TableName=self._names.files, Key={"load": load, "object": ledger_key(name)}, ConsistentRead=True
             )
-        return claim_from(answer["Item"]) if "Item" in answer else None
+        claim = claim_from(answer["Item"]) if "Item" in answer else None
+        # A name may read like the cut key of another one.
+        return claim if claim and claim.name == name else None
 
     def _claims(self, load: str, prefix: str, projection: str | None) -> Iterator[Item]:
         # DynamoDB takes no empty prefix.
         condition = "#load = :load AND begins_with(#object, :prefix)" if prefix else "#load = :load"
-        values = {":load": load, ":prefix": prefix} if prefix else {":load": load}
+        values = {":load": load, ":prefix": ledger_prefix(prefix)} if prefix else {":load": load}
         return self._query(self._names.files, condition, values, projection=projection)
 
     def _open_first(self, load: str, now: datetime) -> None:

@@ -99,6 +99,15 @@ def test_files_are_found_by_url_or_key(loaded: "Loads", key: str | None, count: 
     assert ("z.csv" in rsloader("files", loaded.load, *asked)) == (count == 3)
 
 
+def test_a_file_with_the_longest_key_is_found_by_its_url(loads: "Loads"):
+    """With its bucket it is longer than a key of DynamoDB may be."""
+    name = "x" * 1017
+    loads.put(name)
+    buffer_objects(a_config(**loads.write()), RsloaderHook().get_conn(), run="r", is_active=bool, max_work=9)
+    url = f"s3://{loads.bucket}/orders/{name}"
+    assert [each["url"] for each in json.loads(rsloader("files", loads.load, url, "--json"))] == [url]
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("batches", "nowhere"), ("batch", "{load}", "01ARZ3NDEKTSV4RRFFQ69G5FAV"), ("batch", "{load}", "#current")],

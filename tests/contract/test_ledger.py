@@ -21,6 +21,7 @@ from rsloader_provider.core.batch import (
 from rsloader_provider.core.config import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.objects import ledger_key
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))
@@ -213,6 +214,25 @@ def test_hard_keys_are_claimed_found_and_read_back_whole(ledger: Ledger, key: st
     found = ledger.find_claim("orders", f"landing/{key}")
     assert found is not None
     assert found.name == f"landing/{key}"
+
+
+@pytest.mark.parametrize("shown", [1, 900, 1016, 1018, 1023, 1024])
+def test_claims_of_long_keys_are_found_by_any_beginning_of_their_names(ledger: Ledger, shown: int):
+    """DynamoDB refuses to compare a sort key with more than 1,024 bytes, and long names are cut in it."""
+    keys = ["x" * 1023 + "1", "x" * 1023 + "2", "x" * 1022, "y"]
+    ledger.claim(ledger.open_batch("orders", NOON), [an_object(key) for key in keys], LIMITS, NOON)
+    for asked in keys:
+        prefix = f"landing/{asked[:shown]}"
+        found = sorted(claim.name for claim in ledger.claims("orders", prefix))
+        assert found == sorted(f"landing/{key}" for key in keys if key.startswith(asked[:shown]))
+        assert {ledger_key(name) for name in found} <= {*ledger.claimed_keys("orders", prefix)}
+
+
+def test_a_name_that_reads_like_the_cut_key_of_another_has_no_claim(ledger: Ledger):
+    long = f"landing/{'x' * 1024}"
+    ledger.claim(ledger.open_batch("orders", NOON), [an_object("x" * 1024)], LIMITS, NOON)
+    assert ledger.find_claim("orders", long) is not None
+    assert ledger.find_claim("orders", ledger_key(long)) is None
 
 
 def test_the_largest_claim_fits_into_one_transaction(ledger: Ledger):

@@ -50,6 +50,13 @@ def test_a_key_too_long_to_sort_is_found_once(world: World):
     assert found(world) == ["orders/a", "orders/z"]
 
 
+def test_a_source_as_long_as_a_key_may_be_is_walked(world: World):
+    source = "orders/" + "x" * 1010 + "/"
+    world.put(source + "1.csv", source + "2.csv")
+    claim(world, source + "1.csv")
+    assert found(world, source=f"s3://landing/{source}") == [source + "2.csv"]
+
+
 @given(st.sets(st.text(max_size=4), max_size=12), st.sets(st.text(max_size=4), max_size=12))
 def test_what_is_found_is_the_listing_without_the_claims(listed: set[str], claimed: set[str]):
     """Claims of objects that were deleted since, and any characters, must not confuse the walk."""
