@@ -62,6 +62,29 @@ def test_setup_prints_sql_for_a_dba_who_can_run_it_as_it_is(loads: "Loads"):
             loads.query(statement.removesuffix(";"))
 
 
+def test_setup_tells_programs_what_it_created_and_what_it_would_run(loads: "Loads", monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW__RSLOADER__DYNAMODB_TABLE_PREFIX", f"json{loads.number}_")
+    loads.write()
+    history = {"connection": "redshift_default", "history": f"rsloader.{loads.table.replace('.', '__')}"}
+    tables = [f"json{loads.number}_files", f"json{loads.number}_batches"]
+    for created in (tables, []):
+        told = json.loads(rsloader("setup", "--loads", str(loads.folder), "--json"))
+        assert told == {"tables_created": created, "histories": [history]}
+    printed = json.loads(rsloader("setup", "--loads", str(loads.folder), "--print-sql", "--json"))
+    assert printed["redshift_default"][0] == 'CREATE SCHEMA IF NOT EXISTS "rsloader"'
+
+
+def test_the_sql_for_a_dba_says_what_its_view_leaves_out_and_how_to_find_it(loads: "Loads"):
+    """Another folder's histories would silently be gone from the view."""
+    loads.write()
+    printed = rsloader("setup", "--loads", str(loads.folder), "--print-sql").splitlines()
+    comment = [line for line in printed if line.startswith("-- ")]
+    assert printed.index(comment[-1]) == len(printed) - 2, "it stands right before the view, which comes last"
+    assert "ONLY" in " ".join(comment)
+    found = loads.query(comment[-1].removeprefix("-- ").removesuffix(";"))
+    assert [loads.table.replace(".", "__")] in [list(row) for row in found]
+
+
 def test_setup_refuses_load_files_with_mistakes_and_prints_them(loads: "Loads"):
     (loads.folder / "broken.yaml").write_text("load: broken\n")
     result = CliRunner().invoke(app, ["setup", "--loads", str(loads.folder)])
