@@ -129,7 +129,7 @@ CASES = [
     Case(
         "json paths",
         "JSON '{prefix}paths.json'",
-        {"1.json": b'{"k": {"n": 1}, "l": ["x", "a"]}', "paths.json": b'{"jsonpaths": ["$.k.n", "$[\'l\'][1]"]}'},
+        {"1.json": b'{"k": {"n": 1}, "l": ["x", "a"]}', "paths.json": b'{"jsonpaths": ["$.k.n", "$.l[1]"]}'},
         [[1, "a"]],
     ),
     Case(
@@ -301,6 +301,8 @@ def comparable(value: Any) -> Any:
             return json.loads(value)
         except ValueError:
             return value
+    if isinstance(value, str) and value.startswith("\\x"):
+        return bytes.fromhex(value[2:])
     return value.isoformat() if hasattr(value, "tzinfo") and not isinstance(value, datetime) else value
 
 

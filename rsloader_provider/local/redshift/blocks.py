@@ -38,7 +38,7 @@ def blocks(pieces: Iterable[bytes], copy: CopyOptions, url: str) -> Iterator[Blo
     """
     line = 1 + copy.ignore_header
     rest = b""
-    for piece in _collected(_without_header(_utf8(pieces, copy, url), copy.ignore_header)):
+    for piece in _collected(_without_header(utf8(pieces, copy, url), copy.ignore_header)):
         rest += piece
         end = _last_record_end(rest, copy)
         if end:
@@ -89,7 +89,12 @@ def _collected(pieces: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(held)
 
 
-def _utf8(pieces: Iterable[bytes], copy: CopyOptions, url: str) -> Iterator[bytes]:
+def utf8(pieces: Iterable[bytes], copy: CopyOptions, url: str) -> Iterator[bytes]:
+    """Yield an object's text as UTF-8 and without a byte order mark.
+
+    Raises:
+        RedshiftError: The encoding is not the object's.
+    """
     if copy.encoding == "utf-8":
         yield from _without_mark(pieces)
         return

@@ -15,7 +15,9 @@ _INCOMPATIBLE: dict[Format, frozenset[str]] = {
     "csv": frozenset({"ESCAPE", "REMOVEQUOTES"}),
     "fixedwidth": frozenset({"DELIMITER", "ESCAPE", "REMOVEQUOTES"}),
     "json": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "REMOVEQUOTES"}),
-    "avro": frozenset({"DELIMITER", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "NULL", "REMOVEQUOTES"}),
+    "avro": frozenset(
+        {"DELIMITER", "ENCODING", "ESCAPE", "FILLRECORD", "IGNOREBLANKLINES", "IGNOREHEADER", "NULL", "REMOVEQUOTES"}
+    ),
 }
 # Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-from-columnar.html
 _FOR_COLUMNAR = frozenset(

@@ -6,15 +6,17 @@ converted here, record by record.
 
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from rsloader_provider.local.redshift.blocks import Block, blocks
+from rsloader_provider.local.redshift.blocks import Block, blocks, utf8
 from rsloader_provider.local.redshift.columns import Column
 from rsloader_provider.local.redshift.compression import decompressed
 from rsloader_provider.local.redshift.conversions import FieldRefusedError, conversion
 from rsloader_provider.local.redshift.copy_options import COLUMNAR, CopyOptions
 from rsloader_provider.local.redshift.dates import Recognise
 from rsloader_provider.local.redshift.errors import load_failed
-from rsloader_provider.local.redshift.formats import Record, Refusal, columnar, delimited, fixed_width
+from rsloader_provider.local.redshift.formats import Record, Refusal, avro, columnar, delimited, fixed_width, json_text
+from rsloader_provider.local.redshift.formats.jsonpaths import parse_jsonpaths
 from rsloader_provider.local.redshift.load_errors import LoadError
 from rsloader_provider.local.redshift.quick_check import QuickCheck
 from rsloader_provider.local.redshift.s3_objects import S3Object, S3Source, as_file
@@ -86,8 +88,21 @@ class CopyRows:
         return decompressed(self._source.pieces(wanted), self._copy.compression, wanted.url)
 
     def _records(self, wanted: S3Object) -> Iterator[Record]:
+        copy, columns = self._copy, self._columns
+        if copy.format == "json":
+            yield from json_text.records(utf8(self._pieces(wanted), copy, wanted.url), copy, columns, self._jsonpaths)
+            return
         with as_file(self._pieces(wanted)) as file:
-            yield from columnar.records(file, self._copy, self._columns, wanted.url, query_id=self._source.query_id)
+            if copy.format == "avro":
+                yield from avro.records(file, copy, columns, self._jsonpaths)
+            else:
+                yield from columnar.records(file, copy, columns, wanted.url, query_id=self._source.query_id)
+
+    @cached_property
+    def _jsonpaths(self) -> list[str] | None:
+        if not self._copy.mapping.startswith("s3://"):
+            return None
+        return parse_jsonpaths(self._source.content(self._copy.mapping), len(self._columns))
 
     def _rows(self, records: Iterable[Record], wanted: S3Object) -> Iterator[Chunk]:
         rows: list[str] = []

@@ -14,15 +14,19 @@ _LONGEST_CHARACTER = 4
 class BadCharacterError(Exception):
     """A text holds a character that no column can hold.
 
+    Args:
+        text: The text.
+        position: Where in it, from 0.
+
     Attributes:
-        position: Where in the text, from 0.
+        position: The same.
         reason: Redshift's words for it.
     """
 
-    def __init__(self, position: int, reason: str):
-        super().__init__(reason)
+    def __init__(self, text: str, position: int):
         self.position = position
-        self.reason = reason
+        self.reason = _explain(text, position)
+        super().__init__(self.reason)
 
 
 def acceptable(text: str, replacement: str | None) -> str:
@@ -39,8 +43,22 @@ def acceptable(text: str, replacement: str | None) -> str:
     if found is None:
         return text
     if replacement is None:
-        raise BadCharacterError(found.start(), _explain(text, found.start()))
+        raise BadCharacterError(text, found.start())
     return _BAD.sub(lambda bad: replacement * len(_bytes_of(bad[0])), text)
+
+
+def decoded(raw: bytes, replacement: str | None) -> str:
+    """Return bytes as a text that a column can hold; see `acceptable`."""
+    return acceptable(raw.decode(errors="surrogateescape"), replacement)
+
+
+def explain(raw: bytes) -> str:
+    """Return Redshift's words for what is wrong with bytes; empty if nothing is."""
+    try:
+        decoded(raw, None)
+    except BadCharacterError as error:
+        return error.reason
+    return ""
 
 
 def printable(text: str) -> str:

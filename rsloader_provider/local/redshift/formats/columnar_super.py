@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from rsloader_provider.local.redshift.errors import unsupported
 from rsloader_provider.local.redshift.formats import Refusal
+from rsloader_provider.local.redshift.formats.characters import explain
 from rsloader_provider.local.redshift.formats.columnar_errors import RefusedValueError
-from rsloader_provider.local.redshift.formats.invalid_text import explain
 from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
 _MAX_STRING_BYTES = 65535
@@ -39,8 +39,7 @@ def super_texts(values: Any, *, documents: bool) -> list[str | None]:
             value = scalar.as_py()
             result.append(None if value is None else write(value))
         except UnicodeDecodeError as error:
-            reason = explain(error.object) or str(error)
-            raise RefusedValueError(row, Refusal(LoadErrorCode.UTF8, reason)) from error
+            raise RefusedValueError(row, Refusal(LoadErrorCode.UTF8, explain(error.object))) from error
         except (OverflowError, ValueError) as error:
             raise unsupported("COPY of a date outside the years 1 to 9999 into a SUPER column") from error
         except _StringTooLongError as error:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rsloader_provider.local.redshift.formats import Refusal
+from rsloader_provider.local.redshift.formats.characters import BadCharacterError, decoded, printable
 from rsloader_provider.local.redshift.formats.columnar_errors import RefusedValueError, ScannedObject, Target
-from rsloader_provider.local.redshift.formats.invalid_text import explain, replaced
 from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
 _STRINGS = ("varchar", "bpchar", "text")
@@ -88,11 +88,12 @@ def _mended(data: Any, replacement: str | None) -> list[str | None]:
         if value is None:
             result.append(None)
             continue
-        reason = explain(value)
-        if reason and replacement is None:
-            refused = value.decode(errors="replace").replace("\0", "?")
-            raise RefusedValueError(row, Refusal(LoadErrorCode.UTF8, reason, value=refused))
-        result.append(replaced(value, replacement) if replacement is not None else value.decode())
+        try:
+            result.append(decoded(value, replacement))
+        except BadCharacterError as error:
+            refused = printable(value.decode(errors="surrogateescape"))
+            refusal = Refusal(LoadErrorCode.UTF8, error.reason, value=refused, position=error.position)
+            raise RefusedValueError(row, refusal) from error
     return result
 
 

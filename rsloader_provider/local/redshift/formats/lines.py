@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rsloader_provider.local.redshift.blocks import Block
 from rsloader_provider.local.redshift.copy_options import CopyOptions
 from rsloader_provider.local.redshift.formats import Refusal
-from rsloader_provider.local.redshift.formats.invalid_text import explain, replaced
+from rsloader_provider.local.redshift.formats.characters import BadCharacterError, decoded, printable
 from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
 
@@ -49,10 +49,10 @@ def decoded_lines(block: Block, copy: CopyOptions) -> Iterator[Line]:
 
 
 def _decoded(number: int, raw: bytes, copy: CopyOptions) -> Line:
-    if copy.replacement is not None:
-        return Line(number, replaced(raw, copy.replacement))
-    reason = explain(raw)
-    if reason is None or (b"\0" in raw and copy.null_text == "\0"):
+    if b"\0" in raw and copy.null_text == "\0":
         return Line(number, raw.decode(errors="replace"))
-    text = raw.decode(errors="replace").replace("\0", "?")
-    return Line(number, text, Refusal(LoadErrorCode.UTF8, reason))
+    try:
+        return Line(number, decoded(raw, copy.replacement))
+    except BadCharacterError as error:
+        text = printable(raw.decode(errors="surrogateescape"))
+        return Line(number, text, Refusal(LoadErrorCode.UTF8, error.reason, position=error.position))
