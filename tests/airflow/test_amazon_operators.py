@@ -92,9 +92,7 @@ class TestS3ToRedshiftOperator:
             self.copy(table, method=method, upsert_keys=["id"])
         assert rows(hook, table) == [(1, "old")]
 
-    def test_the_keys_of_an_upsert_can_be_the_tables_own(
-        self, hook: RedshiftSQLHook, bucket: str, table: str
-    ) -> None:
+    def test_the_keys_of_an_upsert_can_be_the_tables_own(self, hook: RedshiftSQLHook, bucket: str, table: str) -> None:
         """The operator looks them up in information_schema, where Redshift shows the keys that it does not enforce."""
         S3Hook().load_string("id,name\n1,new\n2,two\n", f"{table}/1.csv", bucket)
         self.copy(table, method="UPSERT")
