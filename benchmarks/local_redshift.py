@@ -82,7 +82,15 @@ class PeakMemory:
         return (self._peak - self._before) / 1e6
 
 
+def start_and_stop() -> None:
+    with LocalRedshift():
+        pass
+
+
 def main() -> None:
+    print(
+        f"started and stopped: {median(seconds(start_and_stop) for _ in range(ROUNDS)):.2f} s, of which 2 may be the start"
+    )
     with LocalAws() as aws, LocalRedshift(s3_endpoint=aws.endpoint_url) as redshift:
         memory = PeakMemory(redshift.pid)
         s3 = boto3.client("s3", endpoint_url=aws.endpoint_url, region_name="us-east-1",

@@ -3,7 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -17,13 +25,38 @@ _DENIED = {
     "403", "AccessDenied", "AccessDeniedException", "AuthorizationError", "InvalidAccessKeyId", "InvalidClientTokenId",
     "SignatureDoesNotMatch", "UnrecognizedClientException",
 }  # fmt: skip
-_MISSING = {"NoSuchBucket", "ResourceNotFoundException", "NotFound", "NotFoundException"}
+_MISSING = {
+    "ClusterNotFound",
+    "ClusterNotFoundFault",
+    "NoSuchBucket",
+    "ResourceNotFoundException",
+    "NotFound",
+    "NotFoundException",
+}
 _PASSING = {
     "InternalError", "InternalServerError", "LimitExceededException", "ProvisionedThroughputExceededException",
     "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
-    "ThrottledException", "TransactionCanceledException", "TransactionConflictException",
-    "TransactionInProgressException", "ExpiredToken", "ExpiredTokenException", "500", "502", "503", "504",
+    "ThrottledException", "TransactionConflictException", "TransactionInProgressException", "ExpiredToken",
+    "ExpiredTokenException", "500", "502", "503", "504",
 }  # fmt: skip
+_PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
+_LASTING_REASONS = {"ValidationError", "ItemCollectionSizeLimitExceeded", "DuplicateItem"}
+
+
+def cancellation_reasons(error: ClientError) -> list[str]:
+    """Give the reason of each action of a transaction that DynamoDB canceled; `None` for one that would have gone."""
+    return [reason["Code"] for reason in error.response.get("CancellationReasons", ())]
+
+
+def is_passing_cancellation(error: BaseException) -> bool:
+    """Tell whether a transaction was canceled for a reason that goes away by itself: others' writes, or throttling.
+
+    Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+    """
+    if not isinstance(error, ClientError) or error.response["Error"]["Code"] != "TransactionCanceledException":
+        return False
+    reasons = set(cancellation_reasons(error))
+    return bool(reasons & _PASSING_REASONS) and not reasons & _LASTING_REASONS
 
 
 @contextmanager
@@ -46,6 +79,8 @@ def explained(subject: str, remedy: str) -> Iterator[None]:
             f"{subject}: no AWS credentials. Give the Airflow connection of `aws_conn_id` a key or a role, or run "
             "with an instance role."
         ) from error
+    except (NoRegionError, ProfileNotFound, ParamValidationError) as error:
+        raise ConfigurationError(f"{subject}: {error} Correct the Airflow connection.") from error
     except BotoCoreError as error:
         raise TransientError(f"{subject}: AWS did not answer: {error}") from error
 
@@ -58,6 +93,6 @@ def _from_client_error(error: ClientError, subject: str, remedy: str) -> Rsloade
         return AccessDeniedError(f"{what}. Allow this action to the role or user of the Airflow connection.")
     if code in _MISSING:
         return NotSetUpError(f"{what}. {remedy}")
-    if code in _PASSING:
+    if code in _PASSING or is_passing_cancellation(error):
         return TransientError(what)
     return RsloaderError(what)

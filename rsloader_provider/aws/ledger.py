@@ -8,10 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_cancellation
 from rsloader_provider.aws.items import (
     CURRENT,
     FIRST_BATCH,
@@ -32,11 +31,10 @@ from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, nex
 from rsloader_provider.core.config import BatchLimits
 from rsloader_provider.core.errors import ContentionError, CorruptLedgerError, UnknownBatchError
 from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.core.objects import S3Object, ledger_key, ledger_prefix
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Claim, LostRaceError
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
-_CONFLICT = "TransactionConflict"
 _MOVES = 20
 
 
@@ -224,19 +222,22 @@ class DynamoLedger:
         return (item["object"] for item in self._claims(load, prefix, "#object"))
 
     def claims(self, load: str, prefix: str) -> Iterator[Claim]:
-        return (claim_from(item) for item in self._claims(load, prefix, None))
+        claims = map(claim_from, self._claims(load, prefix, None))
+        return (claim for claim in claims if claim.name.startswith(prefix))
 
     def find_claim(self, load: str, name: str) -> Claim | None:
         with self._explained(self._names.files):
             answer = self._client.get_item(
                 TableName=self._names.files, Key={"load": load, "object": ledger_key(name)}, ConsistentRead=True
             )
-        return claim_from(answer["Item"]) if "Item" in answer else None
+        claim = claim_from(answer["Item"]) if "Item" in answer else None
+        # A name may read like the cut key of another one.
+        return claim if claim and claim.name == name else None
 
     def _claims(self, load: str, prefix: str, projection: str | None) -> Iterator[Item]:
         # DynamoDB takes no empty prefix.
         condition = "#load = :load AND begins_with(#object, :prefix)" if prefix else "#load = :load"
-        values = {":load": load, ":prefix": prefix} if prefix else {":load": load}
+        values = {":load": load, ":prefix": ledger_prefix(prefix)} if prefix else {":load": load}
         return self._query(self._names.files, condition, values, projection=projection)
 
     def _open_first(self, load: str, now: datetime) -> None:
@@ -303,10 +304,10 @@ class DynamoLedger:
             The places of the actions whose condition failed; none when all were carried out.
 
         Raises:
-            TransientError: Other transactions on the same items won every time.
+            TransientError: Other transactions on the same items won every time, or the table was throttled throughout.
         """
         attempts = Retrying(
-            retry=retry_if_exception(_is_conflict),
+            retry=retry_if_exception(is_passing_cancellation),
             wait=wait_random_exponential(multiplier=0.05, max=2),
             stop=stop_after_attempt(10),
             reraise=True,
@@ -315,11 +316,10 @@ class DynamoLedger:
             try:
                 attempts(self._client.transact_write_items, TransactItems=actions)
             except self._client.exceptions.TransactionCanceledException as error:
-                codes = _cancellation_codes(error)
-                if not codes <= {"None", _CONDITION_FAILED}:
+                reasons = cancellation_reasons(error)
+                if set(reasons) not in ({_CONDITION_FAILED}, {"None", _CONDITION_FAILED}):
                     raise
-                reasons = error.response["CancellationReasons"]
-                return frozenset(place for place, each in enumerate(reasons) if each["Code"] == _CONDITION_FAILED)
+                return frozenset(place for place, reason in enumerate(reasons) if reason == _CONDITION_FAILED)
         return frozenset()
 
     def _explained(self, table: str) -> Any:
@@ -338,15 +338,3 @@ def _targets_map(batch: Batch) -> Item:
 def _names(expression: str) -> dict[str, str]:
     """Name each `#attribute` of an expression, because many good names are reserved words of DynamoDB."""
     return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
-
-
-def _cancellation_codes(error: ClientError) -> set[str]:
-    return {reason["Code"] for reason in error.response.get("CancellationReasons", [{"Code": "Unknown"}])}
-
-
-def _is_conflict(error: BaseException) -> bool:
-    return (
-        isinstance(error, ClientError)
-        and _CONFLICT in _cancellation_codes(error)
-        and (error.response["Error"]["Code"] == "TransactionCanceledException")
-    )

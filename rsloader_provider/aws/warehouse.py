@@ -1,5 +1,6 @@
 """Redshift through redshift_connector: a statement in, rows or one of our errors out."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -9,6 +10,7 @@ from redshift_connector.error import Error as DriverError
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
+    ConfigurationError,
     ConnectionLostError,
     NotSetUpError,
     ObjectsMissingError,
@@ -17,7 +19,16 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
-from rsloader_provider.core.sql import LockHistory, Statement, render
+from rsloader_provider.core.sql import Copy, LockHistory, Statement, render
+
+_LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")
+"""Where COPY sends those who want to know which rows it refused: the first on a cluster, the second on Serverless."""
+
+_S3_ANSWER = re.compile(r"S3ServiceException:.*?,\s*Status (?P<status>\d{3})(?:,\s*Error (?P<code>\w+))?", re.DOTALL)
+_ROLE_REFUSED = re.compile("not authorized to (?:assume|get credentials of role)", re.IGNORECASE)
+_CANCELED = "57014"
+_PASSING = {"08", "40", "53", "57"}
+"""Classes of SQLSTATE: connection, transaction rolled back (a deadlock for one), resources, an operator's hand."""
 
 
 class RedshiftSession:
@@ -79,12 +90,15 @@ def _explained(error: BaseException, statement: Statement) -> RsloaderError:
         return ConnectionLostError(f"The connection to Redshift broke during {what}: {error}")
     sqlstate, message, detail = answer.get("C", ""), answer.get("M", ""), answer.get("D", "")
     words = f"{what}: {message} {detail}".strip()
-    if message.strip() == "1023" or "1023" in detail[:40]:
+    # The detail holds whatever was being loaded, so what an error is may be told from its message only.
+    if message.split()[:1] == ["1023"]:
         return SerializationError(f"Redshift rolled the transaction back (error 1023): {detail or message}")
-    if "stl_load_errors" in message:
+    if _LOAD_ERRORS.search(message):
         return BadDataError(message)
     if message.startswith("Mandatory url is not present"):
         return ObjectsMissingError(message, ())
+    if isinstance(statement, Copy) and (refused := _refused_by_aws(message, words, statement)):
+        return refused
     if sqlstate in {"42P01", "3F000"} or "nonexistent table" in message:
         remedy = (
             "Run `rsloader setup` once to create the load history."
@@ -94,16 +108,47 @@ def _explained(error: BaseException, statement: Statement) -> RsloaderError:
         return NotSetUpError(f"{words}. {remedy}")
     if sqlstate == "42501" or message.startswith("permission denied"):
         return AccessDeniedError(f"{words}. Grant it to the user of the Airflow connection.")
-    if sqlstate[:2] in {"08", "53", "57"} and sqlstate != "57014":
+    if sqlstate == _CANCELED and isinstance(statement, LockHistory):
+        return TransientError(f"{words} ({sqlstate}): another load into the same table is still at work.")
+    if sqlstate[:2] in _PASSING and sqlstate != _CANCELED:
         return TransientError(f"{words} ({sqlstate})")
     return StatementError(f"{words} ({sqlstate})", sqlstate)
+
+
+def _refused_by_aws(message: str, words: str, copy: Copy) -> RsloaderError | None:
+    """Read what COPY passes on of S3's and IAM's answers; None when it is neither's."""
+    role = copy.options.iam_role
+    named = "the default role of the cluster or workgroup" if role == "default" else f"the role {role}"
+    if _ROLE_REFUSED.search(message):
+        return AccessDeniedError(
+            f"{words}. Attach {named} (`copy.iam_role`) to the cluster or workgroup, and let Redshift assume it."
+        )
+    found = _S3_ANSWER.search(message)
+    if found is None:
+        return None
+    status, code = found["status"], found["code"]
+    if status == "403":
+        return AccessDeniedError(
+            f"{words}. Redshift reads with {named} (`copy.iam_role`): allow it s3:GetObject and s3:ListBucket on the "
+            "source and on `manifests`, and kms:Decrypt where the objects are encrypted."
+        )
+    if code == "NoSuchBucket":
+        return NotSetUpError(f"{words}. Create the bucket, or correct its name in the load file.")
+    if code == "NoSuchKey" and not message.startswith("Problem reading manifest file"):
+        return ObjectsMissingError(message, ())
+    # Every attempt writes the manifest anew, so one that was deleted is there again for the next.
+    if code == "NoSuchKey" or status.startswith("5"):
+        return TransientError(words)
+    return None
 
 
 def _unconnected(error: BaseException, conn_id: str) -> RsloaderError:
     answer = _answer(error)
     if answer is None:
         return TransientError(f"Connection {conn_id}: Redshift cannot be reached: {error}")
-    message = answer.get("M", "")
-    if answer.get("C", "")[:2] == "28":
+    sqlstate, message = answer.get("C", ""), answer.get("M", "")
+    if sqlstate[:2] == "28":
         return AccessDeniedError(f"Connection {conn_id}: {message}. Correct its login or password in Airflow.")
+    if sqlstate == "3D000":
+        return ConfigurationError(f"Connection {conn_id}: {message}. Correct its database (`schema`) in Airflow.")
     return TransientError(f"Connection {conn_id}: {message}")

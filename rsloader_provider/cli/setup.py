@@ -1,5 +1,6 @@
 """`rsloader setup`: creates what the loader needs once."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -13,11 +14,19 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.load_folder import read_load_folder
 
+# What is there can only be asked for by somebody who connects, which --print-sql does not.
+_ABOUT_THE_VIEW = f"""\
+-- The view is for people; no load reads it. This makes it one over the histories above ONLY. If other folders of
+-- load files load over this connection, leave this statement out and run `rsloader setup` as a user who may replace
+-- the view, or add a SELECT for each history that this finds:
+-- {sql.render(sql.FindHistories())};"""
+
 
 def setup(
     loads: Annotated[Path, typer.Option(help="Folder of the load files.")] = Path("loads"),
     print_sql: Annotated[bool, typer.Option(help="Only print the SQL, for somebody with more rights to run.")] = False,
     user: Annotated[str, typer.Option(help="The loader's Redshift user, for the grants of --print-sql.")] = "rsloader",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Create the two DynamoDB tables, and in Redshift a load history for each target table.
 
@@ -28,33 +37,52 @@ def setup(
         folder = read_load_folder(loads)
         if folder.mistakes:
             raise ConfigurationError("\n".join(["Correct the load files first.", *map(str, folder.mistakes)]))
+        configs = [*folder.loads.values()]
         if print_sql:
-            _print_sql([*folder.loads.values()], user)
+            _print_sql(configs, user, as_json=as_json)
         else:
-            _create([*folder.loads.values()])
+            _create(configs, as_json=as_json)
 
 
-def _create(configs: Sequence[LoadConfig]) -> None:
+def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
     from rsloader_provider.hooks.rsloader import RsloaderHook, table_names  # noqa: PLC0415
     from rsloader_provider.loader.setup import create_histories  # noqa: PLC0415
 
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, quiet=as_json)
+    tables: list[str] = []
+    histories: list[dict[str, str]] = []
+
+    def table_created(name: str) -> None:
+        tables.append(name)
+        console.print(f"created DynamoDB table {name}")
+
+    def history_there(conn_id: str, name: sql.TableName) -> None:
+        histories.append({"connection": conn_id, "history": str(name)})
+        console.print(f"{conn_id}: load history {name}")
+
     for aws_conn_id in sorted({config.aws_conn_id for config in configs}):
         hook = RsloaderHook(aws_conn_id)
         mine = [config for config in configs if config.aws_conn_id == aws_conn_id]
-        create_tables(hook.dynamodb(), table_names(), lambda name: console.print(f"created DynamoDB table {name}"))
-        create_histories(
-            mine, hook.get_conn().warehouse, lambda conn_id, name: console.print(f"{conn_id}: load history {name}")
-        )
+        create_tables(hook.dynamodb(), table_names(), table_created)
+        create_histories(mine, hook.get_conn().warehouse, history_there)
     console.print("[green]Everything is set up.[/]")
+    if as_json:
+        typer.echo(json.dumps({"tables_created": tables, "histories": histories}, indent=2))
 
 
-def _print_sql(configs: Sequence[LoadConfig], user: str) -> None:
+def _print_sql(configs: Sequence[LoadConfig], user: str, *, as_json: bool) -> None:
     from rsloader_provider.loader.setup import statements_for_dba  # noqa: PLC0415
 
-    for conn_id, statements in statements_for_dba(configs, user).items():
+    by_connection = statements_for_dba(configs, user)
+    if as_json:
+        rendered = {conn_id: [*map(sql.render, statements)] for conn_id, statements in by_connection.items()}
+        typer.echo(json.dumps(rendered, indent=2))
+        return
+    for conn_id, statements in by_connection.items():
         typer.echo(f"-- Airflow connection {conn_id}")
         for statement in statements:
+            if isinstance(statement, sql.CreateHistoryView):
+                typer.echo(_ABOUT_THE_VIEW)
             typer.echo(sql.render(statement) + ";")

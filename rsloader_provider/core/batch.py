@@ -55,7 +55,8 @@ class TargetProgress:
         generation: Starts at 1; each reprocessing that a person asks for opens the next.
         attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
         opened_by: The task try that opened the generation; None for the first generation.
-        session: Redshift's process id of the newest attempt; None when it has none or has ended.
+        session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
+            connect ends it. None when there is nothing to end.
         rows: Rows that COPY loaded in this generation; None while not loaded.
         query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
         error: What the last attempt ended with; None when it did not fail.
@@ -85,7 +86,7 @@ class Batch:
         opened_at: When its first object was claimed; None while it is empty.
         locked_at: When it was locked; None while it is open.
         reason: Why it was locked: max_files, max_bytes or max_age; None while it is open.
-        run: The DAG run that has to load it, `dag_id/run_id`; None while it is open.
+        run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; None while it is open.
         targets: Progress by target name; empty while it is open.
         version: Counts the writes after locking; the ledger writes only on the version that it read.
     """
@@ -149,10 +150,12 @@ class Asker:
 
     Attributes:
         task_try: One try of one task instance, for example `rsloader_orders/scheduled__…/load_batch/0/2`.
+        run: Its DAG run, `dag_id/run_id`.
         cleared: Whether a person cleared the task, and this is the first try since.
     """
 
     task_try: str
+    run: str
     cleared: bool = False
 
 
@@ -171,16 +174,21 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
 
     If the generation is loaded, the attempt opens the next one; otherwise it is one more try at the same
     generation, so that a load whose outcome nobody knew is found in the history instead of being repeated.
+    The batch is that run's which asks, so that no other takes it over while that one is at work.
+    The session of an attempt that never ended stays recorded until somebody could end it.
     """
     progress = batch.progress(target)
-    begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, session=None, error=None)
+    begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None)
     if progress.state is TargetState.LOADED:
         begun = replace(begun, generation=progress.generation + 1, opened_by=asker.task_try, rows=None, query_id=None)
-    return _with_progress(batch, target, begun)
+    return _with_progress(adopt(batch, asker.run), target, begun)
 
 
 def record_session(batch: Batch, target: str, attempt: int, session: int) -> Batch:
-    """Note which Redshift session the attempt uses, before that session changes anything."""
+    """Note which Redshift session the attempt uses, before that session changes anything.
+
+    It takes the place of an earlier attempt's session, which must have been ended.
+    """
     return _with_progress(batch, target, replace(held(batch, target, attempt), session=session))
 
 
@@ -192,7 +200,7 @@ def finish_attempt(batch: Batch, target: str, attempt: int, *, rows: int, query_
     return _with_progress(batch, target, progress)
 
 
-def end_attempt(batch: Batch, target: str, attempt: int, *, error: str, final: bool) -> Batch:
+def end_attempt(batch: Batch, target: str, attempt: int, *, error: str, final: bool, had_session: bool = True) -> Batch:
     """The attempt ended and nothing of it is in the table.
 
     Args:
@@ -201,9 +209,12 @@ def end_attempt(batch: Batch, target: str, attempt: int, *, error: str, final: b
         attempt: The attempt that ended.
         error: Why, for people.
         final: Whether trying again would end the same way, so that a person has to decide.
+        had_session: Whether it had recorded its session; if not, an earlier attempt's stays for the next to end.
     """
+    progress = held(batch, target, attempt)
     state = TargetState.FAILED if final else TargetState.WAITING
-    return _with_progress(batch, target, replace(held(batch, target, attempt), state=state, session=None, error=error))
+    session = None if had_session else progress.session
+    return _with_progress(batch, target, replace(progress, state=state, session=session, error=error))
 
 
 def held(batch: Batch, target: str, attempt: int) -> TargetProgress:

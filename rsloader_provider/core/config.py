@@ -36,7 +36,13 @@ _Value = TypeVar("_Value", str, int, None)
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # who builds a load by hand may have written a secret into it
+    )
 
 
 class BatchLimits(_Settings):
@@ -215,7 +221,9 @@ class LoadConfig(_Settings):
     """Where outcomes are told."""
 
     aws_conn_id: ConnectionId = "aws_default"
-    """The Airflow connection for S3, DynamoDB and SNS."""
+    """The Airflow connection for S3, DynamoDB and SNS. Where nobody made `aws_default`, boto3 looks for credentials
+    itself.
+    """
 
     on_clear: Literal["reload", "skip"] = "reload"
     """What clearing `load_batch` does for a batch that is loaded: load it again, or leave it."""

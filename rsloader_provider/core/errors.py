@@ -14,6 +14,7 @@ RsloaderError
 └── TransientError               trying again is expected to help (retryable)
     ├── ConnectionLostError      the outcome of the last statement is unknown
     ├── SerializationError       Redshift's error 1023: rolled back, nothing was loaded
+    ├── EarlierBatchError        order matters, and a batch before this one is not loaded yet
     └── ContentionError          other writers won too many times in a row
 """
 
@@ -136,6 +137,10 @@ class ConnectionLostError(TransientError):
 
 class SerializationError(TransientError):
     """Redshift's error 1023: the transaction was rolled back and nothing was loaded."""
+
+
+class EarlierBatchError(TransientError):
+    """Order matters for the target, and an earlier batch of the load is still to be loaded into it."""
 
 
 class ContentionError(TransientError):

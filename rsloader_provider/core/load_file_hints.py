@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.mistakes import MISTAKE
+from rsloader_provider.core.mistakes import MISTAKE, shown
 
 Place = tuple[str | int, ...]
 """Keys and positions from the top of a load file: `("targets", 0, "table")`."""
@@ -34,11 +34,11 @@ def explain(error: ErrorDetails) -> tuple[Place, str, str]:
     if kind == MISTAKE:
         return (*place, *context["at"]), context["message"], context["hint"]
     if kind == "extra_forbidden":
-        return place, f"unknown key {name!r}.", _unknown_key_hint(name, settings)
+        return place, f"unknown key {shown(name)}.", _unknown_key_hint(name, settings)
     if kind == "missing":
         return place, f"{name!r} is missing.", f"Add for example: {_example(name, field)}"
     if kind == "literal_error" and field is not None:
-        return place, f"{name!r} cannot be {given!r}.", _choice_hint(given, list(_choices(field.annotation)))
+        return place, f"{name!r} cannot be {shown(str(given))}.", _choice_hint(given, list(_choices(field.annotation)))
     if kind in {"greater_than_equal", "less_than_equal"}:
         limit = f"at least {context['ge']}" if "ge" in context else f"at most {context['le']}"
         return place, f"{name!r} is {given}.", f"Write {limit}."

@@ -59,6 +59,16 @@ def ledger_key(name: str) -> str:
     encoded = name.encode()
     if len(encoded) <= LEDGER_KEY_BYTES:
         return name
-    digest = hashlib.sha256(encoded).hexdigest()
-    kept = encoded[: LEDGER_KEY_BYTES - _DIGEST_CHARACTERS].decode(errors="ignore")
-    return kept + digest
+    return ledger_prefix(name) + hashlib.sha256(encoded).hexdigest()
+
+
+def ledger_prefix(prefix: str) -> str:
+    """Give what every ledger key of the objects begins with whose names begin with a prefix.
+
+    That is the prefix, but for one that reaches into what is cut from long names: then it is less, and the keys of
+    other objects may begin with it too.
+
+    Args:
+        prefix: How names begin, `bucket/…`.
+    """
+    return prefix.encode()[: LEDGER_KEY_BYTES - _DIGEST_CHARACTERS].decode(errors="ignore")

@@ -8,7 +8,7 @@ from typing import Annotated
 from croniter import CroniterBadDateError, croniter
 from pydantic import BeforeValidator, WithJsonSchema
 
-from rsloader_provider.core.mistakes import mistake
+from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import format_duration, parse_duration
 
 CONTINUOUS = "@continuous"
@@ -50,10 +50,11 @@ def airflow_schedule(text: str) -> str | timedelta:
         return parse_duration(text)
     if len(fields) in {6, 7} and all(map(_FIELD.fullmatch, fields)):
         raise mistake(
-            f"the cron expression {text!r} has {len(fields)} fields.", "Write five; for seconds write a duration: 30s."
+            f"the cron expression {shown(text)} has {len(fields)} fields.",
+            "Write five; for seconds write a duration: 30s.",
         )
     if len(fields) != 5 or not all(map(_FIELD.fullmatch, fields)) or _UNSTEADY.search(text):
-        raise mistake(f"{text!r} is no schedule.", _EXAMPLES)
+        raise mistake(f"{shown(text)} is no schedule.", _EXAMPLES)
     _check_cron(text)
     return text
 
@@ -62,9 +63,9 @@ def _check_cron(text: str) -> None:
     try:
         croniter(text, _LEAP_YEAR_BEFORE).get_next()
     except CroniterBadDateError as error:
-        raise mistake(f"the cron expression {text!r} names a day that never comes.", _EXAMPLES) from error
+        raise mistake(f"the cron expression {shown(text)} names a day that never comes.", _EXAMPLES) from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise mistake(f"{text!r} is no cron expression: {str(error).rstrip('.')}.", _EXAMPLES) from error
+        raise mistake(f"{shown(text)} is no cron expression: {str(error).rstrip('.')}.", _EXAMPLES) from error
 
 
 Schedule = Annotated[

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
-from rsloader_provider.core.mistakes import mistake
+from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import Duration
 from rsloader_provider.core.sources import S3Url
 from rsloader_provider.core.sql_text import check_statement
@@ -30,7 +30,7 @@ def is_load_name(text: str) -> bool:
 def _load_name(text: str) -> str:
     if not is_load_name(text):
         raise mistake(
-            f"{text!r} is no name for a load.",
+            f"{shown(text)} is no name for a load.",
             "Begin with a letter; go on with letters, digits, '_', '-' and single '.'; at most 200 characters.",
         )
     return text
@@ -50,7 +50,7 @@ def _regular_expression(text: str) -> str:
         re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise mistake(
-            f"{text!r} is no regular expression: {error}.", r"Write for example '\.csv$' (in single quotes)."
+            f"{shown(text)} is no regular expression: {error}.", r"Write for example '\.csv$' (in single quotes)."
         ) from error
     return text
 
@@ -58,16 +58,19 @@ def _regular_expression(text: str) -> str:
 def _topic(text: str) -> str:
     if not _TOPIC.fullmatch(text):
         raise mistake(
-            f"{text!r} is no ARN of a standard SNS topic.", "Write arn:aws:sns:<region>:<account, 12 digits>:<topic>."
+            f"{shown(text)} is no ARN of a standard SNS topic.",
+            "Write arn:aws:sns:<region>:<account, 12 digits>:<topic>.",
         )
     return text
 
 
 def _role(text: str) -> str:
     if text != "default" and not all(map(_ROLE.fullmatch, text.split(","))):
+        # Keys are what people most often write here, and any text may be one: it is never repeated.
         raise mistake(
-            f"{text!r} is neither 'default' nor a role's ARN.",
-            "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks.",
+            "this is neither 'default' nor a role's ARN.",
+            "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks. Redshift reads "
+            "with a role; keys do not belong into a load file.",
         )
     return text
 
@@ -77,30 +80,37 @@ def _delimiter(text: str) -> str:
     if re.fullmatch(r"\\t|\\[01][0-7]{2}", text) or (len(text) == 1 and text.isascii() and text not in "\r\n\\\0"):
         return text
     raise mistake(
-        f"{text!r} is no delimiter.", r"Write one character, for example '|', '\t' for a tab, or octal '\001'."
+        f"{shown(text)} is no delimiter.", r"Write one character, for example '|', '\t' for a tab, or octal '\001'."
     )
 
 
 def _identifier(text: str) -> str:
     if not text or len(text.encode(errors="surrogatepass")) > _IDENTIFIER_BYTES:
-        raise mistake(f"{text!r} is no name that Redshift takes.", "A name has 1 to 127 bytes.")
+        raise mistake(f"{shown(text)} is no name that Redshift takes.", "A name has 1 to 127 bytes.")
     if any(character in "'\"" or not character.isprintable() for character in text):
-        raise mistake(f"{text!r} holds a quote or a control character.", "Write the name without quotes of its own.")
+        raise mistake(
+            f"{shown(text)} holds a quote or a control character.", "Write the name without quotes of its own."
+        )
     return text
 
 
 def _table(text: str) -> str:
     parts = text.split(".")
     if len(parts) > 2:
-        raise mistake(f"{text!r} has more than one '.'.", "Write schema.table; the connection tells the database.")
+        raise mistake(f"{shown(text)} has more than one '.'.", "Write schema.table; the connection tells the database.")
     for part in parts:
         _identifier(part)
     return text
 
 
 def _connection(text: str) -> str:
-    if not _CONNECTION.fullmatch(text):
-        raise mistake(f"{text!r} is no id of an Airflow connection.", "Write its letters, digits and -_.:/#!() only.")
+    if "://" in text or not _CONNECTION.fullmatch(text):
+        # It may be a whole connection with its password.
+        raise mistake(
+            "this is no id of an Airflow connection.",
+            "Write only the id that the connection has in Airflow: letters, digits and -_.:/#!(). Its address, login "
+            "and password stay there.",
+        )
     return text
 
 

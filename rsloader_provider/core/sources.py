@@ -11,7 +11,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from rsloader_provider.core.mistakes import mistake
+from rsloader_provider.core.mistakes import holds_secret, mistake
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY_LIMIT_BYTES = 1024
@@ -33,7 +33,8 @@ class S3Url:
         """Read `s3://bucket/key`; the key is taken as it stands, nothing in it is decoded.
 
         Raises:
-            ValueError: It is no S3 URL, S3 allows no such bucket, or the key is over 1,024 bytes.
+            ValueError: It is no S3 URL, S3 allows no such bucket, the key is over 1,024 bytes, or
+                there are credentials in it.
         """
         return cls(*_bucket_and_key(text))
 
@@ -135,6 +136,11 @@ class SourcePattern:
 
 
 def _bucket_and_key(text: str) -> tuple[str, str]:
+    if holds_secret(text):
+        raise mistake(
+            "this URL holds a key, a password or a signature.",
+            "Write s3://bucket/prefix/; the Airflow connection of aws_conn_id has the credentials.",
+        )
     scheme, separator, rest = text.partition("://")
     bucket, _, key = rest.partition("/")
     if not separator or scheme.lower() not in {"s3", "s3a", "s3n"}:

@@ -27,6 +27,8 @@ _SET_ELSEWHERE = {
     "ACCESS_KEY_ID": "set copy.iam_role",
     "SECRET_ACCESS_KEY": "set copy.iam_role",
     "SESSION_TOKEN": "set copy.iam_role",
+    "ENCRYPTED": "Redshift has ended client-side encryption; let S3 encrypt the objects with KMS",
+    "MASTER_SYMMETRIC_KEY": "Redshift has ended client-side encryption; let S3 encrypt the objects with KMS",
     **dict.fromkeys(("FORMAT", "CSV", "JSON", "AVRO", "PARQUET", "ORC"), "set copy.format"),
     "DELIMITER": "set copy.delimiter",
     "IGNOREHEADER": "set copy.ignore_header",

@@ -1,17 +1,21 @@
 """The loader's services, reached through Airflow's connections."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from botocore.config import Config
 
-from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook, conf
+from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
+from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.services import Services
 
+_USUAL_CONNECTION = "aws_default"
 _RETRIES = Config(retries={"mode": "standard", "max_attempts": 8})
 
 
@@ -19,16 +23,21 @@ class RsloaderHook(BaseHook):
     """Gives the loader's services.
 
     Args:
-        aws_conn_id: The Airflow connection for S3, DynamoDB and SNS. As everywhere in Airflow's amazon
-            provider, boto3's own search for credentials is used when there is no such connection.
+        aws_conn_id: The Airflow connection for S3, DynamoDB and SNS. None, or `aws_default` where nobody made
+            that connection, means boto3's own search for credentials.
     """
 
-    def __init__(self, aws_conn_id: str | None = "aws_default"):
+    def __init__(self, aws_conn_id: str | None = _USUAL_CONNECTION):
         super().__init__()
         self.aws_conn_id = aws_conn_id
 
     def get_conn(self) -> Services:
-        """Give the services; nothing is called before one of them is used."""
+        """Give the services; AWS is asked for nothing but a role's credentials before one of them is used.
+
+        Raises:
+            ConfigurationError: There is no such connection, or it cannot be used.
+            AccessDeniedError, TransientError: The role of the connection could not be assumed.
+        """
         return wire(
             s3=self._client("s3"),
             dynamodb=self.dynamodb(),
@@ -39,25 +48,56 @@ class RsloaderHook(BaseHook):
 
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""
-        return AwsGenericHook(self.aws_conn_id, resource_type="dynamodb", config=_RETRIES).conn.meta.client
+        return self._connected(resource_type="dynamodb").meta.client
 
     def _client(self, service: str) -> Any:
-        return AwsGenericHook(self.aws_conn_id, client_type=service, config=_RETRIES).conn
+        return self._connected(client_type=service)
+
+    def _connected(self, **kind: str) -> Any:
+        # Where a connection is missing, the amazon provider goes on with whatever credentials the machine has.
+        if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
+            self._require(self.aws_conn_id)
+        with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
+            return AwsGenericHook(self.aws_conn_id, config=_RETRIES, **kind).conn
+
+    def _require(self, conn_id: str) -> None:
+        try:
+            self.get_connection(conn_id)
+        except AirflowNotFoundException as error:
+            raise ConfigurationError(
+                f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `aws_conn_id` in the "
+                "load file."
+            ) from error
 
     def _connect(self, conn_id: str) -> Any:
         hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=self.aws_conn_id)
+        # With `iam` in its extra, the hook asks AWS for a temporary password first.
+        with _explained(
+            f"Airflow connection {conn_id}",
+            "Correct `cluster_identifier` or `serverless_work_group` in its extra, its host or its region.",
+        ):
+            try:
+                return hook.get_conn()
+            except AirflowNotFoundException as error:
+                raise ConfigurationError(
+                    f"There is no Airflow connection {conn_id}. Create it with type redshift, or correct `conn_id` in "
+                    "the load file."
+                ) from error
+            except TypeError as error:
+                raise ConfigurationError(
+                    f"The Airflow connection {conn_id} cannot be used: {error}. Its extra may hold only what "
+                    "redshift_connector.connect takes."
+                ) from error
+
+
+@contextmanager
+def _explained(subject: str, remedy: str) -> Iterator[None]:
+    """Turn what Airflow's amazon provider and botocore raise while they connect into the loader's errors."""
+    with explained(subject, remedy):
         try:
-            return hook.get_conn()
-        except AirflowNotFoundException as error:
-            raise ConfigurationError(
-                f"There is no Airflow connection {conn_id}. Create it with type redshift, or correct `conn_id` in the "
-                "load file."
-            ) from error
-        except TypeError as error:
-            raise ConfigurationError(
-                f"The Airflow connection {conn_id} cannot be used: {error}. Its extra may hold only what "
-                "redshift_connector.connect takes."
-            ) from error
+            yield
+        except AirflowException as error:
+            raise ConfigurationError(f"{subject} cannot be used: {error}. {remedy}") from error
 
 
 def table_names() -> TableNames:

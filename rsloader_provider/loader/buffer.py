@@ -1,8 +1,9 @@
 """Put new objects into batches, lock the batches that are due, and say what a run has to load."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 
 from rsloader_provider.core.batch import Batch, adopt
@@ -14,6 +15,8 @@ from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedE
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
+
+_GOLDEN_RATIO = (1 + 5**0.5) / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,10 @@ def buffer_objects(
             locked for the next run.
 
     Returns:
-        Oldest batch first, at most `max_batches_per_run` batches.
+        At most `max_batches_per_run` batches. If every target appends, first those that this call locked, then those
+        that are left from earlier runs, beginning at a place that moves with the clock: batches that cannot be loaded
+        at present, however many, hold up neither the new ones nor each other. If a target does not append, strictly
+        the oldest first.
     """
     buffering = _Buffering(config, services, run)
     buffering.claim_all(new_objects(config, services))
@@ -115,11 +121,10 @@ def _take_over(
     is_active: Callable[[str], bool],
     max_work: int,
 ) -> list[Work]:
-    # The index of unfinished batches may not show yet what this pass has just locked.
     known = {batch.batch: batch for batch in locked}
     work: list[Work] = []
     batches = 0
-    for batch_id in sorted({*known, *services.ledger.unfinished(config.load)}):
+    for batch_id in _in_turn(config, known, services.ledger.unfinished(config.load), services.now()):
         batch = known.get(batch_id) or _taken_over(services, config.load, batch_id, run, is_active)
         if batch is None:
             continue
@@ -130,6 +135,18 @@ def _take_over(
         work.extend(Work(batch, target) for target in targets)
         batches += 1
     return work
+
+
+def _in_turn(config: LoadConfig, locked: Iterable[str], unfinished: Iterable[str], now: datetime) -> list[str]:
+    # The index of unfinished batches may not show yet what this pass has just locked.
+    new = sorted(locked)
+    left = sorted({*unfinished} - {*new})
+    if any(target.mode != "append" for target in config.targets):
+        return sorted([*new, *left])
+    # Multiples of the golden ratio fall everywhere between two whole numbers, whatever the step between runs is; a
+    # plain remainder would give the same place to every run of a schedule that the number of batches divides.
+    place = int(int(now.timestamp()) * _GOLDEN_RATIO % 1 * len(left))
+    return [*new, *left[place:], *left[:place]]
 
 
 def _taken_over(
@@ -145,7 +162,10 @@ def _taken_over(
     try:
         adopted = services.ledger.replace(batch, adopt(batch, run))
     except LostRaceError:
-        log.info("%s: another run took it in this moment", batch)
-        return None
+        # The write may have been carried out and only its answer lost: then the batch is this run's.
+        adopted = services.ledger.get(load, batch_id)
+        if adopted.run != run or not adopted.unfinished_targets:
+            log.info("%s: another run took it in this moment", batch)
+            return None
     log.info("%s: taken over from run %s, which ended without loading it", batch, batch.run)
     return adopted

@@ -1,6 +1,7 @@
 """Find the objects of a load that no batch has claimed."""
 
 from collections.abc import Iterator
+from enum import StrEnum
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.limits import due_reason
@@ -35,11 +36,22 @@ def new_objects(config: LoadConfig, services: Services) -> Iterator[S3Object]:
             yield found
 
 
-def has_work(config: LoadConfig, services: Services) -> bool:
-    """Tell whether a run would have something to do: a batch to load, a batch that is due, or a new object."""
+class Found(StrEnum):
+    """What a run would have to do."""
+
+    NOTHING = "nothing"
+    LEFT_OVER = "left over"
+    """Only batches that earlier runs did not get loaded: worth a try, but no reason to hurry."""
+    NEW_OR_DUE = "new or due"
+
+
+def look_for_work(config: LoadConfig, services: Services) -> Found:
+    """Tell whether a run would have something to do: a new object, a batch that is due, or a batch left to load."""
     batch = services.ledger.open_batch(config.load, services.now())
     if due_reason(batch, config.batch, services.now()):
-        return True
+        return Found.NEW_OR_DUE
+    if next(new_objects(config, services), None) is not None:
+        return Found.NEW_OR_DUE
     if next(services.ledger.unfinished(config.load), None) is not None:
-        return True
-    return next(new_objects(config, services), None) is not None
+        return Found.LEFT_OVER
+    return Found.NOTHING

@@ -8,8 +8,9 @@ so that a connection lost at COMMIT leaves no doubt to the next attempt.
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import takewhile
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import (
@@ -31,6 +32,7 @@ from rsloader_provider.core.errors import (
     ConnectionLostError,
     ContentionError,
     CorruptLedgerError,
+    EarlierBatchError,
     NotSetUpError,
     ObjectsMissingError,
     OutOfOrderError,
@@ -96,6 +98,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
             waits in `error` for a person.
         AttemptLostError: A newer attempt took over.
+        EarlierBatchError: Order matters, and an earlier batch of the load is still to be loaded into the target.
         TransientError: Nothing was loaded, or it is not known; call again.
         RsloaderError: Any other reason, for example something is not set up. The next run tries again.
     """
@@ -105,10 +108,12 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         if not needs_loading(progress, asker):
             log.info("%s is loaded into %s already: nothing to do", batch, target_name)
             return Result(Outcome.NOTHING_TO_DO, batch, target_name)
-        if progress.state is TargetState.LOADED:
-            if config.on_clear == "skip":
-                log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
-                return Result(Outcome.REFUSED, batch, target_name)
+        again = progress.state is TargetState.LOADED
+        if again and config.on_clear == "skip":
+            log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
+            return Result(Outcome.REFUSED, batch, target_name)
+        _refuse_too_early(config, services, batch, target_name)
+        if again:
             log.warning(
                 "%s is loaded into %s already and a person asked for it again: its %s rows are loaded A SECOND TIME "
                 "(generation %d)%s",
@@ -118,9 +123,11 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         try:
             begun = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
         except LostRaceError:
+            # Whether this write or an equal one of somebody else was carried out cannot be told, so the next attempt
+            # is begun either way.
             batch = services.ledger.get(config.load, batch_id)
         else:
-            return _Attempt(config, services, begun, target_name, previous_session=progress.session).run()
+            return _Attempt(config, services, begun, target_name).run()
     raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
 
 
@@ -132,19 +139,34 @@ def _target(config: LoadConfig, batch: Batch, name: str) -> Target:
     return Target.model_validate(dict(batch.progress(name).settings))
 
 
+def _refuse_too_early(config: LoadConfig, services: Services, batch: Batch, target_name: str) -> None:
+    """Let earlier batches go first where order matters.
+
+    This keeps the order; that nothing newer is ever overwritten is what the load history sees to.
+    """
+    if _target(config, batch, target_name).mode == "append":
+        return
+    for earlier_id in takewhile(lambda each: each < batch.batch, services.ledger.unfinished(config.load)):
+        earlier = services.ledger.get(config.load, earlier_id)
+        if target_name in earlier.unfinished_targets:
+            raise EarlierBatchError(
+                f"{batch} is not loaded into {target_name} before batch {earlier_id}, which is "
+                f"{earlier.progress(target_name).state} (run {earlier.run}). Nothing was begun; it is tried again."
+            )
+
+
 class _Attempt:
     """One attempt that has begun: it holds the target until it ends or a newer one takes its place."""
 
-    def __init__(
-        self, config: LoadConfig, services: Services, batch: Batch, target_name: str, previous_session: int | None
-    ):
+    def __init__(self, config: LoadConfig, services: Services, batch: Batch, target_name: str):
         self.config = config
         self.services = services
         self.batch = batch
         self.target_name = target_name
         self.target = _target(config, batch, target_name)
-        self.previous_session = previous_session
         progress = batch.progress(target_name)
+        self.previous_session = progress.session
+        self.has_session = False
         self.number = progress.attempt
         self.table = sql.TableName(self.target.schema_name, self.target.table_name)
         self.key = sql.LoadKey(self.table, config.load, batch.batch, progress.generation)
@@ -186,9 +208,9 @@ class _Attempt:
         with self.services.warehouse.connect(self.target.conn_id) as session:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
-                log.info("%s: ending session %s of an attempt that never ended", self.batch, self.previous_session)
-                session.execute(sql.TerminateSession(int(self.previous_session or 0)))
+                self._end_session(session, int(self.previous_session or 0))
             self._change(lambda batch: record_session(batch, self.target_name, self.number, pid))
+            self.has_session = True
             if self.target.statement_timeout is not None:
                 milliseconds = int(self.target.statement_timeout.total_seconds() * 1000)
                 session.execute(sql.SetStatementTimeout(milliseconds))
@@ -199,6 +221,14 @@ class _Attempt:
             except RsloaderError as error:
                 session.execute(sql.Rollback())
                 raise self._explained(error, session, pid) from error
+
+    def _end_session(self, session: Session, previous: int) -> None:
+        log.info("%s: ending session %s of an attempt that never ended", self.batch, previous)
+        try:
+            session.execute(sql.TerminateSession(previous))
+        except AccessDeniedError as refused:
+            # A user may end all their own sessions: the number has gone to another user's, and the attempt's is over.
+            log.info("%s: session %s is another user's by now: %s", self.batch, previous, refused)
 
     def _transaction(self, session: Session, *, has_rows: bool) -> tuple[Outcome, int, int | None]:
         run = session.execute
@@ -237,8 +267,9 @@ class _Attempt:
     def _refuse_older(self, newer: str | None) -> None:
         if newer is not None:
             raise OutOfOrderError(
-                f"{self.batch} was not loaded into {self.table}: the newer batch {newer} is in it, and mode "
-                f"{self.target.mode} would overwrite it. To load this one nevertheless, clear the newer one afterwards."
+                f"{self.batch} was not loaded into {self.table}: the table holds the newer batch {newer}, which mode "
+                f"{self.target.mode} would replace by older rows. Nothing needs repair. Objects of this batch that "
+                "must be loaded nevertheless have to be put again under new keys."
             )
 
     def _explained(self, error: RsloaderError, session: Session, pid: int) -> RsloaderError:
@@ -263,17 +294,33 @@ class _Attempt:
     def _end(self, error: RsloaderError) -> None:
         final = isinstance(error, _NEEDS_A_PERSON)
         text = str(error)[:_ERROR_CHARACTERS]
-        self._change(lambda batch: end_attempt(batch, self.target_name, self.number, error=text, final=final))
+        self._change(
+            lambda batch: end_attempt(
+                batch, self.target_name, self.number, error=text, final=final, had_session=self.has_session
+            )
+        )
         if final:
             tell_failure(self.config, self.services, self.batch, self.target_name, self.manifest, self.entries, error)
 
     def _change(self, change: Callable[[Batch], Batch]) -> None:
-        """Write a change of the batch, over and over while other targets of the same batch write theirs."""
+        """Write a change of the batch, over and over while other targets of the same batch write theirs.
+
+        A write may be carried out and its answer lost: botocore then tries it again, and the second try fails its
+        own condition. The progress in the ledger tells that from a lost race, since it holds the attempt's number
+        and only the attempt itself writes under that.
+        """
         for _ in range(_RACES):
+            wanted = change(self.batch)
             try:
-                self.batch = self.services.ledger.replace(self.batch, change(self.batch))
+                self.batch = self.services.ledger.replace(self.batch, wanted)
             except LostRaceError:
-                self.batch = self.services.ledger.get(self.batch.load, self.batch.batch)
+                now = self.services.ledger.get(self.batch.load, self.batch.batch)
+                if now.progress(self.target_name) == wanted.progress(self.target_name):
+                    # Go on with the batch as this write made it, not as it is now: if another target has completed
+                    # it since, that one tells of it, and telling here as well would tell twice.
+                    self.batch = replace(wanted, version=self.batch.version + 1)
+                    return
+                self.batch = now
             else:
                 return
         raise ContentionError(f"{self.batch}: others wrote to it {_RACES} times in a row. Try again.")

@@ -62,5 +62,6 @@ class LoadBatchOperator(BaseOperator):
         """
         ti = context["ti"]
         first_try = ti.max_tries - (self.retries or 0) + 1
-        task_try = f"{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}/{ti.try_number}"
-        return Asker(task_try=task_try, cleared=ti.try_number == first_try and first_try > 1)
+        run = f"{ti.dag_id}/{ti.run_id}"
+        task_try = f"{run}/{ti.task_id}/{ti.map_index}/{ti.try_number}"
+        return Asker(task_try, run, cleared=ti.try_number == first_try and first_try > 1)

@@ -7,7 +7,7 @@ from typing import Any
 from rsloader_provider.airflow_compat import AirflowSkipException, BaseSensorOperator, Context
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.discover import has_work
+from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.task_failures import as_task_failures
 from rsloader_provider.triggers.new_objects import NewObjectsTrigger
 
@@ -16,7 +16,9 @@ class NewObjectsSensor(BaseSensorOperator):
     """Succeeds when there is a new object, a batch that is due, or a batch left to load.
 
     It looks once, and if there is nothing it waits in the triggerer, holding no task slot. When the timeout is
-    over it is skipped, not failed: nothing to do is no fault.
+    over it is skipped, not failed: nothing to do is no fault. Where it may wait, it also waits one `poke_interval`
+    before it succeeds for nothing but batches that are left, so that a load that runs all the time does not run in
+    circles round a batch that cannot be loaded.
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig (templated).
@@ -37,7 +39,8 @@ class NewObjectsSensor(BaseSensorOperator):
             super().execute(context)
             return
         deadline = datetime.now(UTC) + timedelta(seconds=self.timeout)
-        if self.poke(context):
+        found = self._look()
+        if found is Found.NEW_OR_DUE or (found is Found.LEFT_OVER and not self.timeout):
             return
         if not self.timeout:
             self._skip()
@@ -54,9 +57,12 @@ class NewObjectsSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> bool:
         """Look once."""
+        return self._look() is not Found.NOTHING
+
+    def _look(self) -> Found:
         config = LoadConfig.model_validate(self.load_config)
         with as_task_failures():
-            return has_work(config, RsloaderHook(config.aws_conn_id).get_conn())
+            return look_for_work(config, RsloaderHook(config.aws_conn_id).get_conn())
 
     def _skip(self) -> None:
         raise AirflowSkipException(f"Load {self.load_config['load']}: no new object, and no batch is due.")

@@ -10,11 +10,11 @@ from asgiref.sync import sync_to_async
 from rsloader_provider.airflow_compat import BaseTrigger, TriggerEvent
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.discover import has_work
+from rsloader_provider.loader.discover import Found, look_for_work
 
 
 class NewObjectsTrigger(BaseTrigger):
-    """Fires once there is a new object, a batch that is due, or a batch left to load; or at its deadline.
+    """Fires for a new object, for a batch that is due, after a pause for a batch left to load, or at its deadline.
 
     The event is only `{"found": bool}`: what was found is looked up anew, as anything may have changed since.
 
@@ -41,11 +41,14 @@ class NewObjectsTrigger(BaseTrigger):
         """Look every `poke_interval` seconds; boto3 works in a thread, so that other triggers go on."""
         config = LoadConfig.model_validate(self.load_config)
         services = await sync_to_async(RsloaderHook(config.aws_conn_id).get_conn, thread_sensitive=False)()
+        paused = False
         while True:
-            if await sync_to_async(has_work, thread_sensitive=False)(config, services):
+            found = await sync_to_async(look_for_work, thread_sensitive=False)(config, services)
+            if found is Found.NEW_OR_DUE or (found is Found.LEFT_OVER and paused):
                 yield TriggerEvent({"found": True})
                 return
             if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
-                yield TriggerEvent({"found": False})
+                yield TriggerEvent({"found": found is not Found.NOTHING})
                 return
             await asyncio.sleep(self.poke_interval)
+            paused = True

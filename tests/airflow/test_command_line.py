@@ -35,7 +35,7 @@ def loaded(loads: "Loads") -> "Loads":
     config = a_config(**loads.write())
     services = RsloaderHook().get_conn()
     (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=9)
-    load_batch(config, services, work.batch.batch, work.target, Asker("try-1"))
+    load_batch(config, services, work.batch.batch, work.target, Asker("try-1", "dag/run-1"))
     return loads
 
 
@@ -60,6 +60,29 @@ def test_setup_prints_sql_for_a_dba_who_can_run_it_as_it_is(loads: "Loads"):
     for statement in printed.splitlines():
         if not statement.startswith("--"):
             loads.query(statement.removesuffix(";"))
+
+
+def test_setup_tells_programs_what_it_created_and_what_it_would_run(loads: "Loads", monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AIRFLOW__RSLOADER__DYNAMODB_TABLE_PREFIX", f"json{loads.number}_")
+    loads.write()
+    history = {"connection": "redshift_default", "history": f"rsloader.{loads.table.replace('.', '__')}"}
+    tables = [f"json{loads.number}_files", f"json{loads.number}_batches"]
+    for created in (tables, []):
+        told = json.loads(rsloader("setup", "--loads", str(loads.folder), "--json"))
+        assert told == {"tables_created": created, "histories": [history]}
+    printed = json.loads(rsloader("setup", "--loads", str(loads.folder), "--print-sql", "--json"))
+    assert printed["redshift_default"][0] == 'CREATE SCHEMA IF NOT EXISTS "rsloader"'
+
+
+def test_the_sql_for_a_dba_says_what_its_view_leaves_out_and_how_to_find_it(loads: "Loads"):
+    """Another folder's histories would silently be gone from the view."""
+    loads.write()
+    printed = rsloader("setup", "--loads", str(loads.folder), "--print-sql").splitlines()
+    comment = [line for line in printed if line.startswith("-- ")]
+    assert printed.index(comment[-1]) == len(printed) - 2, "it stands right before the view, which comes last"
+    assert "ONLY" in " ".join(comment)
+    found = loads.query(comment[-1].removeprefix("-- ").removesuffix(";"))
+    assert [loads.table.replace(".", "__")] in [list(row) for row in found]
 
 
 def test_setup_refuses_load_files_with_mistakes_and_prints_them(loads: "Loads"):
@@ -97,6 +120,15 @@ def test_files_are_found_by_url_or_key(loaded: "Loads", key: str | None, count: 
     asked = [] if key is None else [key.format(bucket=loaded.bucket)]
     assert len(json.loads(rsloader("files", loaded.load, *asked, "--json"))) == count
     assert ("z.csv" in rsloader("files", loaded.load, *asked)) == (count == 3)
+
+
+def test_a_file_with_the_longest_key_is_found_by_its_url(loads: "Loads"):
+    """With its bucket it is longer than a key of DynamoDB may be."""
+    name = "x" * 1017
+    loads.put(name)
+    buffer_objects(a_config(**loads.write()), RsloaderHook().get_conn(), run="r", is_active=bool, max_work=9)
+    url = f"s3://{loads.bucket}/orders/{name}"
+    assert [each["url"] for each in json.loads(rsloader("files", loads.load, url, "--json"))] == [url]
 
 
 @pytest.mark.parametrize(

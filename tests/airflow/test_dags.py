@@ -10,6 +10,7 @@ import yaml
 from airflow.providers_manager import ProvidersManager
 from airflow.serialization.serialized_objects import DagSerialization
 from objects_for_tests import a_config
+from secrets_for_tests import MISTAKES, PLANTED
 
 from rsloader_provider.airflow_compat import DAG
 from rsloader_provider.dag_factory import load_dag, load_dags, load_task_group
@@ -58,6 +59,24 @@ def test_a_broken_file_breaks_only_its_own_dag_which_keeps_its_name(tmp_path: Pa
         task.execute({})
     assert type(raised.value).__name__ == "AirflowFailException"
     assert "unreadable.yaml" in (dags["rsloader_unreadable"].doc_md or "")
+
+
+@pytest.mark.parametrize("settings", MISTAKES.values(), ids=MISTAKES)
+def test_a_broken_files_secrets_stay_out_of_its_dag(tmp_path: Path, settings: dict[str, Any]):
+    """Everybody who may look at the DAG reads its documentation, and the task's log and alarms go further still."""
+    content = a_config().model_dump(mode="json", by_alias=True, exclude_defaults=True) | settings
+    (tmp_path / "orders.yaml").write_text(yaml.safe_dump(content, width=1000))
+    (dag,) = load_dags(tmp_path).values()
+    (task,) = dag.tasks
+    with pytest.raises(Exception, match=r"orders\.yaml:") as raised:
+        task.execute({})
+    for told in (
+        dag.dag_id,
+        dag.doc_md or "",
+        str(raised.value),
+        json.dumps(DagSerialization.to_dict(dag), default=str),
+    ):
+        assert [secret for secret in PLANTED if secret in told] == []
 
 
 def test_a_worker_builds_the_one_dag_that_it_needs(tmp_path: Path):

@@ -1,12 +1,16 @@
 """Waiting in the triggerer."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from objects_for_tests import a_config
 
 from rsloader_provider.airflow_compat import AirflowSkipException
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.sensors.new_objects import NewObjectsSensor
 from rsloader_provider.triggers.new_objects import NewObjectsTrigger
 
@@ -42,6 +46,31 @@ def test_a_trigger_is_made_again_from_what_it_serialises():
 def test_it_fires_once_there_is_a_new_object(loads: "Loads"):
     trigger = NewObjectsTrigger(loads.write(), 0.05, FAR)
     assert first_event(trigger, meanwhile=lambda: loads.put("1.csv")) == {"found": True}
+
+
+@pytest.fixture
+def left_over(loads: "Loads") -> dict[str, Any]:
+    """A load with a batch that its run did not load, and nothing else to do."""
+    loads.put("1.csv", "2.csv")
+    content = loads.write()
+    buffer_objects(a_config(**content), RsloaderHook().get_conn(), run="dag/run-1", is_active=bool, max_work=9)
+    return content
+
+
+def test_for_nothing_but_a_batch_that_is_left_it_pauses_once(left_over: dict[str, Any]):
+    began = time.monotonic()
+    assert first_event(NewObjectsTrigger(left_over, 1.0, FAR)) == {"found": True}
+    assert time.monotonic() - began >= 1.0
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    assert first_event(NewObjectsTrigger(left_over, 3600, past)) == {"found": True}, "but never beyond its deadline"
+
+
+def test_a_sensor_that_may_wait_pauses_for_a_batch_that_is_left_and_one_that_may_not_goes_on(left_over: dict[str, Any]):
+    """With `@continuous` the next run begins when this one ends; a batch without a table would make it spin."""
+    NewObjectsSensor(task_id="detect", load_config=left_over, timeout=0).execute({})
+    with pytest.raises(BaseException) as raised:  # noqa: PT011 (Airflow's signal is no Exception)
+        NewObjectsSensor(task_id="detect", load_config=left_over, timeout=60, poke_interval=3).execute({})
+    assert type(raised.value).__name__ == "TaskDeferred"
 
 
 def test_it_gives_up_at_its_deadline(loads: "Loads"):

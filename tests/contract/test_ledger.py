@@ -21,6 +21,7 @@ from rsloader_provider.core.batch import (
 from rsloader_provider.core.config import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.objects import ledger_key
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))
@@ -140,7 +141,7 @@ def test_the_next_batch_sorts_after_the_last_even_when_the_clock_goes_back(ledge
 def test_a_write_on_an_old_version_loses(ledger: Ledger):
     """Two attempts begun from the same reading: one begins, the other has to look again."""
     seen = a_locked_batch(ledger)
-    begun = begin_attempt(seen, TARGET, Asker("try-1"))
+    begun = begin_attempt(seen, TARGET, Asker("try-1", "dag/run-1"))
     won = ledger.replace(seen, begun)
     with pytest.raises(LostRaceError):
         ledger.replace(seen, begun)
@@ -151,13 +152,13 @@ def test_a_write_on_an_old_version_loses(ledger: Ledger):
 def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
     batch = a_locked_batch(ledger)
     for change in (
-        lambda b: begin_attempt(b, TARGET, Asker("try-1")),
+        lambda b: begin_attempt(b, TARGET, Asker("try-1", "dag/run-1")),
         lambda b: record_session(b, TARGET, 1, 4711),
         lambda b: end_attempt(b, TARGET, 1, error="line 2: bad", final=True),
         lambda b: adopt(b, "rsloader_orders/run-2"),
-        lambda b: begin_attempt(b, TARGET, Asker("try-2")),
+        lambda b: begin_attempt(b, TARGET, Asker("try-2", "dag/run-1")),
         lambda b: finish_attempt(b, TARGET, 2, rows=10, query_id=1234),
-        lambda b: begin_attempt(b, TARGET, Asker("try-3", cleared=True)),
+        lambda b: begin_attempt(b, TARGET, Asker("try-3", "dag/run-1", cleared=True)),
     ):
         batch = ledger.replace(batch, change(batch))
         assert ledger.get("orders", batch.batch) == batch
@@ -169,10 +170,10 @@ def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
 def test_unfinished_batches_are_those_that_some_target_waits_for(ledger: Ledger):
     first, second = a_locked_batch(ledger, "orders/1.csv"), a_locked_batch(ledger, "orders/2.csv")
     assert list(ledger.unfinished("orders")) == [first.batch, second.batch]
-    begun = ledger.replace(first, begin_attempt(first, TARGET, Asker("try-1")))
+    begun = ledger.replace(first, begin_attempt(first, TARGET, Asker("try-1", "dag/run-1")))
     assert list(ledger.unfinished("orders")) == [first.batch, second.batch], "its attempt may have died"
     ledger.replace(begun, finish_attempt(begun, TARGET, 1, rows=1, query_id=1))
-    failed = ledger.replace(second, begin_attempt(second, TARGET, Asker("try-1")))
+    failed = ledger.replace(second, begin_attempt(second, TARGET, Asker("try-1", "dag/run-1")))
     ledger.replace(failed, end_attempt(failed, TARGET, 1, error="bad data", final=True))
     assert list(ledger.unfinished("orders")) == [], "complete, and waiting for a person"
     assert list(ledger.unfinished("returns")) == []
@@ -183,7 +184,7 @@ def test_a_batch_with_one_failed_target_is_unfinished_while_another_waits(ledger
     batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
     targets = {TARGET: {}, "other/public.orders": {}}
     locked, _ = ledger.lock(batch, reason="max_age", run="r", targets=targets, now=NOON)
-    failing = ledger.replace(locked, begin_attempt(locked, TARGET, Asker("try-1")))
+    failing = ledger.replace(locked, begin_attempt(locked, TARGET, Asker("try-1", "dag/run-1")))
     failed = ledger.replace(failing, end_attempt(failing, TARGET, 1, error="bad", final=True))
     assert failed.status is BatchStatus.ERROR
     assert list(ledger.unfinished("orders")) == [locked.batch]
@@ -213,6 +214,25 @@ def test_hard_keys_are_claimed_found_and_read_back_whole(ledger: Ledger, key: st
     found = ledger.find_claim("orders", f"landing/{key}")
     assert found is not None
     assert found.name == f"landing/{key}"
+
+
+@pytest.mark.parametrize("shown", [1, 900, 1016, 1018, 1023, 1024])
+def test_claims_of_long_keys_are_found_by_any_beginning_of_their_names(ledger: Ledger, shown: int):
+    """DynamoDB refuses to compare a sort key with more than 1,024 bytes, and long names are cut in it."""
+    keys = ["x" * 1023 + "1", "x" * 1023 + "2", "x" * 1022, "y"]
+    ledger.claim(ledger.open_batch("orders", NOON), [an_object(key) for key in keys], LIMITS, NOON)
+    for asked in keys:
+        prefix = f"landing/{asked[:shown]}"
+        found = sorted(claim.name for claim in ledger.claims("orders", prefix))
+        assert found == sorted(f"landing/{key}" for key in keys if key.startswith(asked[:shown]))
+        assert {ledger_key(name) for name in found} <= {*ledger.claimed_keys("orders", prefix)}
+
+
+def test_a_name_that_reads_like_the_cut_key_of_another_has_no_claim(ledger: Ledger):
+    long = f"landing/{'x' * 1024}"
+    ledger.claim(ledger.open_batch("orders", NOON), [an_object("x" * 1024)], LIMITS, NOON)
+    assert ledger.find_claim("orders", long) is not None
+    assert ledger.find_claim("orders", ledger_key(long)) is None
 
 
 def test_the_largest_claim_fits_into_one_transaction(ledger: Ledger):

@@ -10,7 +10,7 @@ from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, nex
 from rsloader_provider.core.config import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.core.objects import S3Object, ledger_key, ledger_prefix
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Claim, LostRaceError
 
 
@@ -95,15 +95,18 @@ class MemoryLedger:
         return iter(sorted(self._of(load), key=lambda each: each.batch, reverse=True))
 
     def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
+        begin = ledger_prefix(prefix)
         with self._lock:
-            return iter(sorted(key for owner, key in self._claims if owner == load and key.startswith(prefix)))
+            return iter(sorted(key for owner, key in self._claims if owner == load and key.startswith(begin)))
 
     def claims(self, load: str, prefix: str) -> Iterator[Claim]:
-        return (self._claims[load, key] for key in self.claimed_keys(load, prefix))
+        claims = [self._claims[load, key] for key in self.claimed_keys(load, prefix)]
+        return (claim for claim in claims if claim.name.startswith(prefix))
 
     def find_claim(self, load: str, name: str) -> Claim | None:
         with self._lock:
-            return self._claims.get((load, ledger_key(name)))
+            claim = self._claims.get((load, ledger_key(name)))
+            return claim if claim and claim.name == name else None
 
     def _of(self, load: str) -> list[Batch]:
         with self._lock:

@@ -14,12 +14,14 @@ from typing import Any
 from fakes.storage import MemoryStorage
 from rsloader_provider.core import sql
 from rsloader_provider.core.errors import (
+    AccessDeniedError,
     BadDataError,
     ConfigurationError,
     ConnectionLostError,
     NotSetUpError,
     ObjectsMissingError,
     StatementError,
+    TransientError,
 )
 
 
@@ -44,8 +46,9 @@ class MemoryWarehouse:
     accidents: list[Accident] = field(default_factory=list)
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
-
+    sessions_of_others: set[int] = field(default_factory=set)
     unreadable_views: bool = False
+    unreachable: bool = False
 
     def __post_init__(self) -> None:
         self.pids = count(100)
@@ -63,6 +66,8 @@ class MemoryWarehouse:
     def connect(self, conn_id: str) -> Iterator["MemorySession"]:
         if conn_id not in self.connections:
             raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
+        if self.unreachable:
+            raise TransientError(f"Connection {conn_id}: Redshift cannot be reached.")
         session = MemorySession(self, next(self.pids))
         self.sessions[session.pid] = session
         try:
@@ -96,7 +101,7 @@ class MemorySession:
             raise StatementError("current transaction is aborted", "25P02")
         try:
             rows = self._run(statement)
-        except (BadDataError, ObjectsMissingError, NotSetUpError, StatementError):
+        except (AccessDeniedError, BadDataError, ObjectsMissingError, NotSetUpError, StatementError):
             self.failed = self.in_transaction
             raise
         self._accident(statement, after=True)
@@ -125,6 +130,8 @@ class MemorySession:
             case sql.BackendPid():
                 return [[self.pid]]
             case sql.TerminateSession(pid):
+                if pid in self.warehouse.sessions_of_others:
+                    raise AccessDeniedError("must be superuser to signal other server processes")
                 if pid in self.warehouse.sessions:
                     self.warehouse.sessions[pid].close()
                 return [[True]]

@@ -11,7 +11,7 @@ from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core.batch import Asker, BatchStatus
 from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.discover import has_work
+from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.local.aws import LocalAws
 
@@ -63,7 +63,7 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
     config = a_config(batch={"max_files": files}, notify={})
     counted_aws.reset_requests()
 
-    assert has_work(config, services)
+    assert look_for_work(config, services) is Found.NEW_OR_DUE
     work = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=1024)
     buffered = len(sent)
     assert buffered / OBJECTS <= MOST_REQUESTS_TO_BUFFER_PER_OBJECT
@@ -71,7 +71,7 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
 
     for number, each in enumerate(work):
         sent.clear()
-        load_batch(config, services, each.batch.batch, each.target, Asker(f"dag/run/load_batch/{number}/1"))
+        load_batch(config, services, each.batch.batch, each.target, Asker(f"dag/run/load_batch/{number}/1", "dag/run"))
         assert len(sent) <= MOST_REQUESTS_TO_LOAD, sent
 
     write_units = counted_aws.requests()["write_units"]["total"]

@@ -112,7 +112,8 @@ def test_three_loaders_of_one_batch_load_it_once(
         mine = loader_services(local_aws.endpoint_url, prefix, login)
         start.wait()
         try:
-            outcomes.append(load_batch(config, mine, work.batch.batch, TARGET, Asker(f"try-{number}")).outcome)
+            asker = Asker(f"try-{number}", "dag/run")
+            outcomes.append(load_batch(config, mine, work.batch.batch, TARGET, asker).outcome)
         except RsloaderError as error:
             outcomes.append(error)
 
@@ -122,7 +123,7 @@ def test_three_loaders_of_one_batch_load_it_once(
     for loader in loaders:
         loader.join(120)
     # Whatever they did to each other, one more try settles it.
-    again = load_batch(config, services, work.batch.batch, TARGET, Asker("try-again"))
+    again = load_batch(config, services, work.batch.batch, TARGET, Asker("try-again", "dag/run"))
     assert len(outcomes) == 3
     assert again.batch.targets[TARGET].state is TargetState.LOADED
     assert again.outcome is not Outcome.LOADED or not any(each is Outcome.LOADED for each in outcomes), outcomes

@@ -22,7 +22,7 @@ from rsloader_provider.core.errors import (
         ("NoSuchBucket", NotSetUpError),
         ("ResourceNotFoundException", NotSetUpError),
         ("ThrottlingException", TransientError),
-        ("TransactionCanceledException", TransientError),
+        ("TransactionConflictException", TransientError),
         ("SlowDown", TransientError),
         ("ExpiredToken", TransientError),
         ("ValidationException", RsloaderError),

@@ -31,7 +31,7 @@ LOCKED = Batch(
 )
 
 
-def loaded(batch: Batch, target: str, asker: Asker = Asker("try-1")) -> Batch:  # noqa: B008 (frozen)
+def loaded(batch: Batch, target: str, asker: Asker = Asker("try-1", "dag/run-1")) -> Batch:  # noqa: B008 (frozen)
     begun = begin_attempt(batch, target, asker)
     return finish_attempt(begun, target, begun.targets[target].attempt, rows=5, query_id=9)
 
@@ -44,25 +44,41 @@ def test_a_batch_is_complete_when_every_target_is_loaded():
 
 
 def test_one_failed_target_makes_the_batch_an_error_until_its_next_attempt():
-    begun = begin_attempt(LOCKED, "a", Asker("try-1"))
+    begun = begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1"))
     failed = end_attempt(begun, "a", 1, error="bad data", final=True)
     assert (failed.status, failed.targets["a"].error) == (BatchStatus.ERROR, "bad data")
     assert loaded(failed, "b").status is BatchStatus.ERROR, "the other target does not hide it"
-    again = begin_attempt(failed, "a", Asker("try-2"))
+    again = begin_attempt(failed, "a", Asker("try-2", "dag/run-1"))
     assert (again.status, again.targets["a"].error) == (BatchStatus.LOCKED, None)
 
 
 def test_an_attempt_that_ended_without_a_verdict_leaves_the_target_waiting():
-    begun = record_session(begin_attempt(LOCKED, "a", Asker("try-1")), "a", 1, 4711)
+    begun = record_session(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", 1, 4711)
     assert begun.targets["a"].session == 4711
     ended = end_attempt(begun, "a", 1, error="throttled", final=False)
     assert (ended.targets["a"].state, ended.targets["a"].session) == (TargetState.WAITING, None)
     assert ended.status is BatchStatus.LOCKED
 
 
+def test_a_session_is_remembered_until_an_attempt_after_it_has_its_own():
+    hung = record_session(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", 1, 4711)
+    second = end_attempt(
+        begin_attempt(hung, "a", Asker("try-2", "dag/run-1")),
+        "a",
+        2,
+        error="unreachable",
+        final=False,
+        had_session=False,
+    )
+    assert second.targets["a"].session == 4711
+    third = record_session(begin_attempt(second, "a", Asker("try-3", "dag/run-1")), "a", 3, 4712)
+    assert third.targets["a"].session == 4712
+    assert end_attempt(third, "a", 3, error="1023", final=False).targets["a"].session is None
+
+
 def test_only_the_newest_attempt_may_change_the_target():
     """The fencing: a process that slept through its own replacement must not record anything."""
-    second = begin_attempt(begin_attempt(LOCKED, "a", Asker("try-1")), "a", Asker("try-2"))
+    second = begin_attempt(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", Asker("try-2", "dag/run-1"))
     for change in (
         lambda: record_session(second, "a", 1, 4711),
         lambda: finish_attempt(second, "a", 1, rows=1, query_id=1),
@@ -76,24 +92,24 @@ def test_only_the_newest_attempt_may_change_the_target():
 
 def test_only_a_person_has_a_loaded_batch_loaded_again():
     done = loaded(LOCKED, "a").targets["a"]
-    assert needs_loading(TargetProgress({}), Asker("try-1"))
-    assert not needs_loading(done, Asker("try-2"))
-    assert needs_loading(done, Asker("try-2", cleared=True))
+    assert needs_loading(TargetProgress({}), Asker("try-1", "dag/run-1"))
+    assert not needs_loading(done, Asker("try-2", "dag/run-1"))
+    assert needs_loading(done, Asker("try-2", "dag/run-1", cleared=True))
 
 
 def test_the_same_try_of_a_cleared_task_opens_a_generation_once():
     """A worker that is started twice for the same try must not load twice."""
-    asker = Asker("run/load_batch/0/3", cleared=True)
+    asker = Asker("run/load_batch/0/3", "dag/run-1", cleared=True)
     again = loaded(loaded(LOCKED, "a"), "a", asker)
     assert (again.targets["a"].generation, again.targets["a"].attempt) == (2, 2)
     assert not needs_loading(again.targets["a"], asker)
-    assert needs_loading(again.targets["a"], Asker("run/load_batch/0/4", cleared=True))
+    assert needs_loading(again.targets["a"], Asker("run/load_batch/0/4", "dag/run-1", cleared=True))
 
 
 def test_clearing_a_load_whose_outcome_is_unknown_is_one_more_attempt_at_the_same_generation():
     """It may have been committed: a new generation would load it twice."""
-    unknown = begin_attempt(LOCKED, "a", Asker("try-1"))
-    again = begin_attempt(unknown, "a", Asker("try-2", cleared=True))
+    unknown = begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1"))
+    again = begin_attempt(unknown, "a", Asker("try-2", "dag/run-1", cleared=True))
     assert (again.targets["a"].generation, again.targets["a"].attempt) == (1, 2)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
+from fakes.lost_answers import LostAnswers
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
@@ -79,6 +80,15 @@ def test_a_batch_of_a_run_that_is_still_going_is_left_to_it(world: World):
     assert run(world, run_id="run-2", is_active=lambda run: run == "run-1") == []
 
 
+def test_a_batch_is_left_to_the_run_that_is_at_work_on_it(world: World):
+    """A person cleared the task in a run of yesterday: the run of now must not begin beside it."""
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    (left,) = run(world, run_id="run-2")
+    world.ledger.replace(left.batch, begin_attempt(left.batch, TARGET, Asker("run-1/load_batch/0/2", "run-1")))
+    assert run(world, run_id="run-3", is_active=lambda run: run == "run-1") == []
+
+
 def test_two_runs_that_take_over_at_once_do_not_both_get_the_batch(world: World):
     world.put("orders/1.csv", "orders/2.csv")
     run(world)
@@ -90,12 +100,21 @@ def test_two_runs_that_take_over_at_once_do_not_both_get_the_batch(world: World)
     assert run(world, run_id="run-2", is_active=third_run_is_faster) == []
 
 
+def test_a_batch_is_this_runs_own_when_only_the_answer_to_taking_it_over_was_lost(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    services = replace(world.services, ledger=LostAnswers(world.ledger, 1))
+    (work,) = buffer_objects(CONFIG, services, run="run-2", is_active=lambda _: False, max_work=99)
+    assert work.batch == world.ledger.get("orders", work.batch.batch)
+    assert work.batch.run == "run-2"
+
+
 def test_a_batch_that_waits_for_a_person_is_not_taken_over_but_its_other_targets_are(world: World):
     config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
     world.put("orders/1.csv", "orders/2.csv")
     work = run(world, config)
     assert len(work) == 2
-    begun = world.ledger.replace(work[0].batch, begin_attempt(work[0].batch, TARGET, Asker("try-1")))
+    begun = world.ledger.replace(work[0].batch, begin_attempt(work[0].batch, TARGET, Asker("try-1", "dag/run-1")))
     world.ledger.replace(begun, end_attempt(begun, TARGET, 1, error="bad data", final=True))
     assert [each.target for each in run(world, config, run_id="run-2")] == ["redshift_default/public.other"]
 
@@ -107,8 +126,44 @@ def test_the_batches_of_a_run_are_capped_and_the_next_run_goes_on(world: World):
     assert len(first) == 2
     second = run(world, config, run_id="run-2", is_active=lambda run: run == "run-1")
     assert second == [], "all five batches were locked by the first run, which is still going"
-    third = run(world, config, run_id="run-3")
-    assert [each.batch.batch for each in third] == [each.batch.batch for each in first], "it loaded none of them"
+    assert len(run(world, config, run_id="run-3")) == 2, "nobody loaded any of them"
+
+
+def test_batches_that_cannot_be_loaded_do_not_hold_up_the_new_ones(world: World):
+    """The table of one target is missing, and more batches wait for it than one run takes."""
+    config = a_config(max_batches_per_run=2)
+    world.put(*(f"orders/a{number}.csv" for number in range(10)))
+    run(world, config)
+    world.put("orders/b1.csv", "orders/b2.csv")
+    work = run(world, config, run_id="run-2")
+    assert entries(world, work[:1]) == [["landing/orders/b1.csv", "landing/orders/b2.csv"]]
+    assert len(work) == 2, "and one of those that are left"
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 60, 1440])
+@pytest.mark.parametrize("batches", [3, 5, 12, 60])
+def test_each_batch_that_is_left_gets_its_turn(world: World, minutes: int, batches: int):
+    """Also where the number of batches divides the time between two runs."""
+    config = a_config(max_batches_per_run=1)
+    world.put(*(f"orders/{number:03}.csv" for number in range(2 * batches)))
+    run(world, config)
+    given = set()
+    for number in range(4 * batches):
+        world.clock.go(minutes=minutes)
+        given |= {each.batch.batch for each in run(world, config, run_id=f"run-{number + 2}")}
+    assert len(given) == batches
+
+
+def test_where_order_matters_the_oldest_batch_goes_first(world: World):
+    config = a_config(max_batches_per_run=3, targets=[{"table": "public.orders", "mode": "replace"}])
+    world.put(*(f"orders/a{number}.csv" for number in range(4)))
+    first = run(world, config)
+    world.put(*(f"orders/b{number}.csv" for number in range(4)))
+    for number in range(2, 9):
+        world.clock.go(minutes=7)
+        work = run(world, config, run_id=f"run-{number}")
+        assert [each.batch.batch for each in work[:2]] == [each.batch.batch for each in first]
+        assert len(work) == 3
 
 
 def test_airflows_limit_on_mapped_tasks_is_kept(world: World):

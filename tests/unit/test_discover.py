@@ -9,7 +9,7 @@ from objects_for_tests import NOON, a_config, an_object
 
 from rsloader_provider.core.config import BatchLimits
 from rsloader_provider.core.objects import S3Object
-from rsloader_provider.loader.discover import has_work, new_objects
+from rsloader_provider.loader.discover import Found, look_for_work, new_objects
 from rsloader_provider.loader.services import Services
 
 MANY = BatchLimits(max_files=10_000)
@@ -48,6 +48,13 @@ def test_a_key_too_long_to_sort_is_found_once(world: World):
     assert found(world) == ["orders/a", long, "orders/z"]
     claim(world, long)
     assert found(world) == ["orders/a", "orders/z"]
+
+
+def test_a_source_as_long_as_a_key_may_be_is_walked(world: World):
+    source = "orders/" + "x" * 1010 + "/"
+    world.put(source + "1.csv", source + "2.csv")
+    claim(world, source + "1.csv")
+    assert found(world, source=f"s3://landing/{source}") == [source + "2.csv"]
 
 
 @given(st.sets(st.text(max_size=4), max_size=12), st.sets(st.text(max_size=4), max_size=12))
@@ -95,14 +102,18 @@ def test_each_stream_is_read_once_and_only_as_far_as_needed(world: World):
 
 
 def test_there_is_work_when_something_is_new_due_or_left(world: World):
-    config = a_config()
-    assert not has_work(config, world.services)
+    def look() -> Found:
+        return look_for_work(a_config(), world.services)
+
+    assert look() is Found.NOTHING
     world.put("orders/1.csv")
-    assert has_work(config, world.services)
+    assert look() is Found.NEW_OR_DUE
     claim(world, "orders/1.csv")
-    assert not has_work(config, world.services)
+    assert look() is Found.NOTHING
     world.clock.go(minutes=1)
-    assert has_work(config, world.services), "the batch's age is reached"
+    assert look() is Found.NEW_OR_DUE, "the batch's age is reached"
     batch = world.ledger.open_batch("orders", NOON)
     world.ledger.lock(batch, reason="max_age", run="r", targets={"t": {}}, now=NOON)
-    assert has_work(config, world.services), "nobody loaded it"
+    assert look() is Found.LEFT_OVER, "nobody loaded it"
+    world.put("orders/2.csv")
+    assert look() is Found.NEW_OR_DUE, "and there is a new object besides"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fakes.lost_answers import LostAnswers
 from fakes.warehouse import Accident
 from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
@@ -19,20 +20,24 @@ from rsloader_provider.core.errors import (
     ConnectionLostError,
     ContentionError,
     CorruptLedgerError,
+    EarlierBatchError,
     NotSetUpError,
     ObjectsMissingError,
     OutOfOrderError,
     RsloaderError,
     StatementError,
+    TransientError,
 )
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
 
 CONFIG = a_config(notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}, failed_manifests="s3://loader/failed/")
-FIRST = Asker("run-1/load_batch/0/1")
-RETRY = Asker("run-1/load_batch/0/2")
-CLEARED = Asker("run-1/load_batch/0/3", cleared=True)
+FIRST = Asker("run-1/load_batch/0/1", "dag/run-1")
+RETRY = Asker("run-1/load_batch/0/2", "dag/run-1")
+CLEARED = Asker("run-1/load_batch/0/3", "dag/run-1", cleared=True)
+BEGIN, RECORD_SESSION, FINISH_OR_END = 1, 2, 3
+"""The writes of an attempt, in their order."""
 
 
 def locked(world: World, config: LoadConfig = CONFIG, *keys: str, content: str = "1\n2\n") -> Batch:
@@ -43,6 +48,11 @@ def locked(world: World, config: LoadConfig = CONFIG, *keys: str, content: str =
 
 def load(world: World, batch: Batch, asker: Asker = FIRST, config: LoadConfig = CONFIG, target: str = TARGET) -> Result:
     return load_batch(config, world.services, batch.batch, target, asker)
+
+
+def load_with_lost_answers(world: World, batch: Batch, *lost: int, asker: Asker = FIRST) -> Result:
+    services = replace(world.services, ledger=LostAnswers(world.ledger, *lost))
+    return load_batch(CONFIG, services, batch.batch, TARGET, asker)
 
 
 def rows(world: World) -> list[str]:
@@ -133,6 +143,48 @@ def test_an_attempt_ends_the_session_of_one_that_never_ended(world: World):
     assert rows(world) == ["1", "2"] * 2
 
 
+def left_by_an_attempt_that_never_ended(world: World, session: int) -> Batch:
+    """A batch with an attempt that recorded its session and was never heard of again."""
+    batch = locked(world)
+    begun = world.ledger.replace(batch, begin_attempt(batch, TARGET, FIRST))
+    return world.ledger.replace(begun, record_session(begun, TARGET, 1, session))
+
+
+def test_the_session_of_an_attempt_that_never_ended_is_ended_by_the_first_that_can_connect(world: World):
+    """Redshift is unreachable for a while; the hung session holds the history's lock through all of it."""
+    with world.warehouse.connect("redshift_default") as hung:
+        hung.execute(sql.Begin())
+        hung.execute(sql.LockHistory(sql.TableName("public", "orders")))
+        batch = left_by_an_attempt_that_never_ended(world, hung.pid)
+        world.warehouse.unreachable = True
+        for _ in range(2):
+            with pytest.raises(TransientError):
+                load(world, batch, RETRY)
+        world.warehouse.unreachable = False
+        world.warehouse.accidents.append(Accident(sql.TerminateSession, after=False))
+        with pytest.raises(ConnectionLostError):
+            load(world, batch, RETRY)
+        assert load_with_lost_answers(world, batch, BEGIN, asker=RETRY).outcome is Outcome.LOADED
+    assert hung.broken
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_a_session_number_that_has_gone_to_another_user_is_passed_over(world: World):
+    batch = left_by_an_attempt_that_never_ended(world, 4711)
+    world.warehouse.sessions_of_others.add(4711)
+    assert load(world, batch, RETRY).outcome is Outcome.LOADED
+    assert stored(world, batch).targets[TARGET].session is None
+
+
+def test_an_attempt_that_ended_leaves_no_session_to_end(world: World):
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    with pytest.raises(BadDataError):
+        load(world, batch)
+    world.put("orders/1.csv", "orders/2.csv")
+    load(world, batch, CLEARED)
+    assert not any(isinstance(each, sql.TerminateSession) for each in world.warehouse.log)
+
+
 def test_an_attempt_whose_place_was_taken_stops_before_it_changes_anything(world: World):
     batch = locked(world)
     warehouse = world.warehouse
@@ -169,7 +221,9 @@ def test_a_person_who_clears_a_loaded_batch_has_it_loaded_again_once(world: Worl
     assert "A SECOND TIME" in caplog.text
     assert rows(world) == ["1", "2"] * 4
     assert load(world, batch, CLEARED).outcome is Outcome.NOTHING_TO_DO, "the same try, run twice"
-    assert load(world, batch, Asker("run-1/load_batch/0/4")).outcome is Outcome.NOTHING_TO_DO, "its automatic retry"
+    assert load(world, batch, Asker("run-1/load_batch/0/4", "dag/run-1")).outcome is Outcome.NOTHING_TO_DO, (
+        "its automatic retry"
+    )
     assert stored(world, batch).targets[TARGET].generation == 2
 
 
@@ -266,14 +320,47 @@ def test_a_refused_statement_of_the_user_undoes_everything(world: World):
     assert world.warehouse.histories["public.orders"] == []
 
 
-def test_replacing_leaves_only_the_newest_batch_and_an_older_one_is_refused(world: World):
-    config = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
-    older = locked(world, config, "orders/1.csv", "orders/2.csv", content="old\n")
-    newer = locked(world, config, "orders/3.csv", "orders/4.csv", content="new\n")
-    load(world, newer, config=config)
-    with pytest.raises(OutOfOrderError, match=newer.batch):
-        load(world, older, config=config)
+REPLACING = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
+
+
+def test_where_order_matters_a_batch_waits_for_the_one_before_it(world: World):
+    older = locked(world, REPLACING, "orders/1.csv", "orders/2.csv", content="old\n")
+    newer = locked(world, REPLACING, "orders/3.csv", "orders/4.csv", content="new\n")
+    for accident in ([], [Accident(sql.Copy, after=False)]):
+        if accident:
+            world.warehouse.accidents.extend(accident)
+            with pytest.raises(ConnectionLostError):
+                load(world, older, config=REPLACING)
+        with pytest.raises(EarlierBatchError, match=older.batch) as raised:
+            load(world, newer, config=REPLACING)
+        assert raised.value.retryable
+        assert stored(world, newer) == newer
+    load(world, older, RETRY, REPLACING)
+    load(world, newer, RETRY, REPLACING)
     assert rows(world) == ["new", "new"]
+
+
+def test_a_batch_that_waits_for_a_person_does_not_hold_up_those_after_it_and_is_then_too_late(world: World):
+    older = locked(world, REPLACING, "orders/1.csv", "orders/2.csv", content="bad\n")
+    newer = locked(world, REPLACING, "orders/3.csv", "orders/4.csv", content="new\n")
+    with pytest.raises(BadDataError):
+        load(world, older, config=REPLACING)
+    load(world, newer, config=REPLACING)
+    world.put("orders/1.csv", "orders/2.csv", content="old\n")
+    with pytest.raises(OutOfOrderError, match=f"(?s){newer.batch}.*Nothing needs repair.*new keys"):
+        load(world, older, CLEARED, REPLACING)
+    assert rows(world) == ["new", "new"]
+
+
+def test_an_earlier_batch_holds_up_no_target_but_its_own(world: World):
+    config = a_config(targets=[{"table": "public.orders", "mode": "replace"}, {"table": "public.other"}])
+    world.warehouse.create("public.other")
+    older = locked(world, config, "orders/1.csv", "orders/2.csv")
+    newer = locked(world, config, "orders/3.csv", "orders/4.csv")
+    load(world, newer, config=config, target="redshift_default/public.other")
+    load(world, older, config=config)
+    load(world, newer, config=config)
+    assert stored(world, older).unfinished_targets == ("redshift_default/public.other",)
 
 
 def test_targets_of_a_batch_are_loaded_each_for_itself(world: World):
@@ -351,3 +438,61 @@ def test_two_targets_that_finish_at_once_both_count(world: World):
 
     load_batch(config, replace(world.services, ledger=Raced()), batch.batch, TARGET, FIRST)
     assert stored(world, batch).status is BatchStatus.COMPLETE
+
+
+@pytest.mark.parametrize("lost", [(BEGIN,), (RECORD_SESSION,), (FINISH_OR_END,), (RECORD_SESSION, FINISH_OR_END)])
+def test_a_write_whose_answer_is_lost_is_known_for_ones_own(world: World, lost: tuple[int, ...]):
+    """Taken for a lost race it would fail the task for good, with the rows in the table and nobody told."""
+    batch = locked(world)
+    result = load_with_lost_answers(world, batch, *lost)
+    assert result.outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2"] * 2
+    assert stored(world, batch).status is result.batch.status is BatchStatus.COMPLETE
+    assert len(world.notifier.messages[OK_TOPIC]) == 1
+
+
+def test_a_lost_answer_at_the_beginning_does_not_open_two_generations(world: World):
+    batch = locked(world)
+    load(world, batch)
+    load_with_lost_answers(world, batch, BEGIN, asker=CLEARED)
+    assert stored(world, batch).targets[TARGET].generation == 2
+    assert rows(world) == ["1", "2"] * 4
+
+
+def test_a_failure_whose_record_lost_its_answer_is_told_with_its_own_error(world: World):
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    with pytest.raises(BadDataError):
+        load_with_lost_answers(world, batch, FINISH_OR_END)
+    assert stored(world, batch).status is BatchStatus.ERROR
+    ((_, message),) = world.notifier.messages[FAILED_TOPIC]
+    assert world.storage.exists("loader", message["failedManifest"].removeprefix("s3://loader/"))
+
+
+def test_a_passing_fault_whose_record_lost_its_answer_can_still_be_tried_again(world: World):
+    batch = locked(world)
+    world.warehouse.unreachable = True
+    with pytest.raises(TransientError) as raised:
+        load_with_lost_answers(world, batch, 2)
+    assert raised.value.retryable
+    world.warehouse.unreachable = False
+    assert load(world, batch, RETRY).outcome is Outcome.LOADED
+
+
+def test_a_target_that_lost_its_answer_does_not_tell_of_what_another_completed(world: World):
+    """Between the lost answer and the look the other target completes the batch and tells it: once is enough."""
+    config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}], notify={"success": OK_TOPIC})
+    world.warehouse.create("public.other")
+    batch = locked(world, config)
+
+    class LostWhileTheOtherCompletes(LostAnswers):
+        def replace(self, before: Batch, after: Batch) -> Batch:
+            try:
+                return super().replace(before, after)
+            except LostRaceError:
+                load(world, batch, config=config, target="redshift_default/public.other")
+                raise
+
+    services = replace(world.services, ledger=LostWhileTheOtherCompletes(world.ledger, FINISH_OR_END))
+    assert load_batch(config, services, batch.batch, TARGET, FIRST).outcome is Outcome.LOADED
+    assert stored(world, batch).status is BatchStatus.COMPLETE
+    assert len(world.notifier.messages[OK_TOPIC]) == 1

@@ -139,11 +139,14 @@ class Ledger(Protocol):
         ...
 
     def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
-        """Give the ledger keys of all claims under a prefix `bucket/…`, sorted as S3 lists."""
+        """Give the ledger keys of all claims under a prefix `bucket/…`, sorted as S3 lists.
+
+        Of a prefix that is so long that names under it are cut, also keys that are near it (see `ledger_prefix`).
+        """
         ...
 
     def claims(self, load: str, prefix: str) -> Iterator[Claim]:
-        """Give all claims under a prefix `bucket/…`."""
+        """Give all claims of objects whose names begin with a prefix `bucket/…`, of any length."""
         ...
 
     def find_claim(self, load: str, name: str) -> Claim | None:

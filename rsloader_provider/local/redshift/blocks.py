@@ -29,6 +29,11 @@ class Block:
     data: bytes
     whole: bool = True
 
+    @property
+    def last_line(self) -> int:
+        """The number of its last line."""
+        return self.first_line + self.data.removesuffix(b"\n").count(b"\n")
+
 
 def blocks(pieces: Iterable[bytes], copy: CopyOptions, url: str) -> Iterator[Block]:
     """Cut one object of delimited text, CSV or fixed width.

@@ -113,6 +113,7 @@ class CopyLoad:
             finally:
                 self.report.bytes_read = source.bytes_read
                 self.report.errors = rows.errors
+                self.report.files = rows.files
         finally:
             self.report.seconds = time.monotonic() - started
 

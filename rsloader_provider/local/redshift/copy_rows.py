@@ -18,6 +18,7 @@ from rsloader_provider.local.redshift.errors import load_failed
 from rsloader_provider.local.redshift.formats import Record, Refusal, avro, columnar, delimited, fixed_width, json_text
 from rsloader_provider.local.redshift.formats.jsonpaths import parse_jsonpaths
 from rsloader_provider.local.redshift.load_errors import LoadError
+from rsloader_provider.local.redshift.load_files import LoadedFile
 from rsloader_provider.local.redshift.quick_check import QuickCheck
 from rsloader_provider.local.redshift.s3_objects import S3Object, S3Source, as_file
 
@@ -49,6 +50,7 @@ class CopyRows:
 
     Attributes:
         errors: The records refused so far.
+        files: The objects read so far, the one at hand among them once it ends or fails.
     """
 
     def __init__(self, copy: CopyOptions, columns: list[Column], source: S3Source, recognise: Recognise):
@@ -57,7 +59,9 @@ class CopyRows:
         self._source = source
         self._conversions = [conversion(column, copy, recognise) for column in columns]
         self._quick = QuickCheck(copy, columns)
+        self._lines = 0
         self.errors: list[LoadError] = []
+        self.files: list[LoadedFile] = []
 
     def chunks(self, objects: list[S3Object]) -> Generator[Chunk, None, None]:
         """Yield all rows.
@@ -66,15 +70,25 @@ class CopyRows:
             RedshiftError: An object cannot be read, or so many records are refused that the COPY fails.
         """
         for wanted in objects:
-            if self._copy.format in ("csv", "text", "fixedwidth"):
-                yield from self._text_chunks(wanted)
-            else:
-                yield from self._rows(self._records(wanted), wanted)
-                if self.errors and self._copy.format in COLUMNAR:
-                    raise load_failed(self._copy.table_name)
+            bytes_before, errors_before = self._source.bytes_read, len(self.errors)
+            self._lines = 0
+            try:
+                yield from self._object_chunks(wanted)
+            finally:
+                size_bytes, errors = self._source.bytes_read - bytes_before, len(self.errors) - errors_before
+                self.files.append(LoadedFile(wanted.url, size_bytes, self._lines, errors))
+
+    def _object_chunks(self, wanted: S3Object) -> Iterator[Chunk]:
+        if self._copy.format in ("csv", "text", "fixedwidth"):
+            yield from self._text_chunks(wanted)
+            return
+        yield from self._rows(self._records(wanted), wanted)
+        if self.errors and self._copy.format in COLUMNAR:
+            raise load_failed(self._copy.table_name)
 
     def _text_chunks(self, wanted: S3Object) -> Iterator[Chunk]:
         for block in blocks(self._pieces(wanted), self._copy, wanted.url):
+            self._lines = block.last_line
             if block.whole and self._quick.passes(block.data):
                 yield Chunk(block.data if block.data.endswith(b"\n") else block.data + b"\n", as_csv=True)
             else:
@@ -108,6 +122,7 @@ class CopyRows:
         rows: list[str] = []
         size = 0
         for record in records:
+            self._lines = max(self._lines, record.line)
             row = self._row(record, wanted)
             if row is None:
                 continue
