@@ -42,6 +42,13 @@ def aws_arguments(local_aws: LocalAws) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def redshift(local_aws: LocalAws) -> Iterator[LocalRedshift]:
     with LocalRedshift(s3_endpoint=local_aws.endpoint_url) as server:
+        local_aws.use_redshift(
+            host=server.host,
+            port=server.port,
+            database=server.database,
+            user=server.user,
+            password=server.password,
+        )
         yield server
 
 

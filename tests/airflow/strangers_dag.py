@@ -1,13 +1,23 @@
 """A DAG of somebody who knows nothing of us: the amazon provider's operators, one after the other."""
 
+from typing import Any
+
 from airflow.providers.amazon.aws.operators.redshift_data import RedshiftDataOperator
 from airflow.providers.amazon.aws.operators.s3 import S3CreateObjectOperator, S3DeleteObjectsOperator
 from airflow.providers.amazon.aws.sensors.s3 import S3KeySensor
 from airflow.providers.amazon.aws.transfers.s3_to_redshift import S3ToRedshiftOperator
 from airflow.providers.common.sql.operators.sql import SQLColumnCheckOperator, SQLExecuteQueryOperator
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 
 BUCKET, KEY, TABLE = "strangers", "in/orders.csv", "strangers_orders"
+
+
+@task
+def compare(rows: list[tuple[int, str]], answers: list[dict[str, Any]]) -> None:
+    """Fail unless both ways of reading found what was loaded."""
+    assert [tuple(row) for row in rows] == [(1, "tea"), (2, "milk")], rows
+    assert [answer["Records"] for answer in answers] == [[[{"longValue": 2}]]], answers
+
 
 with DAG("strangers", schedule=None) as dag:
     put = S3CreateObjectOperator(task_id="put", s3_bucket=BUCKET, s3_key=KEY, data="id,name\n1,tea\n2,milk\n")
@@ -49,4 +59,4 @@ with DAG("strangers", schedule=None) as dag:
         return_sql_result=True,
     )
     delete = S3DeleteObjectsOperator(task_id="delete", bucket=BUCKET, keys=KEY)
-    put >> wait >> create >> copy >> check >> read >> ask >> delete
+    put >> wait >> create >> copy >> check >> read >> ask >> compare(read.output, ask.output) >> delete

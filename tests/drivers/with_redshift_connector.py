@@ -5,6 +5,7 @@ import decimal
 import json
 import os
 import re
+import tempfile
 import uuid
 from typing import Any
 
@@ -80,6 +81,19 @@ def passes_parameters(connection: Any) -> None:
         assert cursor.rowcount == 2
         cursor.execute(f"DELETE FROM {TABLE} WHERE id = %s", (8,))
     connection.commit()
+
+
+def inserts_a_file_of_this_machine(connection: Any) -> None:
+    with tempfile.NamedTemporaryFile("w", suffix=".csv") as file, connection.cursor() as cursor:
+        file.write("id,name\n101,a\n102,b\n103,c\n")
+        file.flush()
+        cursor.insert_data_bulk(file.name, f"public.{TABLE}", [0, 1], ["id", "name"], ",", batch_size=2)
+        assert rows_of(cursor, f"SELECT id, name FROM {TABLE} WHERE id > 100 ORDER BY id") == [
+            [101, "a"],
+            [102, "b"],
+            [103, "c"],
+        ]
+    connection.rollback()
 
 
 def rolls_back(connection: Any) -> None:
@@ -166,6 +180,7 @@ with connect() as shared:
         copies_with_an_access_key,
         reads_the_rows_back,
         passes_parameters,
+        inserts_a_file_of_this_machine,
         rolls_back,
         sees_the_text_of_an_error,
         finds_the_bad_row_in_stl_load_errors,

@@ -1,4 +1,7 @@
-"""SQLAlchemy with sqlalchemy-redshift: its dialect and its COPY, on the driver named in the argument."""
+"""SQLAlchemy with sqlalchemy-redshift: dialect, COPY and reflection, on the driver that the argument names.
+
+sqlalchemy-redshift 1.0.0 cannot reflect a column with SQLAlchemy 2.1, nor delete by the ORM's means with either.
+"""
 
 import datetime
 import decimal
@@ -122,6 +125,24 @@ def rolls_back(database: sa.Engine) -> None:
         assert session.scalar(sa.select(sa.func.count()).select_from(Order)) == 6
 
 
+def reflects_tables_and_columns(database: sa.Engine) -> None:
+    inspector = sa.inspect(database)
+    assert inspector.get_table_names(schema=Base.metadata.schema) == ["orders"]
+    columns = inspector.get_columns("orders", schema=Base.metadata.schema)
+    assert [(column["name"], str(column["type"]), column["nullable"]) for column in columns] == [
+        ("id", "INTEGER", False),
+        ("name", "VARCHAR(40)", True),
+        ("price", "NUMERIC(8, 2)", True),
+        ("ordered", "DATE", True),
+    ], columns
+    assert inspector.get_pk_constraint("orders", schema=Base.metadata.schema) == {
+        "constrained_columns": ["id"],
+        "name": "orders_pkey",
+    }
+    reflected = sa.Table("orders", sa.MetaData(), schema=Base.metadata.schema, autoload_with=database)
+    assert reflected.columns.keys() == ["id", "name", "price", "ordered"]
+
+
 def sees_the_text_of_an_error(database: sa.Engine) -> None:
     try:
         with database.connect() as connection:
@@ -165,6 +186,7 @@ def reads_a_large_result(database: sa.Engine) -> None:
 
 def drops_what_it_created(database: sa.Engine) -> None:
     Base.metadata.drop_all(database)
+    assert not sa.inspect(database).has_table("orders", schema=Base.metadata.schema)
     with database.begin() as connection:
         connection.execute(sa.schema.DropSchema(Base.metadata.schema))
 
@@ -177,6 +199,7 @@ for step in (
     reads_the_rows_back,
     passes_parameters,
     rolls_back,
+    reflects_tables_and_columns,
     sees_the_text_of_an_error,
     finds_the_bad_row_in_stl_load_errors,
     reads_a_large_result,

@@ -3,6 +3,7 @@
 Storage hints go; constraints that Redshift takes but does not enforce go too, because PostgreSQL would enforce them.
 """
 
+from rsloader_provider.local.redshift import declared_keys
 from rsloader_provider.local.redshift.edits import Edits, closing, items, table_end
 from rsloader_provider.local.redshift.errors import syntax_error, unsupported
 from rsloader_provider.local.redshift.tokens import Token
@@ -33,14 +34,15 @@ def rewrite_create_table(tokens: list[Token], table: int, edits: Edits) -> None:
         position += 1
     if position < len(tokens) and tokens[position].text == "(":
         end = closing(tokens, position)
-        _rewrite_items(items(tokens[position + 1 : end]), edits)
+        _rewrite_items(items(tokens[position + 1 : end]), tokens[position - 1].name, edits)
         position = end + 1
     _remove_table_attributes(tokens[position:], edits)
 
 
-def _rewrite_items(definitions: list[list[Token]], edits: Edits) -> None:
+def _rewrite_items(definitions: list[list[Token]], table: str, edits: Edits) -> None:
     columns: dict[str, list[Token]] = {}
     primary_key: list[str] = []
+    key_name: str | None = None
     for number, item in enumerate(definitions):
         definition = item[1:] if number else item
         if not definition:
@@ -48,11 +50,14 @@ def _rewrite_items(definitions: list[list[Token]], edits: Edits) -> None:
         constraint = constraint_kind(definition)
         if constraint is None:
             columns[definition[0].name] = definition
+            if declared_keys.is_primary_key(definition):
+                primary_key = [definition[0].name]
             rewrite_column(definition, edits)
         elif constraint in ("PRIMARY", "UNIQUE", "FOREIGN"):
             if constraint == "PRIMARY":
                 names = [token.name for token in definition if token.is_name]
                 primary_key = names[names.index("key") + 1 :]
+                key_name = definition[1].name if definition[0].keyword == "CONSTRAINT" else None
             if not number:
                 raise unsupported("A table definition that begins with a constraint")
             edits.remove(item)
@@ -60,6 +65,8 @@ def _rewrite_items(definitions: list[list[Token]], edits: Edits) -> None:
         # Unenforced as to uniqueness, but a primary key's columns do refuse NULL.
         if name in columns:
             edits.insert_after(columns[name][-1], " NOT NULL")
+    if primary_key:
+        edits.insert_after(definitions[-1][-1], ", " + declared_keys.primary_key(table, primary_key, key_name))
 
 
 def constraint_kind(definition: list[Token]) -> str | None:

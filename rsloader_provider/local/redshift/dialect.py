@@ -3,6 +3,7 @@
 from itertools import pairwise
 
 from rsloader_provider.local.redshift.alter_table import rewrite_alter_table
+from rsloader_provider.local.redshift.catalog_queries import rewrite_catalog_query
 from rsloader_provider.local.redshift.ddl import rewrite_create_table
 from rsloader_provider.local.redshift.edits import Edits
 from rsloader_provider.local.redshift.errors import syntax_error
@@ -52,6 +53,8 @@ def rewrite(sql: str, tokens: list[Token]) -> str:
             raise syntax_error(tokens[words.index("MERGE")].text)
         case ["DELETE", second, *_] if second != "FROM":
             edits.insert_after(tokens[0], " FROM")
+        case ["SELECT" | "WITH" | "(", *_]:
+            rewrite_catalog_query(sql, tokens, edits)
     return edits.apply()
 
 
