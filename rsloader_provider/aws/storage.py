@@ -35,6 +35,16 @@ class S3Storage:
                 return False
         return True
 
+    def read(self, bucket: str, key: str) -> bytes | None:
+        with _explained(bucket):
+            try:
+                content: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
+                    raise
+                return None
+        return content
+
     def write(self, bucket: str, key: str, content: bytes) -> None:
         with _explained(bucket):
             self._client.put_object(Bucket=bucket, Key=key, Body=content)

@@ -26,9 +26,8 @@ class MemoryStorage:
     def write(self, bucket: str, key: str, content: bytes) -> None:
         self._bucket(bucket)[key] = content
 
-    def read(self, bucket: str, key: str) -> bytes:
-        """Not in the port: for the fake warehouse and for tests."""
-        return self._bucket(bucket)[key]
+    def read(self, bucket: str, key: str) -> bytes | None:
+        return self._bucket(bucket).get(key)
 
     def delete(self, bucket: str, key: str) -> None:
         """Not in the port: for tests."""
