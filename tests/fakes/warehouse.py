@@ -47,6 +47,7 @@ class MemoryWarehouse:
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
     sessions_of_others: set[int] = field(default_factory=set)
+    files: dict[int, set[str]] = field(default_factory=dict)
     unreadable_views: bool = False
     unreachable: bool = False
 
@@ -150,6 +151,16 @@ class MemorySession:
                 rows = self.warehouse.histories[str(key.target)]
                 newer = [e.key.batch for e in rows if e.key.load == key.load and e.key.batch > key.batch]
                 return [[max(newer, default=None)]]
+            case sql.ReadHistory(target, load, after, limit):
+                rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
+                return [_history_row(each) for each in rows][:limit]
+            case sql.ReadBatchHistory(target, load, batch):
+                rows = [each for each in self._history(target) if (each.key.load, each.key.batch) == (load, batch)]
+                return [_history_row(each) for each in rows]
+            case sql.ReadLoadedFiles(query_ids):
+                if self.warehouse.unreadable_views:
+                    raise AccessDeniedError("permission denied for relation sys_load_detail")
+                return [[each, url] for each in query_ids for url in sorted(self.warehouse.files.get(each, ()))]
             case sql.DeleteAll(target):
                 self.emptied.add(str(target))
                 self.added.pop(str(target), None)
@@ -171,6 +182,11 @@ class MemorySession:
             case _:
                 raise StatementError(f"the fake does not know {statement}", "0A000")
         return ()
+
+    def _history(self, target: sql.TableName) -> list[sql.RecordLoaded]:
+        if str(target) not in self.warehouse.histories:
+            raise NotSetUpError(f"relation rsloader.{target} does not exist. Run `rsloader setup` once.")
+        return sorted(self.warehouse.histories[str(target)], key=lambda each: (each.key.batch, each.key.generation))
 
     def _lock(self, table: str) -> None:
         if table not in self.warehouse.locks:
@@ -209,7 +225,13 @@ class MemorySession:
             raise BadDataError(f"Load into table '{statement.target.table}' failed.")
         self.added.setdefault(table, []).extend(rows)
         self.last_copy = (len(rows), query_id)
+        self.warehouse.files[query_id] = set(self._manifest(statement.manifest_url))
 
     def _manifest(self, url: str) -> list[str]:
         bucket, _, key = url.removeprefix("s3://").partition("/")
         return [entry["url"] for entry in json.loads(self.warehouse.storage.read(bucket, key))["entries"]]
+
+
+def _history_row(row: sql.RecordLoaded) -> list[Any]:
+    key = row.key
+    return [key.batch, key.generation, row.attempt, row.rows, row.files, row.query_id, row.run, None]
