@@ -4,6 +4,7 @@ import typer
 
 from rsloader_provider.cli.audit import audit
 from rsloader_provider.cli.demo import demo
+from rsloader_provider.cli.explain import explain
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
 from rsloader_provider.cli.schema import schema
@@ -16,6 +17,6 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-for command in (setup, validate, schema, batches, batch, files, audit, demo):
+for command in (setup, validate, schema, batches, batch, files, audit, explain, demo):
     app.command()(command)
 app.add_typer(local_app, name="local")

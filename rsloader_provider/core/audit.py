@@ -5,7 +5,7 @@ Nothing here asks anybody: listing, claim, batch and history are handed in.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from rsloader_provider.core.batch import (
@@ -71,7 +71,8 @@ class HistoryRow:
         files: Objects in the batch then.
         query_id: Redshift's id of the COPY; None if there was nothing to copy.
         run: The DAG run, `dag_id/run_id`.
-        loaded_at: When it was committed (Redshift's clock, UTC, without a zone); None if that was taken out.
+        loaded_at: When its transaction began (Redshift's clock, aware, UTC), which is before its COPY; None if that
+            was taken out.
     """
 
     batch: str
@@ -96,11 +97,14 @@ class Verdict:
         state: The state of those that are there and unchanged.
         entries: Names of the objects in its segments; None where they are those that are claimed for it.
         unread: Names of those that the COPY of a committed load did not read.
+        loaded_at: What was written before this moment has been loaded, be it what was claimed or not; None where no
+            history tells.
     """
 
     state: ObjectState
     entries: frozenset[str] | None = None
     unread: frozenset[str] = frozenset()
+    loaded_at: datetime | None = None
 
 
 def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
@@ -168,9 +172,30 @@ def judge_object(
     loaded = verdict.state is ObjectState.LOADED
     if found is None and looked:
         return ObjectState.DELETED if loaded else ObjectState.GONE
-    if loaded and found is not None and (found.etag, found.size_bytes) != claimed:
-        return ObjectState.CHANGED
-    return verdict.state
+    # Somebody may have repaired it before it was loaded. S3 lists times in whole seconds.
+    is_other = found is not None and (found.etag, found.size_bytes) != claimed
+    is_old = (
+        found is not None
+        and verdict.loaded_at is not None
+        and (found.last_modified + timedelta(seconds=1) <= verdict.loaded_at)
+    )
+    return ObjectState.CHANGED if loaded and is_other and not is_old else verdict.state
+
+
+def loaded_since(batch: Batch, histories: Histories) -> datetime | None:
+    """Give the moment up to which what was written under a loaded batch's keys is in every target.
+
+    Returns:
+        The earliest beginning among the loads of the current generations; None where one is not known.
+    """
+    began = [
+        row.loaded_at
+        for target, progress in batch.targets.items()
+        for row in histories.get(target, ())
+        if row.generation == progress.generation
+    ]
+    known = [each for each in began if each is not None]
+    return min(known) if known and len(known) == len(began) else None
 
 
 def mended(batch: Batch, histories: Histories, *, notify: bool) -> Batch:

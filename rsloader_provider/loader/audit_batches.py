@@ -12,7 +12,15 @@ from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
-from rsloader_provider.core.audit import HistoryRow, ObjectState, Verdict, judge_batch, mended, missing_in_history
+from rsloader_provider.core.audit import (
+    HistoryRow,
+    ObjectState,
+    Verdict,
+    judge_batch,
+    loaded_since,
+    mended,
+    missing_in_history,
+)
 from rsloader_provider.core.batch import Batch, BatchStatus, batch_time, settle
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError, UnknownBatchError
@@ -99,7 +107,6 @@ class BatchWalk:
         self._claimed = claimed
         self._report = report
         self._found = BatchFindings()
-        self._shared = {state: Verdict(state) for state in ObjectState}
 
     def run(self) -> BatchFindings:
         """Walk once."""
@@ -192,10 +199,7 @@ class BatchWalk:
         names = {entry.name for entry in group.entries}
         unread = self._compare_files(group.batch_id, rows, group.entries, files)
         entries = self._compare_claims(batch, names, rows)
-        if unread or entries is not None:
-            self._found.verdicts[batch.batch] = Verdict(state, entries, unread)
-        else:
-            self._found.verdicts[batch.batch] = self._shared[state]
+        self._found.verdicts[batch.batch] = Verdict(state, entries, unread, loaded_since(batch, rows))
         self._compare_batch(batch, rows, group)
         self._compare_manifest(batch, group)
 
@@ -221,9 +225,9 @@ class BatchWalk:
             if group.entries and not group.unreadable:
                 self._add(group.batch_id, "DynamoDB has its segments, but not the batch itself.", remedy=_BACKUP)
             if group.entries or group.unreadable:
-                self._found.verdicts[group.batch_id] = self._shared[ObjectState.BROKEN]
+                self._found.verdicts[group.batch_id] = Verdict(ObjectState.BROKEN)
             return
-        self._found.verdicts[group.batch_id] = self._shared[ObjectState.NOT_CLAIMED]
+        self._found.verdicts[group.batch_id] = Verdict(ObjectState.NOT_CLAIMED)
         self._add(
             group.batch_id,
             f"the history says that it was loaded ({', '.join(sorted(group.rows))}), and DynamoDB does not have it.",

@@ -4,6 +4,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import UTC
 from itertools import groupby
 from operator import attrgetter
 from types import TracebackType
@@ -124,5 +125,5 @@ def _row(row: Sequence[Any]) -> HistoryRow:
         files=int(files),
         query_id=None if query_id is None else int(query_id),
         run=run or "",
-        loaded_at=loaded_at,
+        loaded_at=loaded_at and loaded_at.replace(tzinfo=UTC),
     )

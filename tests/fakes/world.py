@@ -23,7 +23,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.warehouse = MemoryWarehouse(self.storage)
+        self.warehouse = MemoryWarehouse(self.storage, now=self.clock)
         self.warehouse.create("public.orders")
 
     @property
