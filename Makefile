@@ -28,6 +28,7 @@ format: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/parsing.py
 	$(BIN)/python benchmarks/local_redshift.py
+	$(BIN)/python benchmarks/audit.py
 
 # Strangers' programs against the local Redshift: each driver in a throw-away environment below .venv/drivers, with the
 # packages that its list in tests/drivers names. Prints a table of driver and result.

@@ -242,11 +242,10 @@ class _Storyteller:
         limits = self._config.batch
         match batch.status:
             case BatchStatus.OPEN:
+                since = "" if batch.opened_at is None else f" ({_moment(batch.opened_at)})"
                 yield (
                     f"Next: the batch is locked and loaded at {limits.max_files:,} objects, "
-                    f"{limits.max_bytes:,} bytes, or {limits.max_age} after its first claim ({_moment(batch.opened_at)})."
-                    if batch.opened_at
-                    else "Next: the batch is locked and loaded when a limit is reached."
+                    f"{limits.max_bytes:,} bytes, or {limits.max_age} after its first claim{since}."
                 )
             case BatchStatus.LOCKED:
                 yield f"Next: run {batch.run} loads it; if that run is over, the next run takes it up by itself."
