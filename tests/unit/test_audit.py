@@ -476,3 +476,24 @@ def test_a_batch_that_is_loaded_while_the_audit_reads_is_no_contradiction(world:
     report = audit_load(CONFIG, world.services, LoadingMeanwhile())  # type: ignore[arg-type]
     assert not report.is_wrong, remedies(report)
     assert states(report) == {"loaded": ["1.csv", "2.csv"]}
+
+
+def test_an_object_is_loaded_only_when_it_is_in_every_target(world: World):
+    world.warehouse.create("public.copies")
+    config = a_config(targets=[{"table": "public.orders"}, {"table": "public.copies"}])
+    world.put("orders/1.csv", "orders/2.csv")
+    batch, _ = buffer(world, config)  # once for each target
+
+    def into(target: str) -> None:
+        load_batch(config, world.services, batch.batch, f"redshift_default/{target}", Asker("try-1", RUN))
+
+    into("public.orders")
+    assert states(audit_load(config, world.services, world.inventory)) == {
+        "in a batch being loaded": ["1.csv", "2.csv"]
+    }
+    into("public.copies")
+    assert states(audit_load(config, world.services, world.inventory)) == {"loaded": ["1.csv", "2.csv"]}
+    world.warehouse.histories["public.copies"].clear()
+    report = audit_load(config, world.services, world.inventory)
+    assert states(report) == {"recorded as loaded but not in the history": ["1.csv", "2.csv"]}
+    assert ["public.copies" in each.text for each in report.findings] == [True]
