@@ -88,9 +88,7 @@ def start_and_stop() -> None:
 
 
 def main() -> None:
-    print(
-        f"started and stopped: {median(seconds(start_and_stop) for _ in range(ROUNDS)):.2f} s, of which 2 may be the start"
-    )
+    print(f"started and stopped: {median(seconds(start_and_stop) for _ in range(ROUNDS)):.2f} s")
     with LocalAws() as aws, LocalRedshift(s3_endpoint=aws.endpoint_url) as redshift:
         memory = PeakMemory(redshift.pid)
         s3 = boto3.client("s3", endpoint_url=aws.endpoint_url, region_name="us-east-1",

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, TargetState
+from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key
@@ -60,6 +60,7 @@ def batch_item(batch: Batch) -> Item:
         "reason": batch.reason,
         "run": batch.run,
         "targets": {name: progress_map(each) for name, each in batch.targets.items()} or None,
+        "notification": batch.notification and str(batch.notification),
         "version": batch.version,
     }
     return {name: value for name, value in fields.items() if value is not None}
@@ -89,6 +90,7 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
             reason=item.get("reason"),
             run=item.get("run"),
             targets={name: _progress(each) for name, each in item.get("targets", {}).items()},
+            notification=_notification(item.get("notification")),
             version=int(item["version"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -168,6 +170,10 @@ def unpack_entries(packed: Any) -> list[Entry]:
 
 def _time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
+
+
+def _notification(text: str | None) -> Notification | None:
+    return None if text is None else Notification(text)
 
 
 def _integer(number: Decimal | int | None) -> int | None:

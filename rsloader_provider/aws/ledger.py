@@ -171,12 +171,14 @@ class DynamoLedger:
             ":version": after.version,
             ":before": before.version,
         }
-        if key := attention(after):
-            sets += ", #attention = :attention"
-            values[":attention"] = key
-        else:
-            sets += " REMOVE #attention"
-        action = self._update(after.load, after.batch, sets, "#version = :before", values)["Update"]
+        removes = ""
+        for name, value in (("attention", attention(after)), ("notification", after.notification)):
+            if value is None:
+                removes += f", #{name}" if removes else f" REMOVE #{name}"
+            else:
+                sets += f", #{name} = :{name}"
+                values[f":{name}"] = str(value)
+        action = self._update(after.load, after.batch, sets + removes, "#version = :before", values)["Update"]
         with self._explained(self._names.batches):
             try:
                 self._client.update_item(**action)

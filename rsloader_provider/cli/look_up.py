@@ -56,7 +56,18 @@ def batch(
         typer.echo(json.dumps(found, indent=2))
         return
     console = Console(soft_wrap=True)
-    for name in ("load", "batch", "status", "files", "size_bytes", "opened_at", "locked_at", "reason", "run"):
+    for name in (
+        "load",
+        "batch",
+        "status",
+        "files",
+        "size_bytes",
+        "opened_at",
+        "locked_at",
+        "reason",
+        "run",
+        "notification",
+    ):
         console.print(f"{name:12}{escape(str(found[name]))}", highlight=False)
     for name, progress in found["targets"].items():
         console.print(f"[bold]{escape(_target_line(name, progress))}[/]", highlight=False)

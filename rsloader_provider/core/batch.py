@@ -42,6 +42,16 @@ class TargetState(StrEnum):
     """An attempt ended with an error that trying again does not mend; a person decides."""
 
 
+class Notification(StrEnum):
+    """Whether a topic has been told how a batch ended."""
+
+    DUE = "due"
+    """It is to be told. If that stays, somebody stopped in between, and nobody knows whether it was."""
+    SENT = "sent"
+    REFUSED = "refused"
+    """The topic could not be told; the task's log says why."""
+
+
 UNFINISHED = (TargetState.WAITING, TargetState.LOADING)
 
 
@@ -88,6 +98,7 @@ class Batch:
         reason: Why it was locked: max_files, max_bytes or max_age; None while it is open.
         run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; None while it is open.
         targets: Progress by target name; empty while it is open.
+        notification: See Notification; None while there is nothing to tell, or nobody to be told.
         version: Counts the writes after locking; the ledger writes only on the version that it read.
     """
 
@@ -101,6 +112,7 @@ class Batch:
     reason: str | None = None
     run: str | None = None
     targets: Mapping[str, TargetProgress] = field(default_factory=dict)
+    notification: Notification | None = None
     version: int = 0
 
     def __str__(self) -> str:
@@ -181,7 +193,9 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
     begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None)
     if progress.state is TargetState.LOADED:
         begun = replace(begun, generation=progress.generation + 1, opened_by=asker.task_try, rows=None, query_id=None)
-    return _with_progress(adopt(batch, asker.run), target, begun)
+    # What was due and never noted as sent stays so: nobody knows whether it was.
+    notification = batch.notification if batch.notification is Notification.DUE else None
+    return replace(_with_progress(adopt(batch, asker.run), target, begun), notification=notification)
 
 
 def record_session(batch: Batch, target: str, attempt: int, session: int) -> Batch:
@@ -192,15 +206,37 @@ def record_session(batch: Batch, target: str, attempt: int, session: int) -> Bat
     return _with_progress(batch, target, replace(held(batch, target, attempt), session=session))
 
 
-def finish_attempt(batch: Batch, target: str, attempt: int, *, rows: int, query_id: int | None) -> Batch:
-    """The attempt's generation is in the load history."""
+def finish_attempt(
+    batch: Batch, target: str, attempt: int, *, rows: int, query_id: int | None, notify: bool = False
+) -> Batch:
+    """The attempt's generation is in the load history.
+
+    Args:
+        batch: The batch as it was read.
+        target: The target's name.
+        attempt: The attempt that loaded it.
+        rows: Rows that COPY loaded.
+        query_id: Redshift's id of that COPY; None if there was nothing to copy.
+        notify: Whether somebody is to be told once the batch is in all of its targets.
+    """
     progress = replace(
         held(batch, target, attempt), state=TargetState.LOADED, session=None, rows=rows, query_id=query_id
     )
-    return _with_progress(batch, target, progress)
+    finished = _with_progress(batch, target, progress)
+    is_due = notify and finished.status is BatchStatus.COMPLETE
+    return replace(finished, notification=Notification.DUE) if is_due else finished
 
 
-def end_attempt(batch: Batch, target: str, attempt: int, *, error: str, final: bool, had_session: bool = True) -> Batch:
+def end_attempt(
+    batch: Batch,
+    target: str,
+    attempt: int,
+    *,
+    error: str,
+    final: bool,
+    had_session: bool = True,
+    notify: bool = False,
+) -> Batch:
     """The attempt ended and nothing of it is in the table.
 
     Args:
@@ -210,11 +246,25 @@ def end_attempt(batch: Batch, target: str, attempt: int, *, error: str, final: b
         error: Why, for people.
         final: Whether trying again would end the same way, so that a person has to decide.
         had_session: Whether it had recorded its session; if not, an earlier attempt's stays for the next to end.
+        notify: Whether somebody is to be told if it is final.
     """
     progress = held(batch, target, attempt)
     state = TargetState.FAILED if final else TargetState.WAITING
     session = None if had_session else progress.session
-    return _with_progress(batch, target, replace(progress, state=state, session=session, error=error))
+    ended = _with_progress(batch, target, replace(progress, state=state, session=session, error=error))
+    return replace(ended, notification=Notification.DUE) if notify and final else ended
+
+
+def record_notification(batch: Batch, notification: Notification) -> Batch:
+    """Note what became of telling how the batch ended."""
+    return replace(batch, notification=notification)
+
+
+def same_attempts(batch: Batch, other: Batch) -> bool:
+    """Tell whether no attempt has begun between two states of a batch."""
+    return {name: each.attempt for name, each in batch.targets.items()} == {
+        name: each.attempt for name, each in other.targets.items()
+    }
 
 
 def held(batch: Batch, target: str, attempt: int) -> TargetProgress:

@@ -12,6 +12,7 @@ from rsloader_provider.core.limits import count_fitting, due_reason
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
+from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,7 @@ class _Buffering:
     def __init__(self, config: LoadConfig, services: Services, run: str):
         self.config = config
         self.ledger = services.ledger
+        self.steps = services.steps
         self.now = services.now
         self.run = run
         self.claimed = 0
@@ -83,7 +85,8 @@ class _Buffering:
                 self.lock_if_due()
                 continue
             try:
-                self.batch = self.ledger.claim(self.batch, fitting, self.config.batch, self.now())
+                with self.steps.taking(Step.CLAIM, f"{len(fitting)} objects for {self.batch}"):
+                    self.batch = self.ledger.claim(self.batch, fitting, self.config.batch, self.now())
             except AlreadyClaimedError as taken:
                 pending = [each for each in pending if each.name not in taken.names]
             except LostRaceError:
@@ -100,9 +103,10 @@ class _Buffering:
                 for target in self.config.targets
             }
             try:
-                locked, self.batch = self.ledger.lock(
-                    self.batch, reason=reason, run=self.run, targets=targets, now=self.now()
-                )
+                with self.steps.taking(Step.LOCK, self.batch):
+                    locked, self.batch = self.ledger.lock(
+                        self.batch, reason=reason, run=self.run, targets=targets, now=self.now()
+                    )
             except LostRaceError:
                 self.batch = self._open_batch()
             else:
@@ -160,7 +164,8 @@ def _taken_over(
         log.info("%s: left to run %s, which is still going", batch, batch.run)
         return None
     try:
-        adopted = services.ledger.replace(batch, adopt(batch, run))
+        with services.steps.taking(Step.ADOPT, batch):
+            adopted = services.ledger.replace(batch, adopt(batch, run))
     except LostRaceError:
         # The write may have been carried out and only its answer lost: then the batch is this run's.
         adopted = services.ledger.get(load, batch_id)

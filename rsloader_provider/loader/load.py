@@ -8,6 +8,7 @@ so that a connection lost at COMMIT leaves no doubt to the next attempt.
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import takewhile
@@ -44,6 +45,7 @@ from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.notify import tell_failure, tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.services import Services
 
@@ -121,7 +123,8 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
                 "" if _target(config, batch, target_name).mode == "replace" else ", in addition to those in the table",
             )  # fmt: skip
         try:
-            begun = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
+            with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
+                begun = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
         except LostRaceError:
             # Whether this write or an equal one of somebody else was carried out cannot be told, so the next attempt
             # is begun either way.
@@ -173,6 +176,9 @@ class _Attempt:
         self.manifest = config.manifests.join(f"{config.load}/{batch.batch}.manifest")
         self.entries: Sequence[Entry] = ()
 
+    def _taking(self, step: Step) -> AbstractContextManager[None]:
+        return self.services.steps.taking(step, f"{self.batch} into {self.target_name}")
+
     def run(self) -> Result:
         log.info(
             "%s: attempt %d, generation %d, into %s", self.batch, self.number, self.key.generation, self.target_name
@@ -189,7 +195,13 @@ class _Attempt:
         except RsloaderError as error:
             self._end(error)
             raise
-        self._change(lambda batch: finish_attempt(batch, self.target_name, self.number, rows=rows, query_id=query_id))
+        with self._taking(Step.FINISH_ATTEMPT):
+            notify = self.config.notify.success is not None
+            self._change(
+                lambda batch: finish_attempt(
+                    batch, self.target_name, self.number, rows=rows, query_id=query_id, notify=notify
+                )
+            )
         log.info("%s: %s into %s, %d rows, query %s", self.batch, outcome, self.target_name, rows, query_id)
         tell_success(self.config, self.services, self.batch, self.manifest)
         return Result(outcome, self.batch, self.target_name)
@@ -203,13 +215,15 @@ class _Attempt:
             )
         content = render_manifest(self.entries)
         if content is not None:
-            self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
             log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
+            with self._taking(Step.WRITE_MANIFEST):
+                self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
         with self.services.warehouse.connect(self.target.conn_id) as session:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
                 self._end_session(session, int(self.previous_session or 0))
-            self._change(lambda batch: record_session(batch, self.target_name, self.number, pid))
+            with self._taking(Step.RECORD_SESSION):
+                self._change(lambda batch: record_session(batch, self.target_name, self.number, pid))
             self.has_session = True
             if self.target.statement_timeout is not None:
                 milliseconds = int(self.target.statement_timeout.total_seconds() * 1000)
@@ -225,15 +239,17 @@ class _Attempt:
     def _end_session(self, session: Session, previous: int) -> None:
         log.info("%s: ending session %s of an attempt that never ended", self.batch, previous)
         try:
-            session.execute(sql.TerminateSession(previous))
+            with self._taking(Step.END_SESSION):
+                session.execute(sql.TerminateSession(previous))
         except AccessDeniedError as refused:
             # A user may end all their own sessions: the number has gone to another user's, and the attempt's is over.
             log.info("%s: session %s is another user's by now: %s", self.batch, previous, refused)
 
     def _transaction(self, session: Session, *, has_rows: bool) -> tuple[Outcome, int, int | None]:
         run = session.execute
-        run(sql.Begin())
-        run(sql.LockHistory(self.table))
+        with self._taking(Step.BEGIN_TRANSACTION):
+            run(sql.Begin())
+            run(sql.LockHistory(self.table))
         if found := run(sql.FindLoaded(self.key)):
             run(sql.Rollback())
             rows, query_id = found[0]
@@ -246,22 +262,23 @@ class _Attempt:
             run(sql.DeleteAll(self.table))
         rows, query_id = 0, None
         if has_rows:
-            log.info("%s: COPY into %s", self.batch, self.table)
-            run(sql.Copy(self.table, self.target.columns, str(self.manifest), self.config.copy_options))
+            with self._taking(Step.COPY):
+                run(sql.Copy(self.table, self.target.columns, str(self.manifest), self.config.copy_options))
             rows, query_id = run(sql.LastCopy())[0]
-        run(
-            sql.RecordLoaded(
-                self.key,
-                attempt=self.number,
-                rows=rows,
-                files=self.batch.files,
-                query_id=query_id,
-                run=self.batch.run or "",
-            )
+        loaded = sql.RecordLoaded(
+            self.key,
+            attempt=self.number,
+            rows=rows,
+            files=self.batch.files,
+            query_id=query_id,
+            run=self.batch.run or "",
         )
+        with self._taking(Step.WRITE_HISTORY):
+            run(loaded)
         for text in self.target.post_sql:
             run(sql.UserStatement(text))
-        run(sql.Commit())
+        with self._taking(Step.COMMIT):
+            run(sql.Commit())
         return Outcome.LOADED, rows, query_id
 
     def _refuse_older(self, newer: str | None) -> None:
@@ -294,11 +311,18 @@ class _Attempt:
     def _end(self, error: RsloaderError) -> None:
         final = isinstance(error, _NEEDS_A_PERSON)
         text = str(error)[:_ERROR_CHARACTERS]
-        self._change(
-            lambda batch: end_attempt(
-                batch, self.target_name, self.number, error=text, final=final, had_session=self.has_session
+        with self._taking(Step.END_ATTEMPT):
+            self._change(
+                lambda batch: end_attempt(
+                    batch,
+                    self.target_name,
+                    self.number,
+                    error=text,
+                    final=final,
+                    had_session=self.has_session,
+                    notify=self.config.notify.failure is not None,
+                )
             )
-        )
         if final:
             tell_failure(self.config, self.services, self.batch, self.target_name, self.manifest, self.entries, error)
 

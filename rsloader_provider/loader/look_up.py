@@ -21,6 +21,7 @@ def batch_report(batch: Batch) -> dict[str, Any]:
         "locked_at": batch.locked_at and batch.locked_at.isoformat(),
         "reason": batch.reason,
         "run": batch.run,
+        "notification": batch.notification and str(batch.notification),
         "targets": {name: _progress_report(each) for name, each in sorted(batch.targets.items())},
     }
 

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus
+from rsloader_provider.core.batch import Batch, BatchStatus, Notification, record_notification, same_attempts
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.sources import S3Url
+from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ def tell_success(config: LoadConfig, services: Services, batch: Batch, manifest:
         return
     rows = {name: progress.rows for name, progress in batch.targets.items()}
     message = {**_facts(config, batch, manifest), "status": "ok", "rows": rows}
-    _publish(services, config.notify.success, f"rsloader: {config.load} loaded", message)
+    _tell(services, batch, config.notify.success, f"rsloader: {config.load} loaded", message)
 
 
 def tell_failure(
@@ -41,12 +43,13 @@ def tell_failure(
     if config.failed_manifests is not None and content is not None:
         failed = config.failed_manifests.join(f"{config.load}/{batch.batch}.manifest")
         try:
-            services.storage.write(failed.bucket, failed.key, content)
+            with services.steps.taking(Step.KEEP_MANIFEST, batch):
+                services.storage.write(failed.bucket, failed.key, content)
             message["failedManifest"] = str(failed)
         except RsloaderError as problem:
             log.warning("%s: the failed manifest could not be kept at %s: %s", batch, failed, problem)
     if config.notify.failure is not None:
-        _publish(services, config.notify.failure, f"rsloader: {config.load} failed", message)
+        _tell(services, batch, config.notify.failure, f"rsloader: {config.load} failed", message)
 
 
 def _facts(config: LoadConfig, batch: Batch, manifest: S3Url) -> dict[str, Any]:
@@ -61,8 +64,28 @@ def _facts(config: LoadConfig, batch: Batch, manifest: S3Url) -> dict[str, Any]:
     }
 
 
-def _publish(services: Services, topic: str, subject: str, message: Mapping[str, Any]) -> None:
+def _tell(services: Services, batch: Batch, topic: str, subject: str, message: Mapping[str, Any]) -> None:
     try:
-        services.notifier.publish(topic, subject[:100], message)
+        with services.steps.taking(Step.NOTIFY, batch):
+            services.notifier.publish(topic, subject[:100], message)
     except RsloaderError as problem:
         log.warning("topic %s could not be told: %s", topic, problem)
+        _record(services, batch, Notification.REFUSED)
+    else:
+        _record(services, batch, Notification.SENT)
+
+
+def _record(services: Services, batch: Batch, notification: Notification) -> None:
+    """Note it on the batch, unless another attempt has begun since, which will tell of its own end."""
+    now = batch
+    try:
+        with services.steps.taking(Step.RECORD_NOTIFIED, batch):
+            while same_attempts(now, batch) and now.notification is Notification.DUE:
+                try:
+                    services.ledger.replace(now, record_notification(now, notification))
+                except LostRaceError:
+                    now = services.ledger.get(batch.load, batch.batch)
+                else:
+                    return
+    except RsloaderError as problem:
+        log.warning("%s: that the notification was %s could not be noted: %s", batch, notification, problem)

@@ -1,13 +1,15 @@
 """Everything that a use case works with, in one typed object."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.ports.notifier import Notifier
+from rsloader_provider.loader.ports.steps import Steps
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Warehouse
+from rsloader_provider.loader.steps import LoggedSteps
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,7 @@ class Services:
 
     Attributes:
         now: Tells the time (aware, UTC).
+        steps: Hears of each change outside.
     """
 
     ledger: Ledger
@@ -23,3 +26,4 @@ class Services:
     warehouse: Warehouse
     notifier: Notifier
     now: Callable[[], datetime]
+    steps: Steps = field(default_factory=LoggedSteps)

@@ -1,7 +1,9 @@
 """Loading one batch into one target."""
 
 import logging
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,7 +13,15 @@ from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetState, begin_attempt, record_session
+from rsloader_provider.core.batch import (
+    Asker,
+    Batch,
+    BatchStatus,
+    Notification,
+    TargetState,
+    begin_attempt,
+    record_session,
+)
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
@@ -31,6 +41,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.steps import Step
 
 CONFIG = a_config(notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}, failed_manifests="s3://loader/failed/")
 FIRST = Asker("run-1/load_batch/0/1", "dag/run-1")
@@ -391,6 +402,51 @@ def test_an_unreachable_topic_neither_fails_nor_repeats_a_load(world: World, cap
     batch = locked(world, config)
     assert load(world, batch, config=config).outcome is Outcome.LOADED
     assert "could not be told" in caplog.text
+
+
+class StoppedError(Exception):
+    """The process stops here."""
+
+
+@dataclass
+class StopBefore:
+    """Steps of a process that stops before one of them."""
+
+    step: Step
+
+    @contextmanager
+    def taking(self, step: Step, subject: object) -> Iterator[None]:
+        if step is self.step:
+            raise StoppedError(f"{subject}: {step}")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("stop", "told", "noted"),
+    [
+        (None, 1, Notification.SENT),
+        (Step.NOTIFY, 0, Notification.DUE),
+        (Step.RECORD_NOTIFIED, 1, Notification.DUE),
+    ],
+)
+def test_a_batch_says_whether_its_end_was_told_or_that_nobody_knows(
+    world: World, stop: Step | None, told: int, noted: Notification
+):
+    """A process that stops between the load and the message cannot be asked what it did."""
+    batch = locked(world)
+    services = world.services if stop is None else replace(world.services, steps=StopBefore(stop))
+    with nullcontext() if stop is None else pytest.raises(StoppedError):
+        load_batch(CONFIG, services, batch.batch, TARGET, FIRST)
+    assert len(world.notifier.messages[OK_TOPIC]) == told
+    assert world.ledger.get(batch.load, batch.batch).notification is noted
+    load(world, batch, RETRY)
+    assert len(world.notifier.messages[OK_TOPIC]) == told, "a retry finds the batch loaded, and tells nobody again"
+
+
+def test_a_topic_that_could_not_be_told_is_noted(world: World):
+    batch = locked(world)
+    load(world, batch, config=a_config(notify={"success": OK_TOPIC.replace("ok", "gone")}))
+    assert world.ledger.get(batch.load, batch.batch).notification is Notification.REFUSED
 
 
 def test_segments_that_do_not_add_up_are_refused(world: World):

@@ -1,0 +1,48 @@
+"""What a use case changes outside, step by step, told to whoever listens."""
+
+from contextlib import AbstractContextManager
+from enum import StrEnum
+from typing import Protocol
+
+
+class Step(StrEnum):
+    """One change outside; between two of them a process may stop without leaving a trace of the second."""
+
+    CLAIM = "claim"
+    """Objects get their place in the open batch, in one transaction."""
+    LOCK = "lock"
+    """The open batch is locked and the next one opened, in one transaction."""
+    ADOPT = "adopt"
+    """A run takes over a locked batch that an earlier run left."""
+    BEGIN_ATTEMPT = "begin attempt"
+    WRITE_MANIFEST = "write manifest"
+    END_SESSION = "end session"
+    """The Redshift session of an attempt that never ended is terminated."""
+    RECORD_SESSION = "record session"
+    BEGIN_TRANSACTION = "begin transaction"
+    """The transaction is open and holds the lock of the target's load history."""
+    COPY = "copy"
+    WRITE_HISTORY = "write history"
+    COMMIT = "commit"
+    FINISH_ATTEMPT = "finish attempt"
+    """The target is loaded; the batch is complete in the same write if it was the last one."""
+    END_ATTEMPT = "end attempt"
+    """The attempt failed and nothing of it is in the table."""
+    KEEP_MANIFEST = "keep manifest"
+    """The manifest of a failed batch is copied under the failed prefix."""
+    NOTIFY = "notify"
+    """A topic is told."""
+    RECORD_NOTIFIED = "record notified"
+
+
+class Steps(Protocol):
+    """Hears of each step before and after it."""
+
+    def taking(self, step: Step, subject: object) -> AbstractContextManager[None]:
+        """Surround a step; the block that leaves with an error has not, or not certainly, taken it.
+
+        Args:
+            step: Which.
+            subject: What it is about, as messages name it: a load, a batch, a target.
+        """
+        ...
