@@ -40,6 +40,8 @@ _PASSING = {
     "ThrottlingException", "ThrottledException", "TransactionConflictException", "TransactionInProgressException",
     "ExpiredToken", "ExpiredTokenException", "500", "502", "503", "504",
 }  # fmt: skip
+_CLOCK_CODES = {"RequestExpired", "RequestTimeTooSkewed"}
+_CLOCK_WORDS = ("Signature expired", "Signature not yet current")
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _LASTING_REASONS = {"ValidationError", "ItemCollectionSizeLimitExceeded", "DuplicateItem"}
 
@@ -95,6 +97,8 @@ def _from_client_error(error: ClientError, subject: str, remedy: str) -> Rsloade
     code = str(error.response.get("Error", {}).get("Code", ""))
     words = error.response.get("Error", {}).get("Message", "")
     what = f"{subject}: {error.operation_name}: {code} {words}".rstrip()
+    if code in _CLOCK_CODES or words.startswith(_CLOCK_WORDS):
+        return TransientError(f"{what}. The clock of this machine is off by minutes: correct it.")
     if code in _DENIED:
         return AccessDeniedError(f"{what}. Allow this action to the role or user of the Airflow connection.")
     if code in _MISSING:
