@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from network.fault_proxy import Fault, Kind, service_of
+from network.eager_clients import PATIENCE_SECONDS
+from network.fault_proxy import Fault, Kind
 from network.run_through import CALLS, SECOND_TARGET, TELLING, TELLING_OF_TWO, WRITES
 
 OUTLASTING = 9
@@ -35,10 +36,9 @@ class Cell:
         return f"{self.fault.operation} {self.fault.nth} {self.fault.kind}{often} {self.targets} targets"
 
     @property
-    def patience_seconds(self) -> dict[str, float]:
-        """How long the client of the service waits that will not get its answer."""
-        waits = self.fault.kind in {Kind.SLOW, Kind.LATE}
-        return {service_of(self.fault.operation): 0.3} if waits else {}
+    def patience_seconds(self) -> float:
+        """How long the client waits for an answer to what the fault is for."""
+        return 0.3 if self.fault.kind in {Kind.SLOW, Kind.LATE} else PATIENCE_SECONDS
 
 
 def every_cell() -> Iterator[Cell]:
@@ -53,14 +53,15 @@ def every_cell() -> Iterator[Cell]:
 
 
 def telling_cells() -> Iterator[Cell]:
-    """Yield the part in which most can go wrong: writes, and of reads what is not only a second try by botocore."""
+    """Yield the part in which most can go wrong: writes, and of reads what botocore does not mend by itself."""
     for cell in every_cell():
         fault = cell.fault
         call = (fault.operation, fault.nth)
         if cell.targets == 2:
             wanted = call in SECOND_TARGET + TELLING_OF_TWO and fault.kind in {Kind.ANSWER_LOST, Kind.EXPIRED}
+        elif fault.times > 1:
+            wanted = fault.operation in WRITES and fault.kind is Kind.ANSWER_LOST
         else:
-            wanted = fault.operation in WRITES or fault.kind in {Kind.EXPIRED, Kind.GARBLED}
-        # SNS is not asked again by botocore, and by the loader only with pauses.
-        if wanted and (fault.times == 1 or fault.operation in WRITES[:-1]):
+            wanted = fault.operation in WRITES or fault.kind is Kind.EXPIRED
+        if wanted:
             yield cell

@@ -1,5 +1,6 @@
 """boto3's clients as the hook makes them, through a proxy, but without the pauses between botocore's own tries."""
 
+from functools import cache
 from typing import Any
 
 import boto3
@@ -10,6 +11,12 @@ from local.loader_services import aws_client_arguments
 from rsloader_provider.aws.client_settings import client_settings
 
 PATIENCE_SECONDS = 20.0
+
+
+@cache
+def shared_client(service: str, endpoint_url: str) -> Any:
+    """Give a client that tests share; one that is left without an answer too often tries nothing again any more."""
+    return eager_client(service, endpoint_url)
 
 
 def eager_client(service: str, endpoint_url: str, patience_seconds: float = PATIENCE_SECONDS) -> Any:

@@ -6,8 +6,8 @@ from typing import Any
 from fakes.warehouse import MemoryWarehouse
 from network.cells import Cell
 from network.conftest import PREFIX
-from network.eager_clients import PATIENCE_SECONDS, eager_client
-from network.fault_proxy import FaultProxy, Kind
+from network.eager_clients import eager_client, shared_client
+from network.fault_proxy import FaultProxy, Kind, service_of
 from network.run_through import (
     BUCKET,
     OBJECTS,
@@ -44,11 +44,10 @@ def run_cell(cell: Cell | None, aws: LocalAws, proxy: FaultProxy, s3: Any, topic
     warehouse = MemoryWarehouse(ObjectsInS3(s3))  # type: ignore[arg-type]
     for table in tables:
         warehouse.create(table)
-    patience = cell.patience_seconds if cell else {}
-    clients = {
-        service: eager_client(service, proxy.endpoint_url, patience.get(service, PATIENCE_SECONDS))
-        for service in ("s3", "sns", "dynamodb")
-    }
+    clients = {service: shared_client(service, proxy.endpoint_url) for service in ("s3", "sns", "dynamodb")}
+    if cell is not None:
+        service = service_of(cell.fault.operation)
+        clients[service] = eager_client(service, proxy.endpoint_url, cell.patience_seconds)
     services = with_warehouse(wire(**clients, connect=None, names=TableNames(PREFIX)), warehouse)  # type: ignore[arg-type]
     proxy.order(*([cell.fault] if cell else []))
     carry_through(config, services)

@@ -36,8 +36,14 @@ def a_load(name: str, topic: str, *tables: str) -> LoadConfig:
     )
 
 
-def carry_through(config: LoadConfig, services: Services) -> None:
-    """Run the load until nothing is left to do."""
+def carry_through(config: LoadConfig, services: Services, between_tries: Callable[[], object] = lambda: None) -> None:
+    """Run the load until nothing is left to do.
+
+    Args:
+        config: The load.
+        services: The ports and the clock.
+        between_tries: What happens elsewhere before a task is tried again.
+    """
 
     def tried(task: Callable[[int], T]) -> T:
         for number in range(1, TRIES + 1):
@@ -46,6 +52,7 @@ def carry_through(config: LoadConfig, services: Services) -> None:
             except RsloaderError as error:
                 if not error.retryable:
                     raise  # nor would Airflow try again
+                between_tries()
         raise AssertionError(f"not within {TRIES} tries")
 
     for run in (f"dag/run-{number}" for number in range(RUNS)):
