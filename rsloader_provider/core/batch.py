@@ -46,7 +46,8 @@ class Notification(StrEnum):
     """Whether a topic has been told how a batch ended."""
 
     DUE = "due"
-    """It is to be told. If that stays, somebody stopped in between, and nobody knows whether it was."""
+    """It is to be told. If that stays, somebody stopped in between or the topic's answer was lost, and nobody knows
+    whether it was."""
     SENT = "sent"
     REFUSED = "refused"
     """The topic could not be told; the task's log says why."""

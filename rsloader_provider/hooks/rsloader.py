@@ -6,9 +6,9 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-from botocore.config import Config
 
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
+from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
@@ -16,7 +16,6 @@ from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
-_RETRIES = Config(retries={"mode": "standard", "max_attempts": 8})
 
 
 class RsloaderHook(BaseHook):
@@ -58,7 +57,7 @@ class RsloaderHook(BaseHook):
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
             self._require(self.aws_conn_id)
         with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
-            return AwsGenericHook(self.aws_conn_id, config=_RETRIES, **kind).conn
+            return AwsGenericHook(self.aws_conn_id, config=client_settings(*kind.values()), **kind).conn
 
     def _require(self, conn_id: str) -> None:
         try:
