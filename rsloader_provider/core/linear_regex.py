@@ -15,7 +15,7 @@ _PROGRAM_BYTES = 1024**2
 """Bounds the program that an expression becomes, and with it the time that one key takes: some 25 ms at the worst."""
 
 _HINTS = (
-    (r"\(\?<?[=!]", "it looks ahead or behind.", "Say what the key must look like as a whole, without (?= (?! (?<= (?<!."),
+    (r"\(\?<?[=!]", "it looks ahead or behind.", "Say what the key looks like as a whole, without (?= (?! (?<= (?<!."),
     (r"\\[1-9]|\(\?P=|\(\?P$", "it refers back to a group.", "Write out what is meant instead of \\1 or (?P=…)."),
     (r"\\Z", "RE2 does not know \\Z.", "Write '$', which stands for the end of the key only."),
     (r"\\[uUN]", "RE2 does not know \\u, \\U and \\N.", r"Write the character itself, or \x{20AC} for its code point."),

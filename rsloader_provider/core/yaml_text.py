@@ -264,7 +264,7 @@ def _check_shape(text: str) -> None:
         elif isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_anchors):
                 raise YamlSyntaxError(_line_of(event.start_mark), "an alias of what it stands in", "Write it out.")
-            size += sizes.get(event.anchor, 1)
+            size += sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             size += 1
             open_anchors.append((event.anchor, before))
