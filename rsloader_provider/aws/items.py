@@ -20,6 +20,9 @@ CURRENT = "#current"
 """Sort key of the item that names a load's open batch."""
 
 _SEGMENT = "#segment#"
+_SEGMENT_BYTES = 1_000_000
+"""Beyond what the entries of one claim come to: a few kilobytes may inflate to gigabytes."""
+
 FIRST_BATCH = "0"
 """Every batch id sorts at or after this, and every other item of a load before it."""
 
@@ -93,7 +96,7 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
             notification=_notification(item.get("notification")),
             version=int(item["version"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(
             f"The item of batch {item.get('batch')!r} of load {item.get('load')!r} cannot be read ({error!r}). "
             "Put it back as it was, for example from a backup of the table; nothing was changed."
@@ -145,7 +148,7 @@ def claim_from(item: Mapping[str, Any]) -> Claim:
             last_modified=datetime.fromisoformat(item["last_modified"]),
             claimed_at=datetime.fromisoformat(item["claimed_at"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CorruptLedgerError(
             f"The claim of {item.get('object')!r} by load {item.get('load')!r} cannot be read ({error!r})."
         ) from error
@@ -163,8 +166,12 @@ def unpack_entries(packed: Any) -> list[Entry]:
         CorruptLedgerError: They were edited by hand.
     """
     try:
-        return [Entry(name, int(size_bytes)) for name, size_bytes in json.loads(zlib.decompress(bytes(packed)))]
-    except (zlib.error, TypeError, ValueError) as error:
+        inflater = zlib.decompressobj()
+        listed = json.loads(inflater.decompress(bytes(packed), _SEGMENT_BYTES))
+        if not inflater.eof or not all(isinstance(name, str) for name, _ in listed):
+            raise ValueError("it is no list of names and sizes")
+        return [Entry(name, int(size_bytes)) for name, size_bytes in listed]
+    except (zlib.error, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(f"A segment of the batch cannot be read ({error!r}). Nothing was loaded.") from error
 
 

@@ -4,12 +4,12 @@ Every model is frozen, refuses unknown keys, and goes to plain JSON and back:
 `model_validate(model_dump(mode="json", by_alias=True, exclude_defaults=True))` gives an equal one.
 """
 
-import re
 from datetime import timedelta
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from rsloader_provider.core.linear_regex import linear
 from rsloader_provider.core.mistakes import mistake
 from rsloader_provider.core.quantities import Duration, Size
 from rsloader_provider.core.schedules import Schedule, airflow_schedule
@@ -192,7 +192,7 @@ class LoadConfig(_Settings):
     """
 
     file_filter: RegularExpression | None = Field(default=None, examples=[r"\.csv$"])
-    """A Python regular expression that is searched in the whole key. Without it every object is loaded."""
+    """A regular expression of RE2's that is searched in the whole key. Without it every object is loaded."""
 
     schedule: Schedule
     """When to look for new objects: cron with five fields, a preset such as `@hourly`, `@continuous`, or a duration
@@ -285,7 +285,7 @@ class LoadConfig(_Settings):
         return (
             bucket == self.source.bucket
             and self.source.matches(key)
-            and (self.file_filter is None or re.search(self.file_filter, key) is not None)
+            and (self.file_filter is None or linear(self.file_filter).search(key) is not None)
             and not any(each.bucket == bucket and each.matches(key) for each in self.exclude)
             and not any(url.bucket == bucket and key.startswith(url.key) for url in self.manifest_prefixes)
         )

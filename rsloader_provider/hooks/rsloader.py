@@ -1,5 +1,6 @@
 """The loader's services, reached through Airflow's connections."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
+_SECRET_NAME = re.compile("pass|secret|token|key|credential", re.IGNORECASE)
+"""How keys of a connection's extra are called whose values are secret."""
 
 
 class RsloaderHook(BaseHook):
@@ -43,6 +46,7 @@ class RsloaderHook(BaseHook):
             sns=self._client("sns"),
             connect=self._connect,
             names=table_names(),
+            secrets=self._secrets,
         )
 
     def dynamodb(self) -> Any:
@@ -67,6 +71,15 @@ class RsloaderHook(BaseHook):
                 f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `aws_conn_id` in the "
                 "load file."
             ) from error
+
+    def _secrets(self, conn_id: str) -> tuple[str, ...]:
+        try:
+            connection = self.get_connection(conn_id)
+        except AirflowNotFoundException:
+            return ()  # connecting tells
+        extra = connection.extra_dejson
+        named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.search(name))
+        return (*filter(None, [connection.password]), *named)
 
     def _connect(self, conn_id: str) -> Any:
         hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=self.aws_conn_id)

@@ -1,6 +1,6 @@
 """What is created once in Redshift: a load history for each target table, and a view over them for people."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig, Target
@@ -43,13 +43,32 @@ def statements_for_dba(configs: Iterable[LoadConfig], user: str) -> dict[str, li
     """
     return {
         conn_id: [
-            sql.CreateHistorySchema(),
-            sql.GrantUsage(None, user),
-            *(statement for table, mode in targets.items() for statement in _for_target(table, mode, user)),
+            *_for_targets(targets, user),
             sql.CreateHistoryView(tuple(sql.history_table(table).table for table in targets)),
         ]
         for conn_id, targets in _by_connection(configs).items()
     }
+
+
+def grants_for_loads(configs: Iterable[LoadConfig], user: str) -> dict[str, list[sql.Statement]]:
+    """Give the part of `statements_for_dba` without which the loads do not run: all but the view for people.
+
+    Args:
+        configs: The loads.
+        user: The Redshift user that the loader connects as.
+
+    Returns:
+        The statements by connection, in their order.
+    """
+    return {conn_id: _for_targets(targets, user) for conn_id, targets in _by_connection(configs).items()}
+
+
+def _for_targets(targets: Mapping[sql.TableName, str], user: str) -> list[sql.Statement]:
+    return [
+        sql.CreateHistorySchema(),
+        sql.GrantUsage(None, user),
+        *(statement for table, mode in targets.items() for statement in _for_target(table, mode, user)),
+    ]
 
 
 def _for_target(table: sql.TableName, mode: str, user: str) -> list[sql.Statement]:
