@@ -64,7 +64,8 @@ class TargetProgress:
         state: See TargetState.
         generation: Starts at 1; each reprocessing that a person asks for opens the next.
         attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
-        opened_by: The task try that opened the generation; None for the first generation.
+        opened_by: The task try by which a person last asked for the batch, be it for this generation or for one more
+            attempt at it; None if nobody has.
         session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
             connect ends it. None when there is nothing to end.
         rows: Rows that COPY loaded in this generation; None while not loaded.
@@ -191,8 +192,10 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
     """
     progress = batch.progress(target)
     begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None)
+    if asker.cleared:
+        begun = replace(begun, opened_by=asker.task_try)
     if progress.state is TargetState.LOADED:
-        begun = replace(begun, generation=progress.generation + 1, opened_by=asker.task_try, rows=None, query_id=None)
+        begun = replace(begun, generation=progress.generation + 1, rows=None, query_id=None)
     # What was due and never noted as sent stays so: nobody knows whether it was.
     notification = batch.notification if batch.notification is Notification.DUE else None
     return replace(_with_progress(adopt(batch, asker.run), target, begun), notification=notification)
