@@ -82,8 +82,8 @@ class TestLoads:
     ) -> None:
         table = new_table(client, "id int")
         ends = (
-            "SELECT h.status, t.status FROM sys_load_history h LEFT JOIN sys_transaction_history t USING (transaction_id) "
-            "WHERE h.table_name = %s ORDER BY h.query_id"
+            "SELECT h.status, t.status FROM sys_load_history h "
+            "LEFT JOIN sys_transaction_history t USING (transaction_id) WHERE h.table_name = %s ORDER BY h.query_id"
         )
         client.copy(table, landing.put("1.csv", "1\n"))
         other = connect()
