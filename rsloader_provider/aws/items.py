@@ -8,7 +8,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
+from rsloader_provider.core.batch import (
+    Batch,
+    BatchStatus,
+    Notification,
+    TargetProgress,
+    TargetState,
+    UnansweredCommit,
+)
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key
@@ -111,9 +118,22 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         attempt=int(item["attempt"]),
         opened_by=item.get("opened_by"),
         session=_integer(item.get("session")),
+        announces=item.get("announces"),
+        unanswered=_unanswered(item.get("unanswered")),
         rows=_integer(item.get("rows")),
         query_id=_integer(item.get("query_id")),
         error=item.get("error"),
+    )
+
+
+def _unanswered(item: Mapping[str, Any] | None) -> UnansweredCommit | None:
+    if item is None:
+        return None
+    return UnansweredCommit(
+        attempt=int(item["attempt"]),
+        session=int(item["session"]),
+        rows=int(item["rows"]),
+        query_id=_integer(item["query_id"]),
     )
 
 

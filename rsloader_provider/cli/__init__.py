@@ -2,6 +2,7 @@
 
 import typer
 
+from rsloader_provider.cli.decide import mark_loaded, mark_not_loaded
 from rsloader_provider.cli.demo import demo
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
@@ -16,6 +17,17 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-for command in (setup, permissions, validate, schema, batches, batch, files, demo):
+for command in (
+    setup,
+    permissions,
+    validate,
+    schema,
+    batches,
+    batch,
+    files,
+    mark_loaded,
+    mark_not_loaded,
+    demo,
+):
     app.command()(command)
 app.add_typer(local_app, name="local")
