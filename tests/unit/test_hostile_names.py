@@ -51,6 +51,8 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.Rollback: lambda text: sql.Rollback(),
     sql.FindRowErrors: lambda text: sql.FindRowErrors(1, 2),
     sql.FindRowErrorsWithoutValues: lambda text: sql.FindRowErrorsWithoutValues(1, 2),
+    sql.CountSessions: lambda text: sql.CountSessions(1),
+    sql.FindTransactionEnd: lambda text: sql.FindTransactionEnd(text(), 1, 2),
     sql.CreateHistorySchema: lambda text: sql.CreateHistorySchema(),
     sql.CreateHistory: lambda text: sql.CreateHistory(_target(text)),
     sql.GiveHistory: lambda text: sql.GiveHistory(_target(text), text()),
