@@ -28,7 +28,7 @@ class Told:
 
 
 def problems(scene: Scene, asked: Mapping[str, int], told: Told) -> Iterator[str]:
-    """Give everything that is not as it must be.
+    """Give everything that is not as it must be, first of all rows.
 
     Args:
         scene: The scene, in which no process is at work any more.
@@ -40,9 +40,9 @@ def problems(scene: Scene, asked: Mapping[str, int], told: Told) -> Iterator[str
     if len(batches) != 1:
         yield f"{len(batches)} batches were locked, and not 1: {batches}"
         return
-    yield from _ledger(scene, batches[0], asked)
     for target, generations in asked.items():
         yield from _table(scene, batches[0], target, generations)
+    yield from _ledger(scene, batches[0], asked)
     yield from _manifests(scene, batches[0])
     yield from _messages(scene, batches[0], told)
 

@@ -8,6 +8,7 @@ import logging
 import os
 import subprocess
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +18,7 @@ from crash.cells import Cell, Recovery, Side
 from crash.play import Verdict, play
 from crash.races import RACES, Race
 from crash.stage import Addresses, Stage
+from crash.worker import StuckError
 from rsloader_provider.loader.ports.steps import Step
 
 _TESTS = Path(__file__).parents[1]
@@ -37,7 +39,8 @@ class Lane:
             [sys.executable, "-m", "crash.lane", addresses.to_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(searched)},
+            # Nothing is imported from the working directory, which may hold another rsloader_provider.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(searched), "PYTHONSAFEPATH": "1"},
             text=True,
         )
         self.package = Path(self._ask(None)["package"])
@@ -95,8 +98,17 @@ def _main(addresses: str) -> None:
     print(json.dumps({"package": str(Path(rsloader_provider.__file__).parent)}), flush=True)
     for line in sys.stdin:
         played = _from_json(json.loads(line))
-        verdict = RACES[played.name](stage, played.isolation) if isinstance(played, Race) else play(stage, played)
+        verdict = _verdict(stage, played)
         print(json.dumps({"outcome": verdict.outcome, "problems": verdict.problems}), flush=True)
+
+
+def _verdict(stage: Stage, played: Cell | Race) -> Verdict:
+    try:
+        return RACES[played.name](stage, played.isolation) if isinstance(played, Race) else play(stage, played)
+    except (AssertionError, StuckError) as error:
+        return Verdict(None, (str(error),))
+    except Exception:  # noqa: BLE001 a loader that lacks a safeguard may do anything, and the next is played all the same
+        return Verdict(None, (traceback.format_exc(),))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from crash.checks import Told, problems
 from crash.outcomes import LOADED_AGAIN, NOTHING_LEFT, WAITED, expected
 from crash.scene import BAD_BODY, OBJECTS, Scene
 from crash.stage import Stage
-from crash.worker import Ended, StuckError, Worker
+from crash.worker import Ended, Worker
 from rsloader_provider.core.batch import BatchStatus, Notification, TargetState
 from rsloader_provider.loader.buffer import Work
 from rsloader_provider.loader.load import Outcome, Result
@@ -29,17 +29,18 @@ class Verdict:
 
 
 def play(stage: Stage, cell: Cell) -> Verdict:
-    """Play a cell on a load of its own."""
+    """Play a cell on a load of its own.
+
+    Raises:
+        AssertionError, StuckError: It came to something else than what is played.
+    """
     with Scene(stage, cell.isolation, cell.targets) as scene:
         playing = _Play(cell, scene)
-        try:
-            outcome = playing.play()
-            found = list(problems(scene, playing.asked, playing.told))
-            if outcome != expected(cell):
-                found.append(f"whoever went on met with: {outcome}; and not: {expected(cell)}")
-            return Verdict(outcome, tuple(found))
-        except (AssertionError, StuckError) as error:
-            return Verdict(None, (str(error),))
+        outcome = playing.play()
+        found = list(problems(scene, playing.asked, playing.told))
+    if outcome != expected(cell):
+        found.append(f"whoever went on met with: {outcome}; and not: {expected(cell)}")
+    return Verdict(outcome, tuple(found))
 
 
 @dataclass
