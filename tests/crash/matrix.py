@@ -30,7 +30,7 @@ def main(
                 console.print(f"[red]{played}[/]: {problem}", highlight=False)
 
         play_all(addresses, ALL, heard)
-    table = Table("the process is stopped", *Recovery, title=report.summary(verdicts).replace("**", ""))
+    table = Table("the process is stopped", *Recovery, title=report.summary(verdicts))
     for row in report.matrix_rows(verdicts):
         table.add_row(*row)
     console.print(table)

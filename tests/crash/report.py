@@ -39,7 +39,7 @@ def _in_words(verdicts: Sequence[Verdict]) -> str:
 def summary(verdicts: Mapping[Cell, Verdict]) -> str:
     """Say in one line how many were played and how many went wrong."""
     wrong = sum(bool(verdict.problems) for verdict in verdicts.values())
-    right = "all of them exactly once" if not wrong else f"**{wrong} of them wrong**"
+    right = "all of them exactly once" if not wrong else f"{wrong} of them wrong"
     return f"{len(verdicts)} cells, {right}"
 
 

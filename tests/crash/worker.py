@@ -17,6 +17,8 @@ from rsloader_provider.loader.services import Services
 
 DEADLINE_SECONDS = 30.0
 """What takes longer than this hangs: a whole cell takes less than one."""
+_LIFETIME_SECONDS = 180
+"""After which a worker ends whose cell has forgotten it, or has died."""
 
 
 class StuckError(Exception):
@@ -142,6 +144,7 @@ def _work(
     control: Connection,
 ) -> None:
     """Do the job, report its end and leave without cleaning up: what there is belongs to the process forked from."""
+    signal.alarm(_LIFETIME_SECONDS)
     try:
         try:
             ended = Ended(job(services(HeldSteps(control, hold) if hold else None)))
