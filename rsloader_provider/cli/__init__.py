@@ -2,8 +2,10 @@
 
 import typer
 
+from rsloader_provider.cli.audit import audit
 from rsloader_provider.cli.decide import mark_loaded, mark_not_loaded
 from rsloader_provider.cli.demo import demo
+from rsloader_provider.cli.explain import explain
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
 from rsloader_provider.cli.permissions import permissions
@@ -25,6 +27,8 @@ for command in (
     batches,
     batch,
     files,
+    audit,
+    explain,
     mark_loaded,
     mark_not_loaded,
     demo,

@@ -70,6 +70,9 @@ class UnansweredCommit:
     query_id: int | None
 
 
+_LAST_YEAR = 9998
+"""Python's times end with the year 9999, a ULID's later."""
+
 UNFINISHED = (TargetState.WAITING, TargetState.LOADING)
 
 
@@ -166,6 +169,20 @@ class Batch:
         return tuple(name for name, progress in sorted(self.targets.items()) if progress.state in UNFINISHED)
 
 
+def batch_time(batch_id: str) -> datetime:
+    """Give the moment at which a batch was opened, as its id holds it (aware, UTC).
+
+    A clock may have been wrong, or a person at work: the moment can lie in the future.
+
+    Raises:
+        ValueError: It is no batch id, or one that no later one could follow.
+    """
+    opened = ULID.from_str(batch_id).datetime
+    if opened.year > _LAST_YEAR:
+        raise ValueError(f"batch id {batch_id!r} is of the year {opened.year}")
+    return opened
+
+
 def next_batch_id(now: datetime, previous: str | None, randomness: Callable[[int], bytes]) -> str:
     """Make the id of a new batch, which sorts after the previous batch whatever the clocks say.
 
@@ -175,7 +192,7 @@ def next_batch_id(now: datetime, previous: str | None, randomness: Callable[[int
         randomness: Gives so many random bytes.
     """
     if previous is not None:
-        now = max(now, ULID.from_str(previous).datetime + timedelta(milliseconds=1))
+        now = max(now, batch_time(previous) + timedelta(milliseconds=1))
     milliseconds = int(now.timestamp() * 1000)
     return str(ULID.from_bytes(milliseconds.to_bytes(6) + randomness(10)))
 
@@ -384,13 +401,27 @@ def held(batch: Batch, target: str, attempt: int) -> TargetProgress:
     return progress
 
 
-def _with_progress(batch: Batch, target: str, progress: TargetProgress) -> Batch:
-    targets = {**batch.targets, target: progress}
-    states = {each.state for each in targets.values()}
+def forget_session(batch: Batch, target: str) -> Batch:
+    """Drop the session that a loaded target still records: there is nothing left that it could do."""
+    progress = batch.progress(target)
+    return replace(batch, targets={**batch.targets, target: replace(progress, session=None)})
+
+
+def settle(batch: Batch) -> Batch:
+    """Give the batch the status that its targets say, which may have been edited by hand.
+
+    Args:
+        batch: A batch that was locked.
+    """
+    states = {each.state for each in batch.targets.values()}
     if states == {TargetState.LOADED}:
         status = BatchStatus.COMPLETE
     elif TargetState.FAILED in states:
         status = BatchStatus.ERROR
     else:
         status = BatchStatus.LOCKED
-    return replace(batch, targets=targets, status=status)
+    return replace(batch, status=status)
+
+
+def _with_progress(batch: Batch, target: str, progress: TargetProgress) -> Batch:
+    return settle(replace(batch, targets={**batch.targets, target: progress}))

@@ -11,9 +11,11 @@ from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
@@ -48,6 +50,14 @@ class RsloaderHook(BaseHook):
             names=table_names(),
             secrets=self._secrets,
         )
+
+    def get_inventory(self) -> Inventory:
+        """Give what the tables hold, item by item, for audits.
+
+        Raises:
+            ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
+        """
+        return DynamoInventory(self.dynamodb(), table_names())
 
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""

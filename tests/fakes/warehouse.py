@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -63,6 +64,9 @@ class MemoryWarehouse:
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
     sessions_of_others: set[int] = field(default_factory=set)
+    files: dict[int, set[str]] = field(default_factory=dict)
+    now: Callable[[], datetime] = lambda: datetime(2026, 1, 2, tzinfo=UTC)
+    began: dict[sql.LoadKey, datetime] = field(default_factory=dict)
     unreadable_views: bool = False
     sees_transactions: bool = True
     slow_to_end: set[int] = field(default_factory=set)
@@ -85,6 +89,10 @@ class MemoryWarehouse:
     def before(self, statement: type, happens: Callable[[], object]) -> None:
         """Not in the port: what somebody else does right before the next statement of a kind."""
         self.meanwhile[statement] = happens
+
+    def viewed(self, query_id: int) -> set[str]:
+        """Not in the port: what SYS_LOAD_DETAIL shows of a COPY, URLs cut as there."""
+        return {url.encode()[:256].decode(errors="ignore") for url in self.files.get(query_id, ())}
 
     @contextmanager
     def connect(self, conn_id: str) -> Iterator["MemorySession"]:
@@ -189,6 +197,16 @@ class MemorySession:
                 rows = self.warehouse.histories[str(key.target)]
                 newer = [e.key.batch for e in rows if e.key.load == key.load and e.key.batch > key.batch]
                 return [[max(newer, default=None)]]
+            case sql.ReadHistory(target, load, after, limit):
+                rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
+                return [self._history_row(each) for each in rows][:limit]
+            case sql.ReadBatchHistory(target, load, batch):
+                rows = [each for each in self._history(target) if (each.key.load, each.key.batch) == (load, batch)]
+                return [self._history_row(each) for each in rows]
+            case sql.ReadLoadedFiles(query_ids):
+                if self.warehouse.unreadable_views:
+                    raise AccessDeniedError("permission denied for relation sys_load_detail")
+                return [[each, url] for each in query_ids for url in sorted(self.warehouse.viewed(each))]
             case sql.DeleteAll(target):
                 self.emptied.add(str(target))
                 self.added.pop(str(target), None)
@@ -211,6 +229,18 @@ class MemorySession:
                 raise StatementError(f"the fake does not know {statement}", "0A000")
         return ()
 
+    def _history(self, target: sql.TableName) -> list[sql.RecordLoaded]:
+        if str(target) not in self.warehouse.histories:
+            raise NotSetUpError(f"relation rsloader.{target} does not exist. Run `rsloader setup` once.")
+        return sorted(self.warehouse.histories[str(target)], key=lambda each: (each.key.batch, each.key.generation))
+
+    def _history_row(self, row: sql.RecordLoaded) -> list[Any]:
+        began = self.warehouse.began.get(row.key)
+        naive = began and began.replace(tzinfo=None)
+        return [
+            row.key.batch, row.key.generation, row.attempt, row.rows, row.files, row.query_id, row.run, naive
+        ]  # fmt: skip
+
     def _lock(self, table: str) -> None:
         if table not in self.warehouse.locks:
             raise NotSetUpError(f"relation rsloader.{table} does not exist")
@@ -225,6 +255,7 @@ class MemorySession:
             self.warehouse.tables[table].extend(rows)
         for row in self.recorded:
             self.warehouse.histories[str(row.key.target)].append(row)
+            self.warehouse.began[row.key] = self.warehouse.now()
         self._end("committed")
 
     def _copy(self, statement: sql.Copy) -> None:
@@ -251,6 +282,7 @@ class MemorySession:
         load = MemoryLoad(statement.manifest_url, self.pid, query_id, None if self.in_transaction else "committed")
         self.warehouse.loads.append(load)
         self.loads.append(load)
+        self.warehouse.files[query_id] = set(self._manifest(statement.manifest_url))
 
     def _manifest(self, url: str) -> list[str]:
         bucket, _, key = url.removeprefix("s3://").partition("/")
