@@ -8,7 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState, batch_time
+from rsloader_provider.core.batch import (
+    Batch,
+    BatchStatus,
+    Notification,
+    TargetProgress,
+    TargetState,
+    UnansweredCommit,
+    batch_time,
+)
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key
@@ -21,6 +29,9 @@ CURRENT = "#current"
 
 SEGMENTS = "#segment#"
 """What the sort keys of all segments begin with; they sort by batch."""
+
+_SEGMENT_BYTES = 1_000_000
+"""Beyond what the entries of one claim come to: a few kilobytes may inflate to gigabytes."""
 
 FIRST_BATCH = "0"
 """Every batch id sorts at or after this, and every other item of a load before it."""
@@ -101,7 +112,7 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
             notification=_notification(item.get("notification")),
             version=int(item["version"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(
             f"The item of batch {item.get('batch')!r} of load {item.get('load')!r} cannot be read ({error!r}). "
             "Put it back as it was, for example from a backup of the table; nothing was changed."
@@ -116,9 +127,22 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         attempt=int(item["attempt"]),
         opened_by=_optional_text(item.get("opened_by")),
         session=_integer(item.get("session")),
+        announces=item.get("announces"),
+        unanswered=_unanswered(item.get("unanswered")),
         rows=_integer(item.get("rows")),
         query_id=_integer(item.get("query_id")),
         error=_optional_text(item.get("error")),
+    )
+
+
+def _unanswered(item: Mapping[str, Any] | None) -> UnansweredCommit | None:
+    if item is None:
+        return None
+    return UnansweredCommit(
+        attempt=int(item["attempt"]),
+        session=int(item["session"]),
+        rows=int(item["rows"]),
+        query_id=_integer(item["query_id"]),
     )
 
 
@@ -153,7 +177,7 @@ def claim_from(item: Mapping[str, Any]) -> Claim:
             last_modified=_time(item["last_modified"]),
             claimed_at=_time(item["claimed_at"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CorruptLedgerError(
             f"The claim of {item.get('object')!r} by load {item.get('load')!r} cannot be read ({error!r}). Put the "
             "item back as it was, for example from a backup of the table; nothing was changed."
@@ -172,9 +196,12 @@ def entries_from(item: Mapping[str, Any]) -> list[Entry]:
         CorruptLedgerError: They were edited by hand.
     """
     try:
-        packed = json.loads(zlib.decompress(bytes(item["entries"])))
+        inflater = zlib.decompressobj()
+        packed = json.loads(inflater.decompress(bytes(item["entries"]), _SEGMENT_BYTES))
+        if not inflater.eof:
+            raise ValueError("it does not end where it should")
         return [Entry(_text(name), int(size_bytes)) for name, size_bytes in packed]
-    except (zlib.error, KeyError, TypeError, ValueError) as error:
+    except (zlib.error, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(
             f"A segment of batch {segment_batch(item)} of load {item.get('load')!r} cannot be read ({error!r}). Put "
             "it back as it was, for example from a backup of the table; nothing was loaded."

@@ -10,7 +10,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_cancellation
+from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_conflict
 from rsloader_provider.aws.items import (
     CURRENT,
     FIRST_BATCH,
@@ -182,7 +182,7 @@ class DynamoLedger:
         action = self._update(after.load, after.batch, sets + removes, "#version = :before", values)["Update"]
         with self._explained(self._names.batches):
             try:
-                self._client.update_item(**action)
+                _persistently(self._client.update_item, **action)
             except self._client.exceptions.ConditionalCheckFailedException as error:
                 raise LostRaceError from error
         return after
@@ -309,15 +309,9 @@ class DynamoLedger:
         Raises:
             TransientError: Other transactions on the same items won every time, or the table was throttled throughout.
         """
-        attempts = Retrying(
-            retry=retry_if_exception(is_passing_cancellation),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
-            stop=stop_after_attempt(10),
-            reraise=True,
-        )
         with self._explained(f"{self._names.files} and {self._names.batches}"):
             try:
-                attempts(self._client.transact_write_items, TransactItems=actions)
+                _persistently(self._client.transact_write_items, TransactItems=actions)
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons = cancellation_reasons(error)
                 if set(reasons) not in ({_CONDITION_FAILED}, {"None", _CONDITION_FAILED}):
@@ -327,6 +321,17 @@ class DynamoLedger:
 
     def _explained(self, table: str) -> Any:
         return explained(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
+
+
+def _persistently(write: Callable[..., Any], **request: Any) -> None:
+    """Write, and do so again while others are at work on the same items."""
+    attempts = Retrying(
+        retry=retry_if_exception(is_passing_conflict),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        stop=stop_after_attempt(10),
+        reraise=True,
+    )
+    attempts(write, **request)
 
 
 def _segment_name(objects: Sequence[S3Object]) -> str:

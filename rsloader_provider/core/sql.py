@@ -60,6 +60,27 @@ class TerminateSession:
 
 
 @dataclass(frozen=True, slots=True)
+class CountSessions:
+    """Ask whether a session of the same user is still there: one row, 1 or 0."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindTransactionEnd:
+    """Ask how the transaction of a completed COPY ended: `committed`, `rolledback`, or no row if that is not known.
+
+    SYS_LOAD_HISTORY alone does not tell: a COPY that was rolled back later stays `completed` there.
+    Only superusers and users with the role sys:monitor may read SYS_TRANSACTION_HISTORY.
+    Source: https://docs.aws.amazon.com/redshift/latest/dg/SYS_QUERY_HISTORY.html
+    """
+
+    manifest_url: str
+    session: int
+    query_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetStatementTimeout:
     """Let Redshift cancel any later statement of the session that takes longer."""
 
@@ -257,6 +278,8 @@ class CreateHistoryView:
 Statement = (
     BackendPid
     | TerminateSession
+    | CountSessions
+    | FindTransactionEnd
     | SetStatementTimeout
     | Begin
     | LockHistory
@@ -336,6 +359,21 @@ render.register(CreateHistorySchema, _fixed(f"CREATE SCHEMA IF NOT EXISTS {ident
 @render.register
 def _(statement: TerminateSession) -> str:
     return f"SELECT pg_terminate_backend({statement.pid})"
+
+
+@render.register
+def _(statement: CountSessions) -> str:
+    return f"SELECT count(*) FROM stv_sessions WHERE process = {statement.pid}"  # noqa: S608 (a number)
+
+
+@render.register
+def _(statement: FindTransactionEnd) -> str:
+    return (
+        "SELECT trim(t.status) FROM sys_load_history l "  # noqa: S608 (every part is quoted)
+        "JOIN sys_transaction_history t ON t.transaction_id = l.transaction_id "
+        f"WHERE trim(l.data_source) = {literal(statement.manifest_url)} AND l.session_id = {statement.session} "
+        f"AND l.query_id = {statement.query_id} AND trim(l.status) = 'completed'"
+    )
 
 
 @render.register

@@ -1,14 +1,15 @@
 """The loader's services, reached through Airflow's connections."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-from botocore.config import Config
 
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
+from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
@@ -18,7 +19,8 @@ from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
-_RETRIES = Config(retries={"mode": "standard", "max_attempts": 8})
+_SECRET_NAME = re.compile("pass|secret|token|key|credential", re.IGNORECASE)
+"""How keys of a connection's extra are called whose values are secret."""
 
 
 class RsloaderHook(BaseHook):
@@ -46,6 +48,7 @@ class RsloaderHook(BaseHook):
             sns=self._client("sns"),
             connect=self._connect,
             names=table_names(),
+            secrets=self._secrets,
         )
 
     def get_inventory(self) -> Inventory:
@@ -68,7 +71,7 @@ class RsloaderHook(BaseHook):
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
             self._require(self.aws_conn_id)
         with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
-            return AwsGenericHook(self.aws_conn_id, config=_RETRIES, **kind).conn
+            return AwsGenericHook(self.aws_conn_id, config=client_settings(*kind.values()), **kind).conn
 
     def _require(self, conn_id: str) -> None:
         try:
@@ -78,6 +81,15 @@ class RsloaderHook(BaseHook):
                 f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `aws_conn_id` in the "
                 "load file."
             ) from error
+
+    def _secrets(self, conn_id: str) -> tuple[str, ...]:
+        try:
+            connection = self.get_connection(conn_id)
+        except AirflowNotFoundException:
+            return ()  # connecting tells
+        extra = connection.extra_dejson
+        named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.search(name))
+        return (*filter(None, [connection.password]), *named)
 
     def _connect(self, conn_id: str) -> Any:
         hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=self.aws_conn_id)

@@ -174,6 +174,28 @@ def test_a_session_that_was_ended_by_another_does_not_know_the_outcome(house: Ho
         assert list(other.execute(sql.FindLoaded(house.key))) == []
 
 
+@pytest.mark.parametrize("end", [sql.Commit(), sql.Rollback(), None])
+def test_how_the_transaction_of_a_copy_ended_can_be_asked_by_another_session(house: House, end: sql.Statement | None):
+    """A session that was just left open, and then ended, has not committed."""
+    with house.connect() as session, house.connect() as other:
+        pid = session.execute(sql.BackendPid())[0][0]
+        session.execute(sql.Begin())
+        session.execute(house.copy(("1.csv", "1\n")))
+        _, query_id = session.execute(sql.LastCopy())[0]
+        question = sql.FindTransactionEnd(house.manifest_url, pid, query_id)
+        assert list(other.execute(question)) == [], "its transaction is not over"
+        if end is not None:
+            session.execute(end)
+        assert other.execute(sql.CountSessions(pid))[0][0] == 1
+        other.execute(sql.TerminateSession(pid))
+        while other.execute(sql.CountSessions(pid))[0][0]:
+            pass
+        assert [list(row) for row in other.execute(question)] == [
+            ["committed" if isinstance(end, sql.Commit) else "rolledback"]
+        ]
+        assert list(other.execute(sql.FindTransactionEnd(house.manifest_url, pid, query_id + 1))) == []
+
+
 def test_a_connection_that_does_not_exist_is_an_error_that_names_it(house: House):
     with pytest.raises(ConfigurationError, match="elsewhere"), house.warehouse.connect("elsewhere"):
         pass

@@ -23,6 +23,8 @@ class Step(StrEnum):
     """The transaction is open and holds the lock of the target's load history."""
     COPY = "copy"
     WRITE_HISTORY = "write history"
+    ANNOUNCE_COMMIT = "announce commit"
+    """The batch notes that COMMIT comes next; only for targets without a load history."""
     COMMIT = "commit"
     FINISH_ATTEMPT = "finish attempt"
     """The target is loaded; the batch is complete in the same write if it was the last one."""
