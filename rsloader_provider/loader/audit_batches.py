@@ -161,6 +161,10 @@ class BatchWalk:
             self._report.add(Finding(f"load {self._config.load}", text, is_wrong=False))
 
     def _tell_unreadable(self) -> None:
+        for target in self._config.targets:
+            if target.history == "none":
+                text = "it has no load history (history: none): that it is loaded is DynamoDB's word alone."
+                self._report.add(Finding(f"target {target.name}", text, is_wrong=False))
         for name, error in self._histories.unreadable.items():
             text = f"its load history cannot be read, and was not compared: {type(error).__name__}: {error}"
             self._report.add(Finding(f"target {name}", text))

@@ -230,7 +230,9 @@ class _Storyteller:
                 error = unreadable[name]
                 self._say(f"{name}: its load history could not be read: {type(error).__name__}: {error}")
             else:
-                self._say(f"{name}: the load no longer has this target, so its history was not read.")
+                self._say(
+                    f"{name}: it has no load history, or the load no longer has this target: nothing was compared."
+                )
         if batch.notification is Notification.DUE:
             self._say("How it ended was to be told to a topic, and nobody knows whether it was.")
         elif batch.notification is not None:

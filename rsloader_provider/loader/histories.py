@@ -28,7 +28,7 @@ class Histories:
     What cannot be read is remembered with the reason, and not asked for again.
 
     Args:
-        config: The load; only the targets that it has now are asked.
+        config: The load; only the targets that it has now and that have a history are asked.
         warehouse: Where they are.
 
     Attributes:
@@ -38,7 +38,9 @@ class Histories:
 
     def __init__(self, config: LoadConfig, warehouse: Warehouse):
         self._load = config.load
-        self._targets: dict[str, Target] = {target.name: target for target in config.targets}
+        self._targets: dict[str, Target] = {
+            target.name: target for target in config.targets if target.history == "table"
+        }
         self._warehouse = warehouse
         self._opened = ExitStack()
         self._sessions: dict[str, Session] = {}

@@ -497,3 +497,14 @@ def test_an_object_is_loaded_only_when_it_is_in_every_target(world: World):
     report = audit_load(config, world.services, world.inventory)
     assert states(report) == {"recorded as loaded but not in the history": ["1.csv", "2.csv"]}
     assert ["public.copies" in each.text for each in report.findings] == [True]
+
+
+def test_a_target_without_a_history_is_judged_by_dynamodb_and_that_is_said(world: World):
+    """Where a DBA allows no history there is none to miss."""
+    loaded(world, "orders/1.csv", "orders/2.csv")
+    del world.warehouse.histories["public.orders"]
+    config = a_config(targets=[{"table": "public.orders", "history": "none"}])
+    report = audit_load(config, world.services, world.inventory)
+    assert states(report) == {"loaded": ["1.csv", "2.csv"]}
+    assert ["history: none" in each.text for each in report.findings] == [True]
+    assert not report.is_wrong
