@@ -101,7 +101,7 @@ class LockHistory:
 
 @dataclass(frozen=True, slots=True)
 class FindLoaded:
-    """Ask the history for this load: no row, or its (rows, query_id)."""
+    """Ask the history for this load: no row, or its (rows, query_id, files)."""
 
     key: LoadKey
 
@@ -390,7 +390,7 @@ def _(statement: LockHistory) -> str:
 def _(statement: FindLoaded) -> str:
     key = statement.key
     return (
-        f'SELECT "rows", "query_id" FROM {_table(history_table(key.target))} '  # noqa: S608 (every part is quoted)
+        f'SELECT "rows", "query_id", "files" FROM {_table(history_table(key.target))} '  # noqa: S608 (every part is quoted)
         f'WHERE "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
         f'AND "batch" = {literal(key.batch)} AND "generation" = {literal(key.generation)}'
     )

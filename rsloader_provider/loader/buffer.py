@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from rsloader_provider.core.batch import Batch, adopt
+from rsloader_provider.core.batch import Batch, TargetProgress, adopt
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.limits import count_fitting, due_reason
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.discover import new_objects
@@ -129,7 +130,11 @@ def _take_over(
     work: list[Work] = []
     batches = 0
     for batch_id in _in_turn(config, known, services.ledger.unfinished(config.load), services.now()):
-        batch = known.get(batch_id) or _taken_over(services, config.load, batch_id, run, is_active)
+        try:
+            batch = known.get(batch_id) or _taken_over(services, config.load, batch_id, run, is_active)
+        except CorruptLedgerError as error:
+            log.error("%s", error)
+            batch = _unreadable(config, batch_id)
         if batch is None:
             continue
         targets = batch.unfinished_targets
@@ -139,6 +144,12 @@ def _take_over(
         work.extend(Work(batch, target) for target in targets)
         batches += 1
     return work
+
+
+def _unreadable(config: LoadConfig, batch_id: str) -> Batch:
+    """Stand for a batch that cannot be read: its own tasks fail and say why, and the others go on."""
+    targets = {target.name: TargetProgress({}) for target in config.targets}
+    return Batch(config.load, batch_id, targets=targets)
 
 
 def _in_turn(config: LoadConfig, locked: Iterable[str], unfinished: Iterable[str], now: datetime) -> list[str]:

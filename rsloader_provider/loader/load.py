@@ -307,7 +307,13 @@ class _Attempt:
                 run(sql.LockHistory(self.table))
         if self.has_history and (found := run(sql.FindLoaded(self.key))):
             run(sql.Rollback())
-            rows, query_id = found[0]
+            rows, query_id, files = found[0]
+            if files != self.batch.files:
+                raise CorruptLedgerError(
+                    f"{self.batch} has {self.batch.files} objects, but was loaded into {self.table} with {files}. "
+                    "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
+                    "Nothing was loaded; `rsloader audit` names the objects."
+                )
             return Outcome.FOUND_LOADED, rows, query_id
         if self.target.mode != "append":
             self._refuse_older(run(sql.FindNewerBatch(self.key))[0][0])

@@ -32,7 +32,7 @@ def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
         session.execute(house.recorded(rows, query_id))
         session.execute(sql.Commit())
     with house.connect() as session:
-        assert [list(row) for row in session.execute(sql.FindLoaded(house.key))] == [[3, query_id]]
+        assert [list(row) for row in session.execute(sql.FindLoaded(house.key))] == [[3, query_id, 2]]
     assert house.count_rows() == 3
 
 

@@ -192,7 +192,7 @@ class MemorySession:
                 self._lock(str(target))
             case sql.FindLoaded(key):
                 rows = self.warehouse.histories[str(key.target)]
-                return [[each.rows, each.query_id] for each in rows if each.key == key]
+                return [[each.rows, each.query_id, each.files] for each in rows if each.key == key]
             case sql.FindNewerBatch(key):
                 rows = self.warehouse.histories[str(key.target)]
                 newer = [e.key.batch for e in rows if e.key.load == key.load and e.key.batch > key.batch]

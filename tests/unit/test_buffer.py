@@ -1,17 +1,21 @@
 """Putting objects into batches, and saying what a run has to load."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
+from fakes.ledger import MemoryLedger
 from fakes.lost_answers import LostAnswers
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core.batch import Asker, BatchStatus, begin_attempt, end_attempt
+from rsloader_provider.core.batch import Asker, Batch, BatchStatus, begin_attempt, end_attempt
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.loader.load import Outcome, load_batch
 
 CONFIG = a_config()
 
@@ -72,6 +76,34 @@ def test_a_batch_that_an_ended_run_left_is_taken_over(world: World):
     (left,) = run(world)
     (taken,) = run(world, run_id="run-2")
     assert (taken.batch.batch, taken.batch.run) == (left.batch.batch, "run-2")
+
+
+@dataclass
+class Edited:
+    """A ledger in which somebody has edited one batch, so that it cannot be read."""
+
+    ledger: MemoryLedger
+    batch: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ledger, name)
+
+    def get(self, load: str, batch: str) -> Batch:
+        if batch == self.batch:
+            raise CorruptLedgerError(f"The item of batch {batch} of load {load} cannot be read.")
+        return self.ledger.get(load, batch)
+
+
+def test_a_batch_that_cannot_be_read_fails_by_itself_and_holds_up_no_other(world: World):
+    world.put(*(f"orders/{number}.csv" for number in range(4)))
+    broken, whole = run(world)
+    services = replace(world.services, ledger=Edited(world.ledger, broken.batch.batch))
+    work = buffer_objects(CONFIG, services, run="run-2", is_active=lambda _: False, max_work=9)
+    assert {each.batch.batch for each in work} == {broken.batch.batch, whole.batch.batch}
+    with pytest.raises(CorruptLedgerError, match=broken.batch.batch):
+        load_batch(CONFIG, services, broken.batch.batch, TARGET, Asker("run-2/load_batch/0/1", "run-2"))
+    loaded = load_batch(CONFIG, services, whole.batch.batch, TARGET, Asker("run-2/load_batch/1/1", "run-2"))
+    assert loaded.outcome is Outcome.LOADED
 
 
 def test_a_batch_of_a_run_that_is_still_going_is_left_to_it(world: World):

@@ -38,6 +38,7 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
+from rsloader_provider.core.manifest import Entry
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -483,6 +484,18 @@ def test_segments_that_do_not_add_up_are_refused(world: World):
     with pytest.raises(CorruptLedgerError, match="2 objects in its segments, but counts 3"):
         load(world, batch)
     assert rows(world) == []
+
+
+def test_a_batch_that_came_back_from_a_backup_with_other_objects_is_not_taken_for_loaded(world: World):
+    """Otherwise the objects that its restored open batch took since would count as loaded, and be lost."""
+    batch = locked(world)
+    load(world, batch)
+    world.put("orders/3.csv")
+    world.ledger.edit(replace(batch, files=3))
+    world.ledger.edit_entries(batch, [Entry(f"landing/orders/{number}.csv", 4) for number in (1, 2, 3)])
+    with pytest.raises(CorruptLedgerError, match=r"has 3 objects, but was loaded into .* with 2"):
+        load(world, batch, RETRY)
+    assert rows(world) == ["1", "2"] * 2
 
 
 def test_losing_every_race_is_an_error_that_can_be_tried_again(world: World):
