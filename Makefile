@@ -7,7 +7,7 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 # Nothing is imported from the checkout: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1
 
-.PHONY: demo test check format bench drivers psql browser clean
+.PHONY: demo test check format bench drivers psql browser crash-matrix mutation-check clean
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -28,6 +28,16 @@ format: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/parsing.py
 	$(BIN)/python benchmarks/local_redshift.py
+	$(BIN)/python benchmarks/audit.py
+
+# Stop the loader at every step, take it up again in every way; writes docs/crash-matrix.md. `make crash-matrix DATE=2026-01-31`
+# writes the date as well.
+crash-matrix: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m crash.matrix $(if $(DATE),--date $(DATE))
+
+# Take one safeguard after the other out of a copy of the loader: at least one cell of the matrix must fail each time.
+mutation-check: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m crash.mutations $(if $(DATE),--date $(DATE))
 
 # Strangers' programs against the local Redshift: each driver in a throw-away environment below .venv/drivers, with the
 # packages that its list in tests/drivers names. Prints a table of driver and result.
@@ -38,7 +48,7 @@ drivers: .venv/installed psql
 psql:
 	@command -v psql >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-client >/dev/null; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-client >/dev/null || true; \
 	fi
 
 # The tests look at Airflow's pages in a browser; where apt-get cannot install one, those tests say so.

@@ -12,6 +12,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.parsers import ResponseParserError
 
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -35,10 +36,12 @@ _MISSING = {
 }
 _PASSING = {
     "InternalError", "InternalServerError", "LimitExceededException", "ProvisionedThroughputExceededException",
-    "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException",
-    "ThrottledException", "TransactionConflictException", "TransactionInProgressException", "ExpiredToken",
-    "ExpiredTokenException", "500", "502", "503", "504",
+    "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttled", "Throttling",
+    "ThrottlingException", "ThrottledException", "TransactionConflictException", "TransactionInProgressException",
+    "ExpiredToken", "ExpiredTokenException", "500", "502", "503", "504",
 }  # fmt: skip
+_CLOCK_CODES = {"RequestExpired", "RequestTimeTooSkewed"}
+_CLOCK_WORDS = ("Signature expired", "Signature not yet current")
 _PASSING_REASONS = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 _LASTING_REASONS = {"ValidationError", "ItemCollectionSizeLimitExceeded", "DuplicateItem"}
 
@@ -48,13 +51,18 @@ def cancellation_reasons(error: ClientError) -> list[str]:
     return [reason["Code"] for reason in error.response.get("CancellationReasons", ())]
 
 
-def is_passing_cancellation(error: BaseException) -> bool:
-    """Tell whether a transaction was canceled for a reason that goes away by itself: others' writes, or throttling.
+def is_passing_conflict(error: BaseException) -> bool:
+    """Tell whether nothing was written for a reason that goes away by itself and that botocore does not try again.
+
+    A transaction is canceled for others' writes or throttling, a single write for a transaction that is at work.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
     """
-    if not isinstance(error, ClientError) or error.response["Error"]["Code"] != "TransactionCanceledException":
+    if not isinstance(error, ClientError):
         return False
+    code = error.response["Error"]["Code"]
+    if code != "TransactionCanceledException":
+        return code == "TransactionConflictException"
     reasons = set(cancellation_reasons(error))
     return bool(reasons & _PASSING_REASONS) and not reasons & _LASTING_REASONS
 
@@ -81,7 +89,7 @@ def explained(subject: str, remedy: str) -> Iterator[None]:
         ) from error
     except (NoRegionError, ProfileNotFound, ParamValidationError) as error:
         raise ConfigurationError(f"{subject}: {error} Correct the Airflow connection.") from error
-    except BotoCoreError as error:
+    except (BotoCoreError, ResponseParserError) as error:
         raise TransientError(f"{subject}: AWS did not answer: {error}") from error
 
 
@@ -89,10 +97,12 @@ def _from_client_error(error: ClientError, subject: str, remedy: str) -> Rsloade
     code = str(error.response.get("Error", {}).get("Code", ""))
     words = error.response.get("Error", {}).get("Message", "")
     what = f"{subject}: {error.operation_name}: {code} {words}".rstrip()
+    if code in _CLOCK_CODES or words.startswith(_CLOCK_WORDS):
+        return TransientError(f"{what}. The clock of this machine is off by minutes: correct it.")
     if code in _DENIED:
         return AccessDeniedError(f"{what}. Allow this action to the role or user of the Airflow connection.")
     if code in _MISSING:
         return NotSetUpError(f"{what}. {remedy}")
-    if code in _PASSING or is_passing_cancellation(error):
+    if code in _PASSING or is_passing_conflict(error):
         return TransientError(what)
     return RsloaderError(what)

@@ -10,7 +10,7 @@ from typing import Any
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_cancellation
+from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_conflict
 from rsloader_provider.aws.items import (
     CURRENT,
     FIRST_BATCH,
@@ -21,10 +21,10 @@ from rsloader_provider.aws.items import (
     batch_item,
     claim_from,
     claim_item,
+    entries_from,
     pack_entries,
     progress_map,
     segment_prefix,
-    unpack_entries,
 )
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id
@@ -59,11 +59,12 @@ class DynamoLedger:
             if current is None:
                 self._open_first(load, now)
                 continue
-            item = self._get(load, current["open_batch"])
+            named = current.get("open_batch")
+            item = self._get(load, named) if isinstance(named, str) and named >= FIRST_BATCH else None
             if item is None:
                 raise CorruptLedgerError(
-                    f"Load {load}: its open batch {current['open_batch']} is not in table {self._names.batches}. "
-                    "Put the item back from a backup of the table."
+                    f"Load {load}: its open batch, which item {CURRENT} names as {named!r}, is not in table "
+                    f"{self._names.batches}. Put the item back from a backup of the table."
                 )
             batch = batch_from(item)
             if batch.status is BatchStatus.OPEN:
@@ -181,7 +182,7 @@ class DynamoLedger:
         action = self._update(after.load, after.batch, sets + removes, "#version = :before", values)["Update"]
         with self._explained(self._names.batches):
             try:
-                self._client.update_item(**action)
+                _persistently(self._client.update_item, **action)
             except self._client.exceptions.ConditionalCheckFailedException as error:
                 raise LostRaceError from error
         return after
@@ -199,7 +200,7 @@ class DynamoLedger:
             {":load": batch.load, ":prefix": segment_prefix(batch.batch)},
             ConsistentRead=True,
         )
-        return [entry for segment in segments for entry in unpack_entries(segment.get("entries"))]
+        return [entry for segment in segments for entry in entries_from(segment)]
 
     def unfinished(self, load: str) -> Iterator[str]:
         found = self._query(
@@ -308,15 +309,9 @@ class DynamoLedger:
         Raises:
             TransientError: Other transactions on the same items won every time, or the table was throttled throughout.
         """
-        attempts = Retrying(
-            retry=retry_if_exception(is_passing_cancellation),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
-            stop=stop_after_attempt(10),
-            reraise=True,
-        )
         with self._explained(f"{self._names.files} and {self._names.batches}"):
             try:
-                attempts(self._client.transact_write_items, TransactItems=actions)
+                _persistently(self._client.transact_write_items, TransactItems=actions)
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons = cancellation_reasons(error)
                 if set(reasons) not in ({_CONDITION_FAILED}, {"None", _CONDITION_FAILED}):
@@ -326,6 +321,17 @@ class DynamoLedger:
 
     def _explained(self, table: str) -> Any:
         return explained(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
+
+
+def _persistently(write: Callable[..., Any], **request: Any) -> None:
+    """Write, and do so again while others are at work on the same items."""
+    attempts = Retrying(
+        retry=retry_if_exception(is_passing_conflict),
+        wait=wait_random_exponential(multiplier=0.05, max=2),
+        stop=stop_after_attempt(10),
+        reraise=True,
+    )
+    attempts(write, **request)
 
 
 def _segment_name(objects: Sequence[S3Object]) -> str:

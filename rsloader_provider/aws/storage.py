@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.core.objects import S3Object
 
@@ -29,6 +31,16 @@ class S3Storage:
         with _explained(bucket):
             page = self._client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
         return any(each["Key"] == key for each in page.get("Contents", ()))
+
+    def read(self, bucket: str, key: str) -> bytes | None:
+        with _explained(bucket):
+            try:
+                content: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
+                    raise
+                return None
+        return content
 
     def write(self, bucket: str, key: str, content: bytes) -> None:
         with _explained(bucket):

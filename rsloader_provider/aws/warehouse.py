@@ -20,7 +20,19 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
-from rsloader_provider.core.sql import Copy, LockHistory, Statement, render
+from rsloader_provider.core.sql import (
+    Copy,
+    FindLoaded,
+    FindNewerBatch,
+    LockHistory,
+    ReadBatchHistory,
+    ReadHistory,
+    RecordLoaded,
+    Statement,
+    TableName,
+    history_table,
+    render,
+)
 
 _LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")
 """Where COPY sends those who want to know which rows it refused: the first on a cluster, the second on Serverless."""
@@ -30,6 +42,8 @@ _ROLE_REFUSED = re.compile("not authorized to (?:assume|get credentials of role)
 _CANCELED = "57014"
 _PASSING = {"08", "40", "53", "57"}
 """Classes of SQLSTATE: connection, transaction rolled back (a deadlock for one), resources, an operator's hand."""
+
+_OF_HISTORY = (FindLoaded, FindNewerBatch, RecordLoaded, ReadHistory, ReadBatchHistory)
 
 
 class RedshiftSession:
@@ -120,10 +134,15 @@ def _explained(error: BaseException, statement: Statement, secrets: Collection[s
     if sqlstate in {"42P01", "3F000"} or "nonexistent table" in message:
         remedy = (
             "Run `rsloader setup` once to create the load history."
-            if isinstance(statement, LockHistory)
+            if isinstance(statement, (LockHistory, *_OF_HISTORY))
             else "Create the table, or correct `targets` in the load file."
         )
         return NotSetUpError(f"{words}. {remedy}")
+    if sqlstate == "42703" and isinstance(statement, _OF_HISTORY):
+        return NotSetUpError(
+            f"{words}. The load history {history_table(_target(statement))} lacks a column. Add it: `rsloader setup "
+            "--print-sql` shows the table as it has to be."
+        )
     if sqlstate == "42501" or message.startswith("permission denied"):
         return AccessDeniedError(f"{words}. Grant it to the user of the Airflow connection.")
     sqlstate = redacted(sqlstate, secrets)
@@ -132,6 +151,11 @@ def _explained(error: BaseException, statement: Statement, secrets: Collection[s
     if sqlstate[:2] in _PASSING and sqlstate != _CANCELED:
         return TransientError(f"{words} ({sqlstate})")
     return StatementError(f"{words} ({sqlstate})", sqlstate)
+
+
+def _target(statement: Any) -> TableName:
+    target: TableName = statement.target if hasattr(statement, "target") else statement.key.target
+    return target
 
 
 def _refused_by_aws(message: str, words: str, copy: Copy) -> RsloaderError | None:

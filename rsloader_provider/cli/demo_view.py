@@ -90,7 +90,7 @@ def rows_of(batch: Batch) -> int | None:
 
 
 def _age(batch: Batch) -> str:
-    return f"{(datetime.now(UTC) - batch.opened_at).seconds} s" if batch.opened_at else ""
+    return f"{max(0, int((datetime.now(UTC) - batch.opened_at).total_seconds()))} s" if batch.opened_at else ""
 
 
 def _sentence(number: int, batch: Batch) -> str:

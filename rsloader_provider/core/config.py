@@ -127,6 +127,12 @@ class Target(_Settings):
     mode: Literal["append", "replace"] = "append"
     """`append` adds a batch's rows; `replace` empties the table first, in the same transaction."""
 
+    history: Literal["table", "none"] = "table"
+    """How a load whose outcome nobody heard of is found again: in a `table` of the loader's own schema; or, with
+    `none`, for those who may have no such schema, from Redshift's system views as far as the user may read them.
+    Where they cannot tell, the batch waits for a person.
+    """
+
     columns: tuple[Identifier, ...] | None = Field(default=None, min_length=1, examples=[["id", "amount"]])
     """The table's columns that the files hold, in the files' order. Without it all columns, in the table's order."""
 
@@ -138,6 +144,17 @@ class Target(_Settings):
 
     statement_timeout: StatementTimeout | None = None
     """How long Redshift lets one statement run. Without it Redshift's own setting holds."""
+
+    @field_validator("history")
+    @classmethod
+    def _kept_where_order_matters(cls, value: str, info: ValidationInfo) -> str:
+        mode = info.data.get("mode", "append")
+        if value == "none" and mode != "append":
+            raise mistake(
+                f"mode {mode} needs the load history, which tells the newest batch in the table.",
+                "Leave history out, or write 'mode: append'.",
+            )
+        return value
 
     @field_validator("columns")
     @classmethod

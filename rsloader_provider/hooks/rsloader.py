@@ -7,20 +7,20 @@ from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-from botocore.config import Config
 
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
+from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
 _SECRET_NAME = re.compile("pass|secret|token|key|credential", re.IGNORECASE)
 """How keys of a connection's extra are called whose values are secret."""
-
-_RETRIES = Config(retries={"mode": "standard", "max_attempts": 8})
 
 
 class RsloaderHook(BaseHook):
@@ -51,6 +51,14 @@ class RsloaderHook(BaseHook):
             secrets=self._secrets,
         )
 
+    def get_inventory(self) -> Inventory:
+        """Give what the tables hold, item by item, for audits.
+
+        Raises:
+            ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
+        """
+        return DynamoInventory(self.dynamodb(), table_names())
+
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""
         return self._connected(resource_type="dynamodb").meta.client
@@ -63,7 +71,7 @@ class RsloaderHook(BaseHook):
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
             self._require(self.aws_conn_id)
         with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
-            return AwsGenericHook(self.aws_conn_id, config=_RETRIES, **kind).conn
+            return AwsGenericHook(self.aws_conn_id, config=client_settings(*kind.values()), **kind).conn
 
     def _require(self, conn_id: str) -> None:
         try:

@@ -10,6 +10,7 @@ from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 
@@ -68,6 +69,8 @@ def _tell(services: Services, batch: Batch, topic: str, subject: str, message: M
     try:
         with services.steps.taking(Step.NOTIFY, batch):
             services.notifier.publish(topic, subject[:100], message)
+    except AnswerLostError as problem:
+        log.warning("topic %s may have been told or not, and is not told again: %s", topic, problem)
     except RsloaderError as problem:
         log.warning("topic %s could not be told: %s", topic, problem)
         _record(services, batch, Notification.REFUSED)

@@ -25,6 +25,8 @@ OPEN = Batch("orders", "01ARZ3NDEKTSV4RRFFQ69G5FAV", files=1, size_bytes=10, ope
         ({"size_bytes": 100}, 0, "max_bytes"),
         ({}, 4.99, None),
         ({}, 5, "max_age"),
+        ({}, -4.99, None),
+        ({}, -5, "max_age"),
         ({"files": 0, "size_bytes": 0, "opened_at": None}, 500, None),
     ],
 )

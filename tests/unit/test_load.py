@@ -1,7 +1,7 @@
 """Loading one batch into one target."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
@@ -41,6 +41,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
 
 CONFIG = a_config(notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}, failed_manifests="s3://loader/failed/")
@@ -284,6 +285,17 @@ def test_a_batch_is_loaded_after_its_file_was_repaired_and_the_task_cleared(worl
     assert stored(world, batch).targets[TARGET].generation == 1
 
 
+def test_a_cleared_try_that_loads_what_had_failed_and_is_run_twice_loads_once(world: World):
+    """Airflow may run one try twice; the person asked once."""
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    with pytest.raises(BadDataError):
+        load(world, batch)
+    world.put("orders/1.csv", "orders/2.csv", content="1\n")
+    assert load(world, batch, CLEARED).outcome is Outcome.LOADED
+    assert load(world, batch, CLEARED).outcome is Outcome.NOTHING_TO_DO
+    assert rows(world) == ["1", "1"]
+
+
 def test_missing_objects_are_named(world: World):
     batch = locked(world)
     world.storage.delete("landing", "orders/2.csv")
@@ -447,6 +459,22 @@ def test_a_topic_that_could_not_be_told_is_noted(world: World):
     batch = locked(world)
     load(world, batch, config=a_config(notify={"success": OK_TOPIC.replace("ok", "gone")}))
     assert world.ledger.get(batch.load, batch.batch).notification is Notification.REFUSED
+
+
+def test_a_message_whose_answer_is_lost_stays_due_and_fails_nothing(world: World):
+    """Noted as refused it would be sent by hand a second time; noted as sent it might never arrive."""
+    batch = locked(world)
+
+    class Mute:
+        def publish(self, topic: str, subject: str, message: Mapping[str, Any]) -> None:
+            world.notifier.publish(topic, subject, message)
+            raise AnswerLostError("the answer was lost")
+
+    services = replace(world.services, notifier=Mute())
+    assert load_batch(CONFIG, services, batch.batch, TARGET, FIRST).outcome is Outcome.LOADED
+    assert stored(world, batch).notification is Notification.DUE
+    load(world, batch, RETRY)
+    assert len(world.notifier.messages[OK_TOPIC]) == 1
 
 
 def test_segments_that_do_not_add_up_are_refused(world: World):

@@ -4,6 +4,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 
+class AnswerLostError(Exception):
+    """No answer came, or none that says anything: whether the message was published is not known.
+
+    Trying again might publish it twice, and topics do not notice.
+    """
+
+
 class Notifier(Protocol):
     """Publishes messages to topics."""
 
@@ -16,6 +23,7 @@ class Notifier(Protocol):
             message: Plain JSON.
 
         Raises:
-            RsloaderError: It could not be published.
+            RsloaderError: It was not published.
+            AnswerLostError: It may have been published.
         """
         ...
