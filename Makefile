@@ -7,7 +7,7 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 # Nothing is imported from the checkout: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1
 
-.PHONY: demo test check format bench network-matrix stateful drivers psql browser clean
+.PHONY: demo test check format bench drivers psql browser crash-matrix mutation-check network-matrix stateful clean
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -28,6 +28,16 @@ format: .venv/installed
 bench: .venv/installed
 	$(BIN)/python benchmarks/parsing.py
 	$(BIN)/python benchmarks/local_redshift.py
+	$(BIN)/python benchmarks/audit.py
+
+# Stop the loader at every step, take it up again in every way; writes docs/crash-matrix.md. `make crash-matrix DATE=2026-01-31`
+# writes the date as well.
+crash-matrix: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m crash.matrix $(if $(DATE),--date $(DATE))
+
+# Take one safeguard after the other out of a copy of the loader: at least one cell of the matrix must fail each time.
+mutation-check: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m crash.mutations $(if $(DATE),--date $(DATE))
 
 # Every kind of fault with every call to AWS, with one and with two targets; `make test` runs the part that matters most.
 network-matrix: .venv/installed
@@ -46,7 +56,7 @@ drivers: .venv/installed psql
 psql:
 	@command -v psql >/dev/null || \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-client >/dev/null; \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq postgresql-client >/dev/null || true; \
 	fi
 
 # The tests look at Airflow's pages in a browser; where apt-get cannot install one, those tests say so.

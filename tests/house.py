@@ -15,6 +15,7 @@ class House:
     def __init__(self, warehouse: Any, storage: Any, bucket: str, table: sql.TableName, count_rows: Any):
         self.warehouse, self.storage, self.bucket, self.table = warehouse, storage, bucket, table
         self.count_rows = count_rows
+        self.manifest_url = f"s3://{bucket}/manifest"
         self.key = sql.LoadKey(table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
 
     def connect(self) -> Any:

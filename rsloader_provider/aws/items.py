@@ -8,7 +8,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
+from rsloader_provider.core.batch import (
+    Batch,
+    BatchStatus,
+    Notification,
+    TargetProgress,
+    TargetState,
+    UnansweredCommit,
+    batch_time,
+)
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key
@@ -19,14 +27,24 @@ Item = dict[str, Any]
 CURRENT = "#current"
 """Sort key of the item that names a load's open batch."""
 
-_SEGMENT = "#segment#"
+SEGMENTS = "#segment#"
+"""What the sort keys of all segments begin with; they sort by batch."""
+
+_SEGMENT_BYTES = 1_000_000
+"""Beyond what the entries of one claim come to: a few kilobytes may inflate to gigabytes."""
+
 FIRST_BATCH = "0"
 """Every batch id sorts at or after this, and every other item of a load before it."""
 
 
 def segment_prefix(batch: str) -> str:
     """Give what the sort keys of a batch's segments begin with."""
-    return f"{_SEGMENT}{batch}#"
+    return f"{SEGMENTS}{batch}#"
+
+
+def segment_batch(item: Mapping[str, Any]) -> str:
+    """Give the id of the batch that a segment belongs to."""
+    return str(item["batch"]).removeprefix(SEGMENTS).partition("#")[0]
 
 
 def attention(batch: Batch) -> str | None:
@@ -79,21 +97,22 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
         CorruptLedgerError: The item does not say what it must.
     """
     try:
+        batch_time(item["batch"])
         return Batch(
             load=item["load"],
             batch=item["batch"],
             status=BatchStatus(item["status"]),
             files=int(item["files"]),
             size_bytes=int(item["size_bytes"]),
-            opened_at=_time(item.get("opened_at")),
-            locked_at=_time(item.get("locked_at")),
-            reason=item.get("reason"),
-            run=item.get("run"),
+            opened_at=_optional_time(item.get("opened_at")),
+            locked_at=_optional_time(item.get("locked_at")),
+            reason=_optional_text(item.get("reason")),
+            run=_optional_text(item.get("run")),
             targets={name: _progress(each) for name, each in item.get("targets", {}).items()},
             notification=_notification(item.get("notification")),
             version=int(item["version"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(
             f"The item of batch {item.get('batch')!r} of load {item.get('load')!r} cannot be read ({error!r}). "
             "Put it back as it was, for example from a backup of the table; nothing was changed."
@@ -106,11 +125,24 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         state=TargetState(item["state"]),
         generation=int(item["generation"]),
         attempt=int(item["attempt"]),
-        opened_by=item.get("opened_by"),
+        opened_by=_optional_text(item.get("opened_by")),
         session=_integer(item.get("session")),
+        announces=item.get("announces"),
+        unanswered=_unanswered(item.get("unanswered")),
         rows=_integer(item.get("rows")),
         query_id=_integer(item.get("query_id")),
-        error=item.get("error"),
+        error=_optional_text(item.get("error")),
+    )
+
+
+def _unanswered(item: Mapping[str, Any] | None) -> UnansweredCommit | None:
+    if item is None:
+        return None
+    return UnansweredCommit(
+        attempt=int(item["attempt"]),
+        session=int(item["session"]),
+        rows=int(item["rows"]),
+        query_id=_integer(item["query_id"]),
     )
 
 
@@ -138,16 +170,17 @@ def claim_from(item: Mapping[str, Any]) -> Claim:
     try:
         return Claim(
             load=item["load"],
-            name=item.get("name", item["object"]),
-            batch=item["batch"],
+            name=_text(item.get("name", item["object"])),
+            batch=_text(item["batch"]),
             size_bytes=int(item["size_bytes"]),
-            etag=item["etag"],
-            last_modified=datetime.fromisoformat(item["last_modified"]),
-            claimed_at=datetime.fromisoformat(item["claimed_at"]),
+            etag=_text(item["etag"]),
+            last_modified=_time(item["last_modified"]),
+            claimed_at=_time(item["claimed_at"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CorruptLedgerError(
-            f"The claim of {item.get('object')!r} by load {item.get('load')!r} cannot be read ({error!r})."
+            f"The claim of {item.get('object')!r} by load {item.get('load')!r} cannot be read ({error!r}). Put the "
+            "item back as it was, for example from a backup of the table; nothing was changed."
         ) from error
 
 
@@ -156,20 +189,44 @@ def pack_entries(objects: Iterable[S3Object]) -> bytes:
     return zlib.compress(json.dumps([[each.name, each.size_bytes] for each in objects]).encode())
 
 
-def unpack_entries(packed: Any) -> list[Entry]:
+def entries_from(item: Mapping[str, Any]) -> list[Entry]:
     """Read a segment's entries.
 
     Raises:
         CorruptLedgerError: They were edited by hand.
     """
     try:
-        return [Entry(name, int(size_bytes)) for name, size_bytes in json.loads(zlib.decompress(bytes(packed)))]
-    except (zlib.error, TypeError, ValueError) as error:
-        raise CorruptLedgerError(f"A segment of the batch cannot be read ({error!r}). Nothing was loaded.") from error
+        inflater = zlib.decompressobj()
+        packed = json.loads(inflater.decompress(bytes(item["entries"]), _SEGMENT_BYTES))
+        if not inflater.eof:
+            raise ValueError("it does not end where it should")
+        return [Entry(_text(name), int(size_bytes)) for name, size_bytes in packed]
+    except (zlib.error, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise CorruptLedgerError(
+            f"A segment of batch {segment_batch(item)} of load {item.get('load')!r} cannot be read ({error!r}). Put "
+            "it back as it was, for example from a backup of the table; nothing was loaded."
+        ) from error
 
 
-def _time(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _time(text: str) -> datetime:
+    time = datetime.fromisoformat(text)
+    if time.tzinfo is None:
+        raise ValueError(f"{text!r} has no time zone")
+    return time
+
+
+def _optional_time(text: str | None) -> datetime | None:
+    return None if text is None else _time(text)
 
 
 def _notification(text: str | None) -> Notification | None:

@@ -21,10 +21,10 @@ from rsloader_provider.aws.items import (
     batch_item,
     claim_from,
     claim_item,
+    entries_from,
     pack_entries,
     progress_map,
     segment_prefix,
-    unpack_entries,
 )
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id
@@ -59,11 +59,12 @@ class DynamoLedger:
             if current is None:
                 self._open_first(load, now)
                 continue
-            item = self._get(load, current["open_batch"])
+            named = current.get("open_batch")
+            item = self._get(load, named) if isinstance(named, str) and named >= FIRST_BATCH else None
             if item is None:
                 raise CorruptLedgerError(
-                    f"Load {load}: its open batch {current['open_batch']} is not in table {self._names.batches}. "
-                    "Put the item back from a backup of the table."
+                    f"Load {load}: its open batch, which item {CURRENT} names as {named!r}, is not in table "
+                    f"{self._names.batches}. Put the item back from a backup of the table."
                 )
             batch = batch_from(item)
             if batch.status is BatchStatus.OPEN:
@@ -199,7 +200,7 @@ class DynamoLedger:
             {":load": batch.load, ":prefix": segment_prefix(batch.batch)},
             ConsistentRead=True,
         )
-        return [entry for segment in segments for entry in unpack_entries(segment.get("entries"))]
+        return [entry for segment in segments for entry in entries_from(segment)]
 
     def unfinished(self, load: str) -> Iterator[str]:
         found = self._query(

@@ -26,14 +26,21 @@ class S3Storage:
                     yield S3Object(bucket, each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
 
     def exists(self, bucket: str, key: str) -> bool:
+        # HeadObject would take the right to read the object, and answers 403 for a missing one to those who may list
+        # under a prefix only. Of all keys that begin with this one, it is the first.
+        with _explained(bucket):
+            page = self._client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
+        return any(each["Key"] == key for each in page.get("Contents", ()))
+
+    def read(self, bucket: str, key: str) -> bytes | None:
         with _explained(bucket):
             try:
-                self._client.head_object(Bucket=bucket, Key=key)
+                content: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
             except ClientError as error:
                 if error.response["Error"]["Code"] not in {"404", "NoSuchKey"}:
                     raise
-                return False
-        return True
+                return None
+        return content
 
     def write(self, bucket: str, key: str, content: bytes) -> None:
         with _explained(bucket):

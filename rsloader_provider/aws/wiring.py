@@ -1,6 +1,6 @@
 """Puts the real things behind the ports."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +12,15 @@ from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.loader.services import Services
 
 
-def wire(*, s3: Any, dynamodb: Any, sns: Any, connect: Callable[[str], Any], names: TableNames) -> Services:
+def wire(
+    *,
+    s3: Any,
+    dynamodb: Any,
+    sns: Any,
+    connect: Callable[[str], Any],
+    names: TableNames,
+    secrets: Callable[[str], Collection[str]] = lambda _: (),
+) -> Services:
     """Make the services that work on AWS.
 
     Args:
@@ -21,11 +29,12 @@ def wire(*, s3: Any, dynamodb: Any, sns: Any, connect: Callable[[str], Any], nam
         sns: A boto3 SNS client.
         connect: Opens a connection of redshift_connector by the name of an Airflow connection.
         names: Names of the DynamoDB tables.
+        secrets: Gives what no error of an Airflow connection may repeat.
     """
     return Services(
         ledger=DynamoLedger(dynamodb, names),
         storage=S3Storage(s3),
-        warehouse=RedshiftWarehouse(connect),
+        warehouse=RedshiftWarehouse(connect, secrets),
         notifier=SnsNotifier(sns),
         now=lambda: datetime.now(UTC),
     )

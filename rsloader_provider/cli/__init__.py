@@ -2,9 +2,13 @@
 
 import typer
 
+from rsloader_provider.cli.audit import audit
+from rsloader_provider.cli.decide import mark_loaded, mark_not_loaded
 from rsloader_provider.cli.demo import demo
+from rsloader_provider.cli.explain import explain
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
+from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema
 from rsloader_provider.cli.setup import setup
 from rsloader_provider.cli.validate import validate
@@ -15,6 +19,19 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
 )
-for command in (setup, validate, schema, batches, batch, files, demo):
+for command in (
+    setup,
+    permissions,
+    validate,
+    schema,
+    batches,
+    batch,
+    files,
+    audit,
+    explain,
+    mark_loaded,
+    mark_not_loaded,
+    demo,
+):
     app.command()(command)
 app.add_typer(local_app, name="local")

@@ -18,7 +18,7 @@ from typing import Any
 
 from ulid import ULID
 
-from rsloader_provider.core.errors import AttemptLostError, UnknownBatchError
+from rsloader_provider.core.errors import AttemptLostError, NothingToDecideError, UnknownBatchError
 
 
 class BatchStatus(StrEnum):
@@ -53,6 +53,26 @@ class Notification(StrEnum):
     """The topic could not be told; the task's log says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class UnansweredCommit:
+    """A COMMIT that was announced before it was sent, and whose answer nobody has recorded.
+
+    Attributes:
+        attempt: The attempt that announced it.
+        session: Redshift's process id of its session.
+        rows: Rows that its COPY loaded.
+        query_id: Redshift's id of that COPY; None when there was nothing to copy.
+    """
+
+    attempt: int
+    session: int
+    rows: int
+    query_id: int | None
+
+
+_LAST_YEAR = 9998
+"""Python's times end with the year 9999, a ULID's later."""
+
 UNFINISHED = (TargetState.WAITING, TargetState.LOADING)
 
 
@@ -65,9 +85,13 @@ class TargetProgress:
         state: See TargetState.
         generation: Starts at 1; each reprocessing that a person asks for opens the next.
         attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
-        opened_by: The task try that opened the generation; None for the first generation.
+        opened_by: The task try by which a person last asked for the batch, be it for this generation or for one more
+            attempt at it; None if nobody has.
         session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
             connect ends it. None when there is nothing to end.
+        announces: Whether the attempt of that session announces its COMMIT, as it does without a load history. Then
+            it has not committed as long as nothing is announced.
+        unanswered: The announced COMMIT whose outcome is to be found out; None when there is none.
         rows: Rows that COPY loaded in this generation; None while not loaded.
         query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
         error: What the last attempt ended with; None when it did not fail.
@@ -79,9 +103,16 @@ class TargetProgress:
     attempt: int = 0
     opened_by: str | None = None
     session: int | None = None
+    announces: bool | None = None
+    unanswered: UnansweredCommit | None = None
     rows: int | None = None
     query_id: int | None = None
     error: str | None = None
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a person has to say if the batch is in the table, because nothing else can."""
+        return self.state is TargetState.FAILED and self.unanswered is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +169,20 @@ class Batch:
         return tuple(name for name, progress in sorted(self.targets.items()) if progress.state in UNFINISHED)
 
 
+def batch_time(batch_id: str) -> datetime:
+    """Give the moment at which a batch was opened, as its id holds it (aware, UTC).
+
+    A clock may have been wrong, or a person at work: the moment can lie in the future.
+
+    Raises:
+        ValueError: It is no batch id, or one that no later one could follow.
+    """
+    opened = ULID.from_str(batch_id).datetime
+    if opened.year > _LAST_YEAR:
+        raise ValueError(f"batch id {batch_id!r} is of the year {opened.year}")
+    return opened
+
+
 def next_batch_id(now: datetime, previous: str | None, randomness: Callable[[int], bytes]) -> str:
     """Make the id of a new batch, which sorts after the previous batch whatever the clocks say.
 
@@ -147,7 +192,7 @@ def next_batch_id(now: datetime, previous: str | None, randomness: Callable[[int
         randomness: Gives so many random bytes.
     """
     if previous is not None:
-        now = max(now, ULID.from_str(previous).datetime + timedelta(milliseconds=1))
+        now = max(now, batch_time(previous) + timedelta(milliseconds=1))
     milliseconds = int(now.timestamp() * 1000)
     return str(ULID.from_bytes(milliseconds.to_bytes(6) + randomness(10)))
 
@@ -175,10 +220,13 @@ class Asker:
 def needs_loading(progress: TargetProgress, asker: Asker) -> bool:
     """Tell whether there is something to do for whoever asks.
 
-    A loaded batch is loaded again only for a person, and for one try of a cleared task only once.
+    A loaded batch is loaded again only for a person.
     """
-    if progress.state is not TargetState.LOADED:
-        return True
+    return progress.state is not TargetState.LOADED or asks_anew(progress, asker)
+
+
+def asks_anew(progress: TargetProgress, asker: Asker) -> bool:
+    """Tell whether a person asks, and not by a try that has begun an attempt before: that one counts only once."""
     return asker.cleared and progress.opened_by != asker.task_try
 
 
@@ -192,19 +240,40 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
     """
     progress = batch.progress(target)
     begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None)
+    if asker.cleared:
+        begun = replace(begun, opened_by=asker.task_try)
     if progress.state is TargetState.LOADED:
-        begun = replace(begun, generation=progress.generation + 1, opened_by=asker.task_try, rows=None, query_id=None)
+        begun = replace(begun, generation=progress.generation + 1, rows=None, query_id=None)
     # What was due and never noted as sent stays so: nobody knows whether it was.
     notification = batch.notification if batch.notification is Notification.DUE else None
     return replace(_with_progress(adopt(batch, asker.run), target, begun), notification=notification)
 
 
-def record_session(batch: Batch, target: str, attempt: int, session: int) -> Batch:
+def record_session(batch: Batch, target: str, attempt: int, session: int, *, announces: bool = False) -> Batch:
     """Note which Redshift session the attempt uses, before that session changes anything.
 
-    It takes the place of an earlier attempt's session, which must have been ended.
+    It takes the place of an earlier attempt's session, which must have been ended, and of that one's announced COMMIT,
+    whose outcome must have been found out.
     """
-    return _with_progress(batch, target, replace(held(batch, target, attempt), session=session))
+    progress = held(batch, target, attempt)
+    return _with_progress(
+        batch, target, replace(progress, session=session, announces=announces or None, unanswered=None)
+    )
+
+
+def announce_commit(batch: Batch, target: str, attempt: int, *, rows: int, query_id: int | None) -> Batch:
+    """Note that the attempt's next statement is COMMIT, so that without this note nothing can be in the table.
+
+    Args:
+        batch: The batch as it was read.
+        target: The target's name.
+        attempt: The attempt; it has recorded its session.
+        rows: Rows that COPY loaded.
+        query_id: Redshift's id of that COPY; None if there was nothing to copy.
+    """
+    progress = held(batch, target, attempt)
+    unanswered = UnansweredCommit(attempt, progress.session or 0, rows, query_id)
+    return _with_progress(batch, target, replace(progress, unanswered=unanswered))
 
 
 def finish_attempt(
@@ -221,7 +290,13 @@ def finish_attempt(
         notify: Whether somebody is to be told once the batch is in all of its targets.
     """
     progress = replace(
-        held(batch, target, attempt), state=TargetState.LOADED, session=None, rows=rows, query_id=query_id
+        held(batch, target, attempt),
+        state=TargetState.LOADED,
+        session=None,
+        announces=None,
+        unanswered=None,
+        rows=rows,
+        query_id=query_id,
     )
     finished = _with_progress(batch, target, progress)
     is_due = notify and finished.status is BatchStatus.COMPLETE
@@ -251,9 +326,52 @@ def end_attempt(
     """
     progress = held(batch, target, attempt)
     state = TargetState.FAILED if final else TargetState.WAITING
-    session = None if had_session else progress.session
-    ended = _with_progress(batch, target, replace(progress, state=state, session=session, error=error))
+    if had_session:
+        progress = replace(progress, session=None, announces=None, unanswered=None)
+    ended = _with_progress(batch, target, replace(progress, state=state, error=error))
     return replace(ended, notification=Notification.DUE) if notify and final else ended
+
+
+def leave_undecided(batch: Batch, target: str, attempt: int, *, error: str, notify: bool = False) -> Batch:
+    """The attempt could not find out whether an earlier one has committed; a person decides.
+
+    Args:
+        batch: The batch as it was read.
+        target: The target's name.
+        attempt: The attempt that asked; the earlier one's session is over.
+        error: What is known, for people.
+        notify: Whether somebody is to be told.
+    """
+    progress = replace(
+        held(batch, target, attempt), state=TargetState.FAILED, session=None, announces=None, error=error
+    )
+    left = _with_progress(batch, target, progress)
+    return replace(left, notification=Notification.DUE) if notify else left
+
+
+def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
+    """A person has looked: the announced COMMIT was carried out, or it was not and the next run loads the batch.
+
+    Args:
+        batch: The batch as it was read.
+        target: A target that is undecided.
+        loaded: What they found.
+
+    Raises:
+        NothingToDecideError: Nobody asked.
+    """
+    progress = batch.progress(target)
+    commit = progress.unanswered
+    if commit is None or not progress.is_undecided:
+        raise NothingToDecideError(
+            f"{batch} is {progress.state} in {target}, and no person has to say whether it is. Nothing was changed."
+        )
+    decided = replace(progress, unanswered=None, error=None)
+    if loaded:
+        decided = replace(decided, state=TargetState.LOADED, rows=commit.rows, query_id=commit.query_id)
+    else:
+        decided = replace(decided, state=TargetState.WAITING)
+    return _with_progress(batch, target, decided)
 
 
 def record_notification(batch: Batch, notification: Notification) -> Batch:
@@ -283,13 +401,27 @@ def held(batch: Batch, target: str, attempt: int) -> TargetProgress:
     return progress
 
 
-def _with_progress(batch: Batch, target: str, progress: TargetProgress) -> Batch:
-    targets = {**batch.targets, target: progress}
-    states = {each.state for each in targets.values()}
+def forget_session(batch: Batch, target: str) -> Batch:
+    """Drop the session that a loaded target still records: there is nothing left that it could do."""
+    progress = batch.progress(target)
+    return replace(batch, targets={**batch.targets, target: replace(progress, session=None)})
+
+
+def settle(batch: Batch) -> Batch:
+    """Give the batch the status that its targets say, which may have been edited by hand.
+
+    Args:
+        batch: A batch that was locked.
+    """
+    states = {each.state for each in batch.targets.values()}
     if states == {TargetState.LOADED}:
         status = BatchStatus.COMPLETE
     elif TargetState.FAILED in states:
         status = BatchStatus.ERROR
     else:
         status = BatchStatus.LOCKED
-    return replace(batch, targets=targets, status=status)
+    return replace(batch, status=status)
+
+
+def _with_progress(batch: Batch, target: str, progress: TargetProgress) -> Batch:
+    return settle(replace(batch, targets={**batch.targets, target: progress}))

@@ -4,12 +4,12 @@ Every model is frozen, refuses unknown keys, and goes to plain JSON and back:
 `model_validate(model_dump(mode="json", by_alias=True, exclude_defaults=True))` gives an equal one.
 """
 
-import re
 from datetime import timedelta
 from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from rsloader_provider.core.linear_regex import linear
 from rsloader_provider.core.mistakes import mistake
 from rsloader_provider.core.quantities import Duration, Size
 from rsloader_provider.core.schedules import Schedule, airflow_schedule
@@ -127,6 +127,12 @@ class Target(_Settings):
     mode: Literal["append", "replace"] = "append"
     """`append` adds a batch's rows; `replace` empties the table first, in the same transaction."""
 
+    history: Literal["table", "none"] = "table"
+    """How a load whose outcome nobody heard of is found again: in a `table` of the loader's own schema; or, with
+    `none`, for those who may have no such schema, from Redshift's system views as far as the user may read them.
+    Where they cannot tell, the batch waits for a person.
+    """
+
     columns: tuple[Identifier, ...] | None = Field(default=None, min_length=1, examples=[["id", "amount"]])
     """The table's columns that the files hold, in the files' order. Without it all columns, in the table's order."""
 
@@ -138,6 +144,17 @@ class Target(_Settings):
 
     statement_timeout: StatementTimeout | None = None
     """How long Redshift lets one statement run. Without it Redshift's own setting holds."""
+
+    @field_validator("history")
+    @classmethod
+    def _kept_where_order_matters(cls, value: str, info: ValidationInfo) -> str:
+        mode = info.data.get("mode", "append")
+        if value == "none" and mode != "append":
+            raise mistake(
+                f"mode {mode} needs the load history, which tells the newest batch in the table.",
+                "Leave history out, or write 'mode: append'.",
+            )
+        return value
 
     @field_validator("columns")
     @classmethod
@@ -192,7 +209,7 @@ class LoadConfig(_Settings):
     """
 
     file_filter: RegularExpression | None = Field(default=None, examples=[r"\.csv$"])
-    """A Python regular expression that is searched in the whole key. Without it every object is loaded."""
+    """A regular expression of RE2's that is searched in the whole key. Without it every object is loaded."""
 
     schedule: Schedule
     """When to look for new objects: cron with five fields, a preset such as `@hourly`, `@continuous`, or a duration
@@ -285,7 +302,7 @@ class LoadConfig(_Settings):
         return (
             bucket == self.source.bucket
             and self.source.matches(key)
-            and (self.file_filter is None or re.search(self.file_filter, key) is not None)
+            and (self.file_filter is None or linear(self.file_filter).search(key) is not None)
             and not any(each.bucket == bucket and each.matches(key) for each in self.exclude)
             and not any(url.bucket == bucket and key.startswith(url.key) for url in self.manifest_prefixes)
         )

@@ -10,6 +10,8 @@ RsloaderError
 ├── BadDataError                 COPY refused what is in the files; has the load errors
 ├── ObjectsMissingError          objects of the batch are no longer in S3
 ├── OutOfOrderError              a newer batch is in the table that this one would overwrite
+├── UndecidedError               without a load history: nobody knows whether a COMMIT was carried out
+├── NothingToDecideError         a person decides what is not, or no longer, in question
 ├── StatementError               Redshift refused a statement
 └── TransientError               trying again is expected to help (retryable)
     ├── ConnectionLostError      the outcome of the last statement is unknown
@@ -111,6 +113,17 @@ class ObjectsMissingError(RsloaderError):
 
 class OutOfOrderError(RsloaderError):
     """A newer batch is in the table already and this one would overwrite it."""
+
+
+class UndecidedError(RsloaderError):
+    """A COMMIT was sent, or was about to be, and nothing can tell whether it was carried out.
+
+    Only of targets with `history: none`. The message says what is known, and the commands for either case.
+    """
+
+
+class NothingToDecideError(RsloaderError):
+    """A person said whether a batch is in a table, and nobody had asked: it is known, or somebody else has said so."""
 
 
 class StatementError(RsloaderError):

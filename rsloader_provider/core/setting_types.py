@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from rsloader_provider.core.linear_regex import check_expression
 from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import Duration
 from rsloader_provider.core.sources import S3Url
@@ -43,16 +44,6 @@ def _prefix(url: S3Url) -> S3Url:
     if len(prefix.key.encode()) > _PREFIX_BYTES:
         raise mistake("the prefix is over 600 bytes.", "The loader's names must fit behind it: write a shorter one.")
     return prefix
-
-
-def _regular_expression(text: str) -> str:
-    try:
-        re.compile(text)
-    except (re.error, OverflowError, RecursionError) as error:
-        raise mistake(
-            f"{shown(text)} is no regular expression: {error}.", r"Write for example '\.csv$' (in single quotes)."
-        ) from error
-    return text
 
 
 def _topic(text: str) -> str:
@@ -128,7 +119,7 @@ LoadName = Annotated[str, AfterValidator(_load_name)]
 Prefix = Annotated[S3Url, AfterValidator(_prefix)]
 """An S3 URL that ends with '/' (added when missing), under which the loader writes."""
 
-RegularExpression = Annotated[str, AfterValidator(_regular_expression)]
+RegularExpression = Annotated[str, AfterValidator(check_expression)]
 TopicArn = Annotated[str, AfterValidator(_topic), Field(examples=["arn:aws:sns:eu-west-1:123456789012:loads"])]
 RoleArns = Annotated[str, AfterValidator(_role)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]

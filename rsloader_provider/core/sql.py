@@ -60,6 +60,27 @@ class TerminateSession:
 
 
 @dataclass(frozen=True, slots=True)
+class CountSessions:
+    """Ask whether a session of the same user is still there: one row, 1 or 0."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class FindTransactionEnd:
+    """Ask how the transaction of a completed COPY ended: `committed`, `rolledback`, or no row if that is not known.
+
+    SYS_LOAD_HISTORY alone does not tell: a COPY that was rolled back later stays `completed` there.
+    Only superusers and users with the role sys:monitor may read SYS_TRANSACTION_HISTORY.
+    Source: https://docs.aws.amazon.com/redshift/latest/dg/SYS_QUERY_HISTORY.html
+    """
+
+    manifest_url: str
+    session: int
+    query_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetStatementTimeout:
     """Let Redshift cancel any later statement of the session that takes longer."""
 
@@ -163,6 +184,49 @@ class FindRowErrorsWithoutValues:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadHistory:
+    """Read a load's rows of a target's history, sorted by batch and generation, `limit` of them at most.
+
+    Each is (batch, generation, attempt, rows, files, query_id, run, loaded_at).
+
+    Attributes:
+        after: Only batches after this one; empty for all.
+    """
+
+    target: TableName
+    load: str
+    after: str
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReadBatchHistory:
+    """Read what a target's history knows of one batch, in the columns of ReadHistory, sorted by generation."""
+
+    target: TableName
+    load: str
+    batch: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLoadedFiles:
+    """Ask which files some COPYs read: (query_id, URL), each pair once.
+
+    The view keeps about a week, and the first 256 bytes of a URL. A user sees their own COPYs in it.
+    Source: https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_DETAIL.html
+    """
+
+    query_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetLoaded:
+    """Take a load out of the history. The loader never does; it is written out for a person who removed the rows."""
+
+    key: LoadKey
+
+
+@dataclass(frozen=True, slots=True)
 class CreateHistorySchema:
     """Create the loader's schema if it is not there."""
 
@@ -214,6 +278,8 @@ class CreateHistoryView:
 Statement = (
     BackendPid
     | TerminateSession
+    | CountSessions
+    | FindTransactionEnd
     | SetStatementTimeout
     | Begin
     | LockHistory
@@ -228,6 +294,10 @@ Statement = (
     | Rollback
     | FindRowErrors
     | FindRowErrorsWithoutValues
+    | ReadHistory
+    | ReadBatchHistory
+    | ReadLoadedFiles
+    | ForgetLoaded
     | CreateHistorySchema
     | CreateHistory
     | GiveHistory
@@ -289,6 +359,21 @@ render.register(CreateHistorySchema, _fixed(f"CREATE SCHEMA IF NOT EXISTS {ident
 @render.register
 def _(statement: TerminateSession) -> str:
     return f"SELECT pg_terminate_backend({statement.pid})"
+
+
+@render.register
+def _(statement: CountSessions) -> str:
+    return f"SELECT count(*) FROM stv_sessions WHERE process = {statement.pid}"  # noqa: S608 (a number)
+
+
+@render.register
+def _(statement: FindTransactionEnd) -> str:
+    return (
+        "SELECT trim(t.status) FROM sys_load_history l "  # noqa: S608 (every part is quoted)
+        "JOIN sys_transaction_history t ON t.transaction_id = l.transaction_id "
+        f"WHERE trim(l.data_source) = {literal(statement.manifest_url)} AND l.session_id = {statement.session} "
+        f"AND l.query_id = {statement.query_id} AND trim(l.status) = 'completed'"
+    )
 
 
 @render.register
@@ -398,6 +483,43 @@ def _(statement: FindRowErrorsWithoutValues) -> str:
         "SELECT trim(file_name), line_number, trim(column_name), '', trim(error_message), error_code "  # noqa: S608
         f"FROM sys_load_error_detail WHERE session_id = {statement.pid} "
         f"ORDER BY query_id DESC, file_name, line_number LIMIT {statement.limit}"
+    )
+
+
+_HISTORY_COLUMNS = '"batch", "generation", "attempt", "rows", "files", "query_id", "run", "loaded_at"'
+
+
+@render.register
+def _(statement: ReadHistory) -> str:
+    return (
+        f"SELECT {_HISTORY_COLUMNS} FROM {_table(history_table(statement.target))} "  # noqa: S608 (every part is quoted)
+        f'WHERE "target" = {literal(str(statement.target))} AND "load" = {literal(statement.load)} '
+        f'AND "batch" > {literal(statement.after)} ORDER BY "batch", "generation" LIMIT {statement.limit}'
+    )
+
+
+@render.register
+def _(statement: ReadBatchHistory) -> str:
+    return (
+        f"SELECT {_HISTORY_COLUMNS} FROM {_table(history_table(statement.target))} "  # noqa: S608 (every part is quoted)
+        f'WHERE "target" = {literal(str(statement.target))} AND "load" = {literal(statement.load)} '
+        f'AND "batch" = {literal(statement.batch)} ORDER BY "generation"'
+    )
+
+
+@render.register
+def _(statement: ReadLoadedFiles) -> str:
+    query_ids = ", ".join(map(literal, statement.query_ids))
+    return f"SELECT DISTINCT query_id, trim(file_name) FROM sys_load_detail WHERE query_id IN ({query_ids})"  # noqa: S608
+
+
+@render.register
+def _(statement: ForgetLoaded) -> str:
+    key = statement.key
+    return (
+        f"DELETE FROM {_table(history_table(key.target))} "  # noqa: S608 (every part is quoted)
+        f'WHERE "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
+        f'AND "batch" = {literal(key.batch)} AND "generation" = {literal(key.generation)}'
     )
 
 

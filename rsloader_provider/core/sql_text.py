@@ -11,7 +11,7 @@ from rsloader_provider.core.mistakes import mistake
 _TOKEN = re.compile(
     r"""
     (?P<quoted>   '(?:[^'\\]|\\.|'')*' | "(?:[^"]|"")*" | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ )
-  | (?P<comment>  --[^\n]* | /\*.*?(?:\*/|\Z) )
+  | (?P<comment>  --[^\n\r]* | /\*.*?(?:\*/|\Z) )
   | (?P<unclosed> ['"] )
   | (?P<word>     [^\W\d]\w* )
   | (?P<other>    . )
@@ -46,7 +46,8 @@ def check_copy_options(options: str, *, copy_format: str | None) -> str:
         copy_format: The load's `copy.format`; None when that is wrong itself.
 
     Raises:
-        ValueError: There is a ';', a comment, a quote that is not closed, or a clause that the load sets elsewhere.
+        ValueError: There is a ';', a comment, a quote that is not closed or that COPY does not know, or a clause that
+            the load sets elsewhere.
     """
     words = []
     for kind, text in _tokens(options):
@@ -56,8 +57,11 @@ def check_copy_options(options: str, *, copy_format: str | None) -> str:
             raise mistake(
                 f"copy options hold a quote ({text}) that is not closed.", "In quotes write ' as '' and \\ as \\\\."
             )
-        if text == ";" or "\0" in text:
+        if text == ";":
             raise mistake("copy options hold a ';' outside quotes.", "Write clauses of COPY only, without ';'.")
+        if "\0" in text or text.startswith("$"):
+            # COPY knows no dollar quotes, so what seems to stand inside of one may not.
+            raise mistake("copy options hold a '$' outside quotes, or a NUL.", "Quote with '.")
         if kind == "word":
             words.append(text.upper())
     for word in words:
@@ -72,12 +76,15 @@ def check_statement(statement: str) -> str:
     """Return one statement of pre-SQL or post-SQL, without blanks around it and without a ';' at its end.
 
     Raises:
-        ValueError: It is empty, it is several statements, or it would end the load's transaction.
+        ValueError: It is empty, it is several statements, it would end the load's transaction, or its comments nest.
     """
     statements: list[list[str]] = [[]]
     for kind, text in _tokens(statement):
         if text == ";":
             statements.append([])
+        elif kind == "comment" and "/*" in text[2:]:
+            # Redshift's comments nest and these do not, so what is taken for SQL here may be a comment there.
+            raise mistake("a comment in a comment.", "Leave the inner one out.")
         elif kind != "comment" and not text.isspace():
             statements[-1].append(text.upper())
     written = [words for words in statements if words]

@@ -20,7 +20,12 @@ from rsloader_provider.core.mistakes import mistake
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + kind for kind in ("str", "int", "float", "bool", "null")}
 _DEEPEST = 50
-"""libyaml's composer recurses in C: some ten thousand levels end the process instead of raising an error."""
+"""Libyaml's composer recurses in C: some ten thousand levels end the process instead of raising an error. And what
+explains mistakes recurses in Python."""
+
+_LARGEST = 1_000_000
+"""Characters of a load file, and of what it says when each alias is written out: some lines of aliases of aliases
+stand for more text than fits into memory."""
 
 
 class _Loader(_SafeLoader):
@@ -55,7 +60,7 @@ def read_yaml(text: str) -> object:
     Raises:
         Exception: Of whatever type; `explore_yaml` then says what is wrong and where.
     """
-    if _may_be_deep(text):
+    if _may_be_large(text):
         explore_yaml(text)
     return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader with less)
 
@@ -128,12 +133,12 @@ def explore_yaml(text: str) -> Explored:
     """Read one YAML document slowly, keeping the place of everything.
 
     Raises:
-        YamlSyntaxError: It is no YAML; a parser stops at the first such place, so there is only one.
+        YamlSyntaxError: It is no YAML, or too large; a parser stops at the first such place, so there is only one.
     """
     lines = max(1, text.count("\n") + (not text.endswith("\n")))
     try:
-        if _may_be_deep(text):
-            _check_depth(text)
+        if _may_be_large(text):
+            _check_shape(text)
         return Explored(yaml.compose(text, _Loader), lines)
     except yaml.MarkedYAMLError as error:
         line = _line_of(error.problem_mark or error.context_mark)
@@ -239,17 +244,40 @@ def _child(node: yaml.Node | None, part: str | int) -> tuple[yaml.Node | None, y
     return None
 
 
-def _may_be_deep(text: str) -> bool:
-    return sum(map(text.count, "[{-?:")) > 2000
+def _may_be_large(text: str) -> bool:
+    return len(text) > _LARGEST or sum(map(text.count, "[{-?:")) > 150 or ("&" in text and "*" in text)
 
 
-def _check_depth(text: str) -> None:
-    depth = 0
+def _check_shape(text: str) -> None:
+    """Walk through the document without building it, and refuse one that is nested too deep or too large."""
+    if len(text) > _LARGEST:
+        raise YamlSyntaxError(1, f"over {_LARGEST:,} characters", "A load file has some dozens of lines.")
+    sizes: dict[str, int] = {}
+    size = 0
+    open_anchors: list[tuple[str | None, int]] = []
     for event in yaml.parse(text, _Loader):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
+        before = size
+        if isinstance(event, yaml.ScalarEvent):
+            size += 1 + len(event.value)
+            if event.anchor:
+                sizes[event.anchor] = size - before
+        elif isinstance(event, yaml.AliasEvent):
+            if any(anchor == event.anchor for anchor, _ in open_anchors):
+                raise YamlSyntaxError(_line_of(event.start_mark), "an alias of what it stands in", "Write it out.")
+            size += sizes.get(str(event.anchor), 1)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            size += 1
+            open_anchors.append((event.anchor, before))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, start = open_anchors.pop()
+            if anchor:
+                sizes[anchor] = size - start
+        if len(open_anchors) > _DEEPEST:
             hint = "A load file has three levels."
             raise YamlSyntaxError(_line_of(event.start_mark), "lists or mappings are nested too deep", hint)
+        if size > _LARGEST:
+            problem = f"its aliases stand for over {_LARGEST:,} characters"
+            raise YamlSyntaxError(_line_of(event.start_mark), problem, "Write out what is meant.")
 
 
 def _line_of(mark: Any) -> int:

@@ -1,5 +1,6 @@
 """The loader's services, reached through Airflow's connections."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,12 +11,16 @@ from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
+_SECRET_NAME = re.compile("pass|secret|token|key|credential", re.IGNORECASE)
+"""How keys of a connection's extra are called whose values are secret."""
 
 
 class RsloaderHook(BaseHook):
@@ -43,7 +48,16 @@ class RsloaderHook(BaseHook):
             sns=self._client("sns"),
             connect=self._connect,
             names=table_names(),
+            secrets=self._secrets,
         )
+
+    def get_inventory(self) -> Inventory:
+        """Give what the tables hold, item by item, for audits.
+
+        Raises:
+            ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
+        """
+        return DynamoInventory(self.dynamodb(), table_names())
 
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""
@@ -67,6 +81,15 @@ class RsloaderHook(BaseHook):
                 f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `aws_conn_id` in the "
                 "load file."
             ) from error
+
+    def _secrets(self, conn_id: str) -> tuple[str, ...]:
+        try:
+            connection = self.get_connection(conn_id)
+        except AirflowNotFoundException:
+            return ()  # connecting tells
+        extra = connection.extra_dejson
+        named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.search(name))
+        return (*filter(None, [connection.password]), *named)
 
     def _connect(self, conn_id: str) -> Any:
         hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=self.aws_conn_id)

@@ -3,7 +3,8 @@
 Three things make it so. An attempt is begun by a conditional write, and a newer attempt takes the place of an
 older one. The transaction locks the target's load history before it looks into it, so that two attempts are
 never between the look and the commit. And the history row commits together with the rows that it stands for,
-so that a connection lost at COMMIT leaves no doubt to the next attempt.
+so that a connection lost at COMMIT leaves no doubt to the next attempt. Targets with `history: none` have neither lock
+nor row; what takes their place is in `doubt.py`.
 """
 
 import logging
@@ -18,10 +19,14 @@ from rsloader_provider.core.batch import (
     Asker,
     Batch,
     TargetState,
+    UnansweredCommit,
+    announce_commit,
+    asks_anew,
     begin_attempt,
     end_attempt,
     finish_attempt,
     held,
+    leave_undecided,
     needs_loading,
     record_session,
 )
@@ -40,9 +45,11 @@ from rsloader_provider.core.errors import (
     RowError,
     RsloaderError,
     StatementError,
+    UndecidedError,
 )
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.sources import S3Url
+from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.notify import tell_failure, tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
@@ -99,12 +106,15 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
     Raises:
         BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
             waits in `error` for a person.
+        UndecidedError: The target has no load history, and whether an earlier attempt has committed is for a person
+            to say; the batch waits in `error`.
         AttemptLostError: A newer attempt took over.
         EarlierBatchError: Order matters, and an earlier batch of the load is still to be loaded into the target.
         TransientError: Nothing was loaded, or it is not known; call again.
         RsloaderError: Any other reason, for example something is not set up. The next run tries again.
     """
     batch = services.ledger.get(config.load, batch_id)
+    denied: UnansweredCommit | None = None
     for _ in range(_RACES):
         progress = batch.progress(target_name)
         if not needs_loading(progress, asker):
@@ -115,6 +125,10 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
             log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
             return Result(Outcome.REFUSED, batch, target_name)
         _refuse_too_early(config, services, batch, target_name)
+        if progress.is_undecided:
+            if not asks_anew(progress, asker):
+                raise UndecidedError(progress.error or f"{batch} into {target_name}: a person has to decide.")
+            denied = progress.unanswered
         if again:
             log.warning(
                 "%s is loaded into %s already and a person asked for it again: its %s rows are loaded A SECOND TIME "
@@ -130,7 +144,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
             # is begun either way.
             batch = services.ledger.get(config.load, batch_id)
         else:
-            return _Attempt(config, services, begun, target_name).run()
+            return _Attempt(config, services, begun, target_name, denied).run()
     raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
 
 
@@ -159,9 +173,24 @@ def _refuse_too_early(config: LoadConfig, services: Services, batch: Batch, targ
 
 
 class _Attempt:
-    """One attempt that has begun: it holds the target until it ends or a newer one takes its place."""
+    """One attempt that has begun: it holds the target until it ends or a newer one takes its place.
 
-    def __init__(self, config: LoadConfig, services: Services, batch: Batch, target_name: str):
+    Args:
+        config: The load.
+        services: The ports and the clock.
+        batch: The batch as it is since the attempt began.
+        target_name: The target.
+        denied: The COMMIT of which a person says that it was not carried out; None when nobody was asked.
+    """
+
+    def __init__(
+        self,
+        config: LoadConfig,
+        services: Services,
+        batch: Batch,
+        target_name: str,
+        denied: UnansweredCommit | None,
+    ):
         self.config = config
         self.services = services
         self.batch = batch
@@ -169,6 +198,11 @@ class _Attempt:
         self.target = _target(config, batch, target_name)
         progress = batch.progress(target_name)
         self.previous_session = progress.session
+        self.unanswered = progress.unanswered
+        self.denied = denied
+        # What an attempt left that kept a history is found there, whatever the load says by now.
+        left_in_history = progress.session is not None and not progress.announces
+        self.has_history = self.target.history == "table" or left_in_history
         self.has_session = False
         self.number = progress.attempt
         self.table = sql.TableName(self.target.schema_name, self.target.table_name)
@@ -222,8 +256,14 @@ class _Attempt:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
                 self._end_session(session, int(self.previous_session or 0))
+            if self.unanswered is not None and self._has_committed(session, self.unanswered):
+                return Outcome.FOUND_LOADED, self.unanswered.rows, self.unanswered.query_id
             with self._taking(Step.RECORD_SESSION):
-                self._change(lambda batch: record_session(batch, self.target_name, self.number, pid))
+                self._change(
+                    lambda batch: record_session(
+                        batch, self.target_name, self.number, pid, announces=not self.has_history
+                    )
+                )
             self.has_session = True
             if self.target.statement_timeout is not None:
                 milliseconds = int(self.target.statement_timeout.total_seconds() * 1000)
@@ -244,13 +284,28 @@ class _Attempt:
         except AccessDeniedError as refused:
             # A user may end all their own sessions: the number has gone to another user's, and the attempt's is over.
             log.info("%s: session %s is another user's by now: %s", self.batch, previous, refused)
+        else:
+            if self.batch.progress(self.target_name).announces:
+                wait_until_over(session, previous, self.services.sleep)
+
+    def _has_committed(self, session: Session, commit: UnansweredCommit) -> bool:
+        known = has_committed(session, commit, str(self.manifest))
+        if known is None and commit != self.denied:
+            raise undecided(self.batch, self.target_name, self.table, commit)
+        log.info(
+            "%s: the COMMIT of attempt %d was %scarried out, %s",
+            self.batch, commit.attempt, "" if known else "not ",
+            "a person says" if known is None else "Redshift says",
+        )  # fmt: skip
+        return bool(known)
 
     def _transaction(self, session: Session, *, has_rows: bool) -> tuple[Outcome, int, int | None]:
         run = session.execute
         with self._taking(Step.BEGIN_TRANSACTION):
             run(sql.Begin())
-            run(sql.LockHistory(self.table))
-        if found := run(sql.FindLoaded(self.key)):
+            if self.has_history:
+                run(sql.LockHistory(self.table))
+        if self.has_history and (found := run(sql.FindLoaded(self.key))):
             run(sql.Rollback())
             rows, query_id = found[0]
             return Outcome.FOUND_LOADED, rows, query_id
@@ -265,6 +320,20 @@ class _Attempt:
             with self._taking(Step.COPY):
                 run(sql.Copy(self.table, self.target.columns, str(self.manifest), self.config.copy_options))
             rows, query_id = run(sql.LastCopy())[0]
+        if self.has_history:
+            self._write_history(session, rows, query_id)
+        for text in self.target.post_sql:
+            run(sql.UserStatement(text))
+        if not self.has_history:
+            with self._taking(Step.ANNOUNCE_COMMIT):
+                self._change(
+                    lambda batch: announce_commit(batch, self.target_name, self.number, rows=rows, query_id=query_id)
+                )
+        with self._taking(Step.COMMIT):
+            run(sql.Commit())
+        return Outcome.LOADED, rows, query_id
+
+    def _write_history(self, session: Session, rows: int, query_id: int | None) -> None:
         loaded = sql.RecordLoaded(
             self.key,
             attempt=self.number,
@@ -274,12 +343,7 @@ class _Attempt:
             run=self.batch.run or "",
         )
         with self._taking(Step.WRITE_HISTORY):
-            run(loaded)
-        for text in self.target.post_sql:
-            run(sql.UserStatement(text))
-        with self._taking(Step.COMMIT):
-            run(sql.Commit())
-        return Outcome.LOADED, rows, query_id
+            session.execute(loaded)
 
     def _refuse_older(self, newer: str | None) -> None:
         if newer is not None:
@@ -309,20 +373,27 @@ class _Attempt:
         return tuple(str(url) for url in urls if not self.services.storage.exists(url.bucket, url.key))
 
     def _end(self, error: RsloaderError) -> None:
-        final = isinstance(error, _NEEDS_A_PERSON)
+        # As long as nobody knows whether an earlier attempt has committed, its batch does not wait for another reason.
+        in_doubt = self.unanswered is not None and not self.has_session
+        final = isinstance(error, UndecidedError) or (isinstance(error, _NEEDS_A_PERSON) and not in_doubt)
         text = str(error)[:_ERROR_CHARACTERS]
-        with self._taking(Step.END_ATTEMPT):
-            self._change(
-                lambda batch: end_attempt(
-                    batch,
-                    self.target_name,
-                    self.number,
-                    error=text,
-                    final=final,
-                    had_session=self.has_session,
-                    notify=self.config.notify.failure is not None,
-                )
+        notify = self.config.notify.failure is not None
+
+        def ended(batch: Batch) -> Batch:
+            if isinstance(error, UndecidedError):
+                return leave_undecided(batch, self.target_name, self.number, error=text, notify=notify)
+            return end_attempt(
+                batch,
+                self.target_name,
+                self.number,
+                error=text,
+                final=final,
+                had_session=self.has_session,
+                notify=notify,
             )
+
+        with self._taking(Step.END_ATTEMPT):
+            self._change(ended)
         if final:
             tell_failure(self.config, self.services, self.batch, self.target_name, self.manifest, self.entries, error)
 

@@ -117,6 +117,18 @@ def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
     return load
 
 
+def read_good_load(folder: Path, name: str) -> LoadConfig:
+    """Read one load that can run.
+
+    Raises:
+        ConfigurationError: There is no such folder or load, or its file has mistakes, which are told.
+    """
+    load = read_one(folder, name)
+    if isinstance(load, BrokenLoad):
+        raise ConfigurationError("\n".join(["Correct the load file first.", *map(str, load.mistakes)]))
+    return load
+
+
 def _contents(folder: Path) -> list[tuple[str, bytes | OSError]]:
     """Return the load files' names below the folder and their bytes, or why they cannot be read, sorted by name."""
     if not folder.is_dir():

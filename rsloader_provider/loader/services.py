@@ -1,5 +1,6 @@
 """Everything that a use case works with, in one typed object."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ class Services:
     Attributes:
         now: Tells the time (aware, UTC).
         steps: Hears of each change outside.
+        sleep: Waits so many seconds.
     """
 
     ledger: Ledger
@@ -27,3 +29,4 @@ class Services:
     notifier: Notifier
     now: Callable[[], datetime]
     steps: Steps = field(default_factory=LoggedSteps)
+    sleep: Callable[[float], None] = time.sleep

@@ -1,6 +1,9 @@
-"""What is created once in Redshift: a load history for each target table, and a view over them for people."""
+"""What is created once in Redshift: a load history for each target table, and a view over them for people.
 
-from collections.abc import Callable, Iterable
+Targets with `history: none` get neither; a connection that has no other targets is left alone.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig, Target
@@ -21,7 +24,7 @@ def create_histories(
         AccessDeniedError: The user may not create schemas or tables; see `statements_for_dba`.
         RsloaderError: Another reason, for example that a connection is missing.
     """
-    for conn_id, targets in _by_connection(configs).items():
+    for conn_id, targets in _with_history(configs).items():
         with warehouse.connect(conn_id) as session:
             session.execute(sql.CreateHistorySchema())
             for table in targets:
@@ -41,24 +44,57 @@ def statements_for_dba(configs: Iterable[LoadConfig], user: str) -> dict[str, li
     Returns:
         The statements by connection, in their order.
     """
+    with_history = _with_history(configs := [*configs])
     return {
-        conn_id: [
-            sql.CreateHistorySchema(),
-            sql.GrantUsage(None, user),
-            *(statement for table, mode in targets.items() for statement in _for_target(table, mode, user)),
-            sql.CreateHistoryView(tuple(sql.history_table(table).table for table in targets)),
-        ]
+        conn_id: [*statements, *_view(with_history.get(conn_id, {}))]
+        for conn_id, statements in grants_for_loads(configs, user).items()
+    }
+
+
+def grants_for_loads(configs: Iterable[LoadConfig], user: str) -> dict[str, list[sql.Statement]]:
+    """Give the part of `statements_for_dba` without which the loads do not run: all but the view for people.
+
+    Args:
+        configs: The loads.
+        user: The Redshift user that the loader connects as.
+
+    Returns:
+        The statements by connection, in their order.
+    """
+    with_history = _with_history(configs := [*configs])
+    return {
+        conn_id: _grants(targets, with_history.get(conn_id, {}), user)
         for conn_id, targets in _by_connection(configs).items()
     }
 
 
-def _for_target(table: sql.TableName, mode: str, user: str) -> list[sql.Statement]:
-    return [
-        sql.CreateHistory(table),
-        sql.GiveHistory(table, user),
-        sql.GrantUsage(table.schema, user),
-        sql.GrantLoading(table, user, emptying=mode != "append"),
-    ]
+def _grants(
+    targets: Mapping[sql.TableName, str], with_history: Mapping[sql.TableName, str], user: str
+) -> list[sql.Statement]:
+    statements: list[sql.Statement] = []
+    if with_history:
+        statements += [sql.CreateHistorySchema(), sql.GrantUsage(None, user)]
+    for table, mode in targets.items():
+        if table in with_history:
+            statements += [sql.CreateHistory(table), sql.GiveHistory(table, user)]
+        statements += [
+            sql.GrantUsage(table.schema, user),
+            sql.GrantLoading(table, user, emptying=mode != "append"),
+        ]
+    return statements
+
+
+def _view(with_history: Mapping[sql.TableName, str]) -> list[sql.Statement]:
+    if not with_history:
+        return []
+    return [sql.CreateHistoryView(tuple(sql.history_table(table).table for table in with_history))]
+
+
+def _with_history(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, str]]:
+    return _by_connection(
+        config.model_copy(update={"targets": tuple(each for each in config.targets if each.history == "table")})
+        for config in configs
+    )
 
 
 def _by_connection(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, str]]:

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from rsloader_provider.aws.tables import DEFAULT_PREFIX
 from rsloader_provider.cli import app
-from rsloader_provider.core.batch import Asker
+from rsloader_provider.core.batch import Asker, announce_commit, begin_attempt, record_session
+from rsloader_provider.core.errors import UndecidedError
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
@@ -72,6 +73,35 @@ def test_setup_tells_programs_what_it_created_and_what_it_would_run(loads: "Load
         assert told == {"tables_created": created, "histories": [history]}
     printed = json.loads(rsloader("setup", "--loads", str(loads.folder), "--print-sql", "--json"))
     assert printed["redshift_default"][0] == 'CREATE SCHEMA IF NOT EXISTS "rsloader"'
+
+
+def test_setup_creates_nothing_in_redshift_for_a_target_without_history(loads: "Loads"):
+    """Its DBA allows no schema of ours; what a load into the table needs is granted nevertheless."""
+    loads.write(targets=[{"table": loads.table, "history": "none"}])
+    assert json.loads(rsloader("setup", "--loads", str(loads.folder), "--json"))["histories"] == []
+    (printed,) = json.loads(rsloader("setup", "--loads", str(loads.folder), "--print-sql", "--json")).values()
+    assert [statement.split(" ON ")[0] for statement in printed] == ["GRANT USAGE", "GRANT INSERT"]
+
+
+@pytest.mark.parametrize(
+    ("command", "state", "status"), [("mark-loaded", "loaded", "complete"), ("mark-not-loaded", "waiting", "locked")]
+)
+def test_a_person_answers_what_a_batch_asks(loads: "Loads", command: str, state: str, status: str):
+    loads.put("1.csv", "2.csv")
+    config = a_config(**loads.write(targets=[{"table": loads.table, "history": "none"}]))
+    services = RsloaderHook().get_conn()
+    (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=9)
+    begun = begin_attempt(work.batch, work.target, Asker("try-1", "dag/run"))
+    begun = record_session(begun, work.target, 1, 4711, announces=True)
+    begun = announce_commit(begun, work.target, 1, rows=2, query_id=None)
+    services.ledger.replace(work.batch, begun)
+    with pytest.raises(UndecidedError, match=f"rsloader {command} {config.load} {work.batch.batch} {work.target}"):
+        load_batch(config, services, work.batch.batch, work.target, Asker("try-2", "dag/run"))
+    told = rsloader(command, config.load, work.batch.batch, work.target)
+    assert told.endswith(f"is {state} in {work.target}; the batch is {status}.\n")
+    again = CliRunner().invoke(app, [command, config.load, work.batch.batch, work.target])
+    assert again.exit_code == 1
+    assert "NothingToDecideError" in again.output
 
 
 def test_the_sql_for_a_dba_says_what_its_view_leaves_out_and_how_to_find_it(loads: "Loads"):

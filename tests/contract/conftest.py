@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from fakes.inventory import MemoryInventory
 from fakes.ledger import MemoryLedger
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
@@ -12,6 +13,7 @@ from fakes.warehouse import MemoryWarehouse
 from house import House
 from objects_for_tests import counting_randomness
 
+from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.notifier import SnsNotifier
 from rsloader_provider.aws.storage import S3Storage
@@ -32,6 +34,17 @@ def ledger(request: pytest.FixtureRequest) -> Any:
     names = TableNames(f"t{next(_numbers)}_")
     create_tables(client, names, created=lambda _: None)
     return DynamoLedger(client, names, counting_randomness())
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
+def ledger_and_inventory(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    if request.param == "memory":
+        memory = MemoryLedger(counting_randomness())
+        return memory, MemoryInventory(memory)
+    client = boto3.resource("dynamodb", **request.getfixturevalue("aws_arguments")).meta.client
+    names = TableNames(f"t{next(_numbers)}_")
+    create_tables(client, names, created=lambda _: None)
+    return DynamoLedger(client, names, counting_randomness()), DynamoInventory(client, names)
 
 
 @pytest.fixture(params=["memory", "s3"])

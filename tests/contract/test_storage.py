@@ -43,6 +43,15 @@ def test_an_object_exists_once_it_is_written(storage: tuple[str, Any]):
     assert [each.size_bytes for each in port.objects(bucket, "a")] == [2]
 
 
+def test_an_object_is_read_as_it_was_written(storage: tuple[str, Any]):
+    bucket, port = storage
+    assert port.read(bucket, "a+b") is None
+    port.write(bucket, "a+b", b"\x00\xff")
+    assert port.read(bucket, "a+b") == b"\x00\xff"
+    with pytest.raises(NotSetUpError, match="nowhere"):
+        port.read("nowhere", "a+b")
+
+
 def test_a_missing_bucket_is_an_error_that_names_it(storage: tuple[str, Any]):
     port = storage[1]
     for use in (lambda: list(port.objects("nowhere", "")), lambda: port.write("nowhere", "k", b"")):

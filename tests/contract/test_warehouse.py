@@ -67,6 +67,34 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         assert session.execute(sql.FindNewerBatch(house.key))[0][0] is None
 
 
+def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):
+    batches = [f"01ARZ3NDEKTSV4RRFFQ69G5FA{letter}" for letter in "ABC"]
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        for batch, generation in [(batches[2], 1), (batches[0], 2), (batches[0], 1), (batches[1], 1)]:
+            key = sql.LoadKey(house.table, "orders", batch, generation)
+            session.execute(sql.RecordLoaded(key, attempt=1, rows=3, files=2, query_id=None, run="dag/run"))
+        session.execute(sql.Commit())
+        page = session.execute(sql.ReadHistory(house.table, "orders", "", 3))
+        assert [(row[0], row[1]) for row in page] == [(batches[0], 1), (batches[0], 2), (batches[1], 1)]
+        assert list(page[0][2:7]) == [1, 3, 2, None, "dag/run"]
+        rest = session.execute(sql.ReadHistory(house.table, "orders", batches[1], 3))
+        assert [row[0] for row in rest] == [batches[2]]
+        assert [row[1] for row in session.execute(sql.ReadBatchHistory(house.table, "orders", batches[0]))] == [1, 2]
+        assert list(session.execute(sql.ReadHistory(house.table, "returns", "", 3))) == []
+
+
+def test_the_files_that_a_copy_read_can_be_asked_for(house: House):
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        session.execute(house.copy(("1.csv", "1\n"), ("2 +%2B.csv", "2\n")))
+        query_id = session.execute(sql.LastCopy())[0][1]
+        session.execute(sql.Commit())
+        found = session.execute(sql.ReadLoadedFiles((query_id, query_id + 1000)))
+    expected = [f"s3://{house.bucket}/1.csv", f"s3://{house.bucket}/2 +%2B.csv"]
+    assert sorted((row[0], row[1].rstrip()) for row in found) == [(query_id, url) for url in expected]
+
+
 def test_a_session_that_wants_the_history_waits_for_the_one_that_has_it(house: House):
     """The mutex. Without it two loads could both look before either commits."""
     first_has_it, first_may_commit, order = threading.Event(), threading.Event(), []
@@ -144,6 +172,28 @@ def test_a_session_that_was_ended_by_another_does_not_know_the_outcome(house: Ho
         with pytest.raises(ConnectionLostError):
             hung.execute(sql.Commit())
         assert list(other.execute(sql.FindLoaded(house.key))) == []
+
+
+@pytest.mark.parametrize("end", [sql.Commit(), sql.Rollback(), None])
+def test_how_the_transaction_of_a_copy_ended_can_be_asked_by_another_session(house: House, end: sql.Statement | None):
+    """A session that was just left open, and then ended, has not committed."""
+    with house.connect() as session, house.connect() as other:
+        pid = session.execute(sql.BackendPid())[0][0]
+        session.execute(sql.Begin())
+        session.execute(house.copy(("1.csv", "1\n")))
+        _, query_id = session.execute(sql.LastCopy())[0]
+        question = sql.FindTransactionEnd(house.manifest_url, pid, query_id)
+        assert list(other.execute(question)) == [], "its transaction is not over"
+        if end is not None:
+            session.execute(end)
+        assert other.execute(sql.CountSessions(pid))[0][0] == 1
+        other.execute(sql.TerminateSession(pid))
+        while other.execute(sql.CountSessions(pid))[0][0]:
+            pass
+        assert [list(row) for row in other.execute(question)] == [
+            ["committed" if isinstance(end, sql.Commit) else "rolledback"]
+        ]
+        assert list(other.execute(sql.FindTransactionEnd(house.manifest_url, pid, query_id + 1))) == []
 
 
 def test_a_connection_that_does_not_exist_is_an_error_that_names_it(house: House):

@@ -1,10 +1,15 @@
 """The README's examples work as they stand."""
 
+import json
 import re
 from pathlib import Path
 from typing import Any
 
+from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
+from rsloader_provider.core.config import Notify
 from rsloader_provider.core.load_file import read_load_file
+from rsloader_provider.core.permissions import Installation, render_policy, worker_policy
+from rsloader_provider.core.sources import S3Url
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -23,6 +28,16 @@ def test_the_dag_by_hand_is_made():
     (text,) = blocks("python")
     exec(text, names)
     assert names["orders"].get_task("load_batch").retries == 5
+
+
+def test_the_policy_is_the_one_that_the_command_prints():
+    """Somebody copies it into IAM."""
+    config = read_load_file(blocks("yaml")[0], "orders.yaml")
+    config = config.model_copy(update={"failed_manifests": S3Url("acme-loader", "failed/"), "notify": Notify()})
+    names = TableNames()
+    installation = Installation(names.files, names.batches, ATTENTION_INDEX, "eu-west-1", "123456789012")
+    (shown,) = blocks("json")
+    assert json.loads(shown) == render_policy(worker_policy(config, installation))
 
 
 def test_newcomers_find_the_two_commands():

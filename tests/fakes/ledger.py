@@ -1,6 +1,7 @@
 """The ledger in memory. One lock round every call makes each write one step."""
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -21,6 +22,7 @@ class MemoryLedger:
         self._claims: dict[tuple[str, str], Claim] = {}
         self._batches: dict[tuple[str, str], Batch] = {}
         self._current: dict[str, str] = {}
+        self._segments: dict[tuple[str, str], list[Entry]] = defaultdict(list)
 
     def open_batch(self, load: str, now: datetime) -> Batch:
         with self._lock:
@@ -45,6 +47,7 @@ class MemoryLedger:
                 self._claims[key] = Claim(
                     batch.load, each.name, batch.batch, each.size_bytes, each.etag, each.last_modified, now
                 )
+            self._segments[batch.load, batch.batch].extend(Entry(each.name, each.size_bytes) for each in objects)
             self._batches[batch.load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
             return self._added(batch, len(objects), size_bytes, now)
 
@@ -85,8 +88,7 @@ class MemoryLedger:
 
     def entries(self, batch: Batch) -> list[Entry]:
         with self._lock:
-            claims = [each for each in self._claims.values() if (each.load, each.batch) == (batch.load, batch.batch)]
-            return [Entry(each.name, each.size_bytes) for each in claims]
+            return list(self._segments[batch.load, batch.batch])
 
     def unfinished(self, load: str) -> Iterator[str]:
         return iter(sorted(each.batch for each in self._of(load) if each.unfinished_targets))
@@ -107,6 +109,32 @@ class MemoryLedger:
         with self._lock:
             claim = self._claims.get((load, ledger_key(name)))
             return claim if claim and claim.name == name else None
+
+    def edit(self, batch: Batch) -> None:
+        """Not in the port: writes a batch as a person with a console does."""
+        self._batches[batch.load, batch.batch] = batch
+
+    def delete(self, batch: Batch) -> None:
+        """Not in the port: loses a batch, but neither its claims nor its segments."""
+        del self._batches[batch.load, batch.batch]
+
+    def edit_claim(self, load: str, name: str, **changes: Any) -> None:
+        """Not in the port: writes a claim as a person does; without a change it is deleted. Segments stay."""
+        claim = self._claims.pop((load, ledger_key(name)))
+        if changes:
+            self._claims[load, ledger_key(name)] = replace(claim, **changes)
+
+    def edit_entries(self, batch: Batch, entries: Sequence[Entry]) -> None:
+        """Not in the port: writes the segments of a batch as a person does."""
+        self._segments[batch.load, batch.batch] = list(entries)
+
+    def segments(self, load: str) -> Iterator[tuple[str, list[Entry]]]:
+        """Not in the port: for the fake inventory."""
+        return ((batch, entries) for (owner, batch), entries in sorted(self._segments.items()) if owner == load)
+
+    def current(self, load: str) -> str | None:
+        """Not in the port: for the fake inventory."""
+        return self._current.get(load)
 
     def _of(self, load: str) -> list[Batch]:
         with self._lock:

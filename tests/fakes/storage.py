@@ -13,12 +13,13 @@ WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 class MemoryStorage:
     def __init__(self, *buckets: str):
         self._buckets: dict[str, dict[str, bytes]] = {name: {} for name in buckets}
+        self._written: dict[tuple[str, str], datetime] = {}
 
     def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
         for key, content in sorted(self._bucket(bucket).items(), key=lambda item: item[0].encode()):
             if key.startswith(prefix):
                 etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
-                yield S3Object(bucket, key, len(content), etag, WRITTEN)
+                yield S3Object(bucket, key, len(content), etag, self._written.get((bucket, key), WRITTEN))
 
     def exists(self, bucket: str, key: str) -> bool:
         return key in self._bucket(bucket)
@@ -26,9 +27,13 @@ class MemoryStorage:
     def write(self, bucket: str, key: str, content: bytes) -> None:
         self._bucket(bucket)[key] = content
 
-    def read(self, bucket: str, key: str) -> bytes:
-        """Not in the port: for the fake warehouse and for tests."""
-        return self._bucket(bucket)[key]
+    def read(self, bucket: str, key: str) -> bytes | None:
+        return self._bucket(bucket).get(key)
+
+    def write_at(self, bucket: str, key: str, content: bytes, moment: datetime) -> None:
+        """Not in the port: for tests that care when an object was written."""
+        self.write(bucket, key, content)
+        self._written[bucket, key] = moment
 
     def delete(self, bucket: str, key: str) -> None:
         """Not in the port: for tests."""

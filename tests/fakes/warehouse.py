@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -38,7 +39,23 @@ class Accident:
 
 
 @dataclass
+class MemoryLoad:
+    """A completed COPY as SYS_LOAD_HISTORY has it, and how its transaction ended, None while it is open."""
+
+    manifest_url: str
+    session: int
+    query_id: int
+    end: str | None = None
+
+
+@dataclass
 class MemoryWarehouse:
+    """The warehouse.
+
+    `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Of the sessions in
+    `slow_to_end` each is still shown once after it was terminated.
+    """
+
     storage: MemoryStorage
     connections: set[str] = field(default_factory=lambda: {"redshift_default"})
     tables: dict[str, list[str]] = field(default_factory=dict)
@@ -47,13 +64,20 @@ class MemoryWarehouse:
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
     sessions_of_others: set[int] = field(default_factory=set)
+    files: dict[int, set[str]] = field(default_factory=dict)
+    now: Callable[[], datetime] = lambda: datetime(2026, 1, 2, tzinfo=UTC)
+    began: dict[sql.LoadKey, datetime] = field(default_factory=dict)
     unreadable_views: bool = False
+    sees_transactions: bool = True
+    slow_to_end: set[int] = field(default_factory=set)
+    loads: list["MemoryLoad"] = field(default_factory=list)
     unreachable: bool = False
 
     def __post_init__(self) -> None:
         self.pids = count(100)
         self.query_ids = count(1000)
         self.locks: dict[str, threading.Lock] = {}
+        self.meanwhile: dict[type, Callable[[], object]] = {}
 
     def create(self, table: str, *, history: bool = True) -> None:
         """Not in the port: creates a table, and its history as `rsloader setup` does."""
@@ -61,6 +85,14 @@ class MemoryWarehouse:
         if history:
             self.histories[table] = []
             self.locks[table] = threading.Lock()
+
+    def before(self, statement: type, happens: Callable[[], object]) -> None:
+        """Not in the port: what somebody else does right before the next statement of a kind."""
+        self.meanwhile[statement] = happens
+
+    def viewed(self, query_id: int) -> set[str]:
+        """Not in the port: what SYS_LOAD_DETAIL shows of a COPY, URLs cut as there."""
+        return {url.encode()[:256].decode(errors="ignore") for url in self.files.get(query_id, ())}
 
     @contextmanager
     def connect(self, conn_id: str) -> Iterator["MemorySession"]:
@@ -91,9 +123,11 @@ class MemorySession:
         self.emptied: set[str] = set()
         self.recorded: list[sql.RecordLoaded] = []
         self.held: list[threading.Lock] = []
+        self.loads: list[MemoryLoad] = []
 
     def execute(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
         self.warehouse.log.append(statement)
+        self.warehouse.meanwhile.pop(type(statement), lambda: None)()
         self._accident(statement, after=False)
         if self.broken:
             raise ConnectionLostError(f"the session broke before {type(statement).__name__}")
@@ -119,8 +153,10 @@ class MemorySession:
         self._end()
         self.broken = True
 
-    def _end(self) -> None:
+    def _end(self, end: str = "rolledback") -> None:
         held = self.held
+        for each in self.loads:
+            each.end = end
         self._reset()
         for lock in held:
             lock.release()
@@ -135,6 +171,17 @@ class MemorySession:
                 if pid in self.warehouse.sessions:
                     self.warehouse.sessions[pid].close()
                 return [[True]]
+            case sql.CountSessions(pid):
+                ending = pid in self.warehouse.slow_to_end
+                self.warehouse.slow_to_end.discard(pid)
+                session = self.warehouse.sessions.get(pid)
+                return [[int(ending or (session is not None and not session.broken))]]
+            case sql.FindTransactionEnd(manifest_url, pid, query_id):
+                if not self.warehouse.sees_transactions:
+                    raise AccessDeniedError("permission denied for relation sys_transaction_history")
+                key = (manifest_url, pid, query_id)
+                found = [e for e in self.warehouse.loads if (e.manifest_url, e.session, e.query_id) == key]
+                return [[each.end] for each in found if each.end]
             case sql.Begin():
                 self.in_transaction = True
             case sql.Rollback():
@@ -150,6 +197,16 @@ class MemorySession:
                 rows = self.warehouse.histories[str(key.target)]
                 newer = [e.key.batch for e in rows if e.key.load == key.load and e.key.batch > key.batch]
                 return [[max(newer, default=None)]]
+            case sql.ReadHistory(target, load, after, limit):
+                rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
+                return [self._history_row(each) for each in rows][:limit]
+            case sql.ReadBatchHistory(target, load, batch):
+                rows = [each for each in self._history(target) if (each.key.load, each.key.batch) == (load, batch)]
+                return [self._history_row(each) for each in rows]
+            case sql.ReadLoadedFiles(query_ids):
+                if self.warehouse.unreadable_views:
+                    raise AccessDeniedError("permission denied for relation sys_load_detail")
+                return [[each, url] for each in query_ids for url in sorted(self.warehouse.viewed(each))]
             case sql.DeleteAll(target):
                 self.emptied.add(str(target))
                 self.added.pop(str(target), None)
@@ -172,6 +229,18 @@ class MemorySession:
                 raise StatementError(f"the fake does not know {statement}", "0A000")
         return ()
 
+    def _history(self, target: sql.TableName) -> list[sql.RecordLoaded]:
+        if str(target) not in self.warehouse.histories:
+            raise NotSetUpError(f"relation rsloader.{target} does not exist. Run `rsloader setup` once.")
+        return sorted(self.warehouse.histories[str(target)], key=lambda each: (each.key.batch, each.key.generation))
+
+    def _history_row(self, row: sql.RecordLoaded) -> list[Any]:
+        began = self.warehouse.began.get(row.key)
+        naive = began and began.replace(tzinfo=None)
+        return [
+            row.key.batch, row.key.generation, row.attempt, row.rows, row.files, row.query_id, row.run, naive
+        ]  # fmt: skip
+
     def _lock(self, table: str) -> None:
         if table not in self.warehouse.locks:
             raise NotSetUpError(f"relation rsloader.{table} does not exist")
@@ -186,7 +255,8 @@ class MemorySession:
             self.warehouse.tables[table].extend(rows)
         for row in self.recorded:
             self.warehouse.histories[str(row.key.target)].append(row)
-        self._end()
+            self.warehouse.began[row.key] = self.warehouse.now()
+        self._end("committed")
 
     def _copy(self, statement: sql.Copy) -> None:
         table = str(statement.target)
@@ -209,6 +279,10 @@ class MemorySession:
             raise BadDataError(f"Load into table '{statement.target.table}' failed.")
         self.added.setdefault(table, []).extend(rows)
         self.last_copy = (len(rows), query_id)
+        load = MemoryLoad(statement.manifest_url, self.pid, query_id, None if self.in_transaction else "committed")
+        self.warehouse.loads.append(load)
+        self.loads.append(load)
+        self.warehouse.files[query_id] = set(self._manifest(statement.manifest_url))
 
     def _manifest(self, url: str) -> list[str]:
         bucket, _, key = url.removeprefix("s3://").partition("/")

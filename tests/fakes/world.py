@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from objects_for_tests import Clock, counting_randomness
 
+from fakes.inventory import MemoryInventory
 from fakes.ledger import MemoryLedger
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
@@ -22,12 +23,16 @@ class World:
     clock: Clock = field(default_factory=Clock)
 
     def __post_init__(self) -> None:
-        self.warehouse = MemoryWarehouse(self.storage)
+        self.warehouse = MemoryWarehouse(self.storage, now=self.clock)
         self.warehouse.create("public.orders")
 
     @property
     def services(self) -> Services:
         return Services(self.ledger, self.storage, self.warehouse, self.notifier, self.clock)
+
+    @property
+    def inventory(self) -> MemoryInventory:
+        return MemoryInventory(self.ledger)
 
     def put(self, *keys: str, content: str = "1\n") -> None:
         for key in keys:

@@ -266,9 +266,11 @@ def test_an_unknown_statement_is_not_found(data: Any) -> None:
 
 def test_before_it_is_told_of_a_redshift_it_says_so() -> None:
     with running_aws() as aws:
-        code, message = refusal(client(aws, "redshift-data").execute_statement, Sql="SELECT 1", **CLUSTER)
-    assert code == "ValidationException"
-    assert message.startswith("Redshift endpoint doesn't exist in this region.")
+        execute = client(aws, "redshift-data").execute_statement
+        for asked in (CLUSTER, CLUSTER | {"DbUser": "alice"}):
+            code, message = refusal(execute, Sql="SELECT 1", **asked)
+            assert code == "ValidationException"
+            assert message.startswith("Redshift endpoint doesn't exist in this region.")
 
 
 # -- parameters

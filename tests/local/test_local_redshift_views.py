@@ -29,6 +29,9 @@ COLUMNS = {
     "status text, table_name text, start_time timestamp, end_time timestamp, duration int8, data_source text, "
     "file_format text, loaded_rows int8, loaded_bytes int8, source_file_count int4, source_file_bytes int8, "
     "file_count_scanned int4, file_bytes_scanned int8, error_count int8, copy_job_id int8",
+    "sys_transaction_history": "user_id int4, transaction_id int8, isolation_level text, status text, "
+    "transaction_start_time timestamp, commit_start_time timestamp, commit_end_time timestamp, blocks_committed int8, "
+    "undo_transaction_id int8",
     "sys_load_detail": "user_id int4, query_id int4, file_name bpchar256, bytes_scanned int4, lines_scanned int4, "
     "record_time timestamp, splits_scanned int4, start_time timestamp, end_time timestamp, file_etag bpchar256, "
     "file_last_modified timestamp",
@@ -74,6 +77,26 @@ def test_a_view_has_the_documented_columns(client: Client, view: str) -> None:
 
 
 class TestLoads:
+    def test_only_the_end_of_its_transaction_tells_whether_a_completed_load_is_in_the_table(
+        self, client: Client, landing: Landing, connect: Callable[..., Client]
+    ) -> None:
+        table = new_table(client, "id int")
+        ends = (
+            "SELECT h.status, t.status FROM sys_load_history h "
+            "LEFT JOIN sys_transaction_history t USING (transaction_id) WHERE h.table_name = %s ORDER BY h.query_id"
+        )
+        client.copy(table, landing.put("1.csv", "1\n"))
+        other = connect()
+        assert other.run(ends, table) == [["completed", None]]
+        client.commit()
+        client.copy(table, landing.put("2.csv", "2\n"))
+        client.rollback()
+        other.rollback()
+        assert other.run(ends, table) == [["completed", "committed"], ["completed", "rolledback"]]
+        with pytest.raises(redshift_connector.ProgrammingError) as refused:
+            connect(**LOADER).run("SELECT * FROM sys_transaction_history")
+        assert server_error(refused.value)["C"] == "42501"
+
     def test_a_failed_load_is_told_after_its_rollback(self, client: Client, landing: Landing) -> None:
         table = new_table(client, "id int, name varchar(3)")
         url = landing.put("1.csv", "1,abc\n2,Zoë!\n")

@@ -285,6 +285,17 @@ def test_a_batch_is_loaded_after_its_file_was_repaired_and_the_task_cleared(worl
     assert stored(world, batch).targets[TARGET].generation == 1
 
 
+def test_a_cleared_try_that_loads_what_had_failed_and_is_run_twice_loads_once(world: World):
+    """Airflow may run one try twice; the person asked once."""
+    batch = locked(world, CONFIG, "orders/1.csv", "orders/2.csv", content="bad\n")
+    with pytest.raises(BadDataError):
+        load(world, batch)
+    world.put("orders/1.csv", "orders/2.csv", content="1\n")
+    assert load(world, batch, CLEARED).outcome is Outcome.LOADED
+    assert load(world, batch, CLEARED).outcome is Outcome.NOTHING_TO_DO
+    assert rows(world) == ["1", "1"]
+
+
 def test_missing_objects_are_named(world: World):
     batch = locked(world)
     world.storage.delete("landing", "orders/2.csv")

@@ -206,6 +206,28 @@ def test_aliases_are_read_and_a_circle_of_them_is_a_mistake() -> None:
     assert mistakes("targets: &a [*a]")
 
 
+LAUGHS = ["[lol]", *(f"[{', '.join([f'*a{level}'] * 10)}]" for level in range(9))]
+BOMB = "bomb: [" + ", ".join(f"&a{level} {text}" for level, text in enumerate(LAUGHS)) + "]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (BOMB + GOOD.replace("format: csv", "format: *a9"), "its aliases stand for over 1,000,000 characters"),
+        (BOMB + GOOD.replace("load: orders", "load: *a9"), "its aliases stand for over 1,000,000 characters"),
+        ("load: orders\nbatch: &b {max_bytes: *b}\n", "an alias of what it stands in"),
+        ("[" * 500 + "]" * 500, "nested too deep"),
+        ("{a: " * 500 + "1" + "}" * 500, "nested too deep"),
+        ("# " + "x" * 1_000_000, "over 1,000,000 characters"),
+    ],
+    ids=["laughs in a choice", "laughs in a name", "circle", "deep lists", "deep mappings", "large"],
+)
+def test_a_file_that_is_small_and_means_much_is_refused_at_once(text: str, said: str) -> None:
+    """One such file in the folder would otherwise take the memory, or the DAGs, of all loads."""
+    (told,) = mistakes(text)
+    assert said in told
+
+
 def test_a_mistake_is_one_line_without_control_characters() -> None:
     """What a file's author wrote must not move the cursor of whoever reads the report."""
     text = GOOD.replace("load: orders", 'load: "a\\e[2J\\nb"').replace("landing/orders/", "landing/\x1b")

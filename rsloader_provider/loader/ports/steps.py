@@ -23,6 +23,8 @@ class Step(StrEnum):
     """The transaction is open and holds the lock of the target's load history."""
     COPY = "copy"
     WRITE_HISTORY = "write history"
+    ANNOUNCE_COMMIT = "announce commit"
+    """The batch notes that COMMIT comes next; only for targets without a load history."""
     COMMIT = "commit"
     FINISH_ATTEMPT = "finish attempt"
     """The target is loaded; the batch is complete in the same write if it was the last one."""
@@ -33,6 +35,8 @@ class Step(StrEnum):
     NOTIFY = "notify"
     """A topic is told."""
     RECORD_NOTIFIED = "record notified"
+    MEND = "mend"
+    """A person has an audit put right what a batch records. No task of a DAG takes this step."""
 
 
 class Steps(Protocol):

@@ -22,6 +22,10 @@ class Storage(Protocol):
         """Tell whether an object is there."""
         ...
 
+    def read(self, bucket: str, key: str) -> bytes | None:
+        """Read an object whole, or give None if it is not there."""
+        ...
+
     def write(self, bucket: str, key: str, content: bytes) -> None:
         """Write an object, over an older one of the same key."""
         ...

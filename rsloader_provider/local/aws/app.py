@@ -15,6 +15,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from moto.s3.exceptions import MissingBucket
 
 from rsloader_provider.local.aws.access_keys import AccessKeys
+from rsloader_provider.local.aws.authorization import Authorization, NotAuthorizedError, refuse
 from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
 from rsloader_provider.local.aws.redshift_clusters import answer_for
 from rsloader_provider.local.aws.redshift_data import redshift_data_service
@@ -68,17 +69,21 @@ class RequestHandler(MotoRequestHandler):
 class LocalAwsApp:
     """Routes each request to what answers it, and counts it.
 
+    Args:
+        enforce_iam: Whether keys of IAM users and roles may do only what their policies allow.
+
     Attributes:
         dynamodb: Moto's DynamoDB, made atomic.
         counts: Requests by service and operation.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, enforce_iam: bool = False) -> None:
         self.dynamodb = DynamoDBService()
         self.counts = RequestCounts()
         self._listing = S3Listing()
         keys = AccessKeys()
         self._signatures = S3Signatures(keys)
+        self._authorization = Authorization(keys, REGION) if enforce_iam else None
         # moto checks If-None-Match and then puts, and reads a body while another thread seeks in it: one at a time.
         self._s3_lock = threading.Lock()
         self._redshift = RedshiftDatabase()
@@ -104,7 +109,13 @@ class LocalAwsApp:
             return self._answer_admin(admin, environ, start_response)
         match = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
         service = match[1] if match else "s3"
-        self.counts.add(service, operation_of(service, environ))
+        operation = operation_of(service, environ)
+        self.counts.add(service, operation)
+        if self._authorization is not None and service != "s3":
+            try:
+                self._authorization.check(service, operation, environ)
+            except NotAuthorizedError as error:
+                return refuse(service, error, start_response)
         return self._services.get(service, self._moto)(environ, start_response)
 
     def _s3(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -112,6 +123,8 @@ class LocalAwsApp:
         if not _is_for_moto(environ):
             try:
                 self._signatures.check(environ)
+                if self._authorization is not None:
+                    start_response = self._authorized(self._authorization, environ, start_response)
             except S3RefusalError as refusal:
                 return _refuse(environ, refusal, start_response)
         # WSGI gives each byte of the path as one character.
@@ -125,6 +138,28 @@ class LocalAwsApp:
             if environ["REQUEST_METHOD"] not in ("GET", "HEAD"):
                 self._listing.forget()
             return list(self._moto(environ, start_response))
+
+    @staticmethod
+    def _authorized(
+        authorization: Authorization, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> StartResponse:
+        """Check the policies, and return what starts the answer: where nobody may list, what is missing is forbidden.
+
+        Raises:
+            S3RefusalError: They do not allow it.
+        """
+        operation = operation_of("s3", environ)
+        try:
+            authorization.check("s3", operation, environ)
+        except NotAuthorizedError as error:
+            raise S3RefusalError("AccessDenied", str(error)) from error
+        if authorization.may_know_what_is_missing(operation, environ):
+            return start_response
+
+        def start(status: str, headers: list[tuple[str, str]], *error: Any) -> Any:
+            return start_response("403 Forbidden" if status.startswith("404") else status, headers, *error)
+
+        return start
 
     @staticmethod
     def _answer_admin(
@@ -174,6 +209,6 @@ def _refuse(environ: WSGIEnvironment, refusal: S3RefusalError, start_response: S
     return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
 
-def create_app() -> LocalAwsApp:
+def create_app(*, enforce_iam: bool = False) -> LocalAwsApp:
     """Return the local AWS as a WSGI application; moto keeps its state per process, so make one per process."""
-    return LocalAwsApp()
+    return LocalAwsApp(enforce_iam=enforce_iam)

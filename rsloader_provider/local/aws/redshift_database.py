@@ -88,8 +88,13 @@ class RedshiftDatabase:
         )
 
     def user_of(self, key: AccessKey | None) -> str:
-        """Return the database user that an access key stands for: its holder; the superuser for the account's own."""
-        return key.holder.partition(":")[2] if key and key.holder else self.address.user
+        """Return the database user that an access key stands for: its holder; the superuser for the account's own.
+
+        Raises:
+            NoRedshiftError: It was not told where it is.
+        """
+        superuser = self.address.user
+        return key.holder.partition(":")[2] if key and key.holder else superuser
 
     def let_in(self, user: str, *, seconds: int, create: bool) -> str:
         """Give a database user a temporary password, with which it logs in as `IAM:user`, `IAMA:user` or `IAMR:user`.

@@ -1,8 +1,9 @@
 """Checks S3's signatures: the header's, and those of presigned URLs of version 4 and 2.
 
-The signature is made once more, with botocore, over the request as it came. IAM's policies are not looked at: whoever
-has a key may do everything that a bucket's own policy, which moto reads, does not forbid. Of a chunked upload only the
-headers' signature is checked, and a date that is long past is taken. A POST of a form is refused.
+The signature is made once more, with botocore, over the request as it came. IAM's policies are looked at elsewhere, and
+only if that is asked for: else whoever has a key may do all that a bucket's own policy, which moto reads, does not
+forbid. Of a chunked upload only the headers' signature is checked, and a date that is long past is taken. A POST of a
+form is refused.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
 """
 

@@ -28,10 +28,20 @@ class LocalAws:
         port: Where to listen on 127.0.0.1; 0 for a free port.
         log: Where its output goes; None for nowhere.
         stopping: Asked while waiting; True makes `start` give up.
+        enforce_iam: Whether keys of IAM users and of assumed roles may do only what their policies allow. The key
+            `local` may do everything either way.
     """
 
-    def __init__(self, *, port: int = 0, log: Path | None = None, stopping: Callable[[], bool] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        log: Path | None = None,
+        stopping: Callable[[], bool] | None = None,
+        enforce_iam: bool = False,
+    ) -> None:
         self._wanted_port = port
+        self._enforce_iam = enforce_iam
         self._log = log
         self._stopping = stopping
         self._process: LeashedProcess | None = None
@@ -45,6 +55,7 @@ class LocalAws:
             Interrupted: `stopping` said so.
         """
         command = [sys.executable, "-m", "rsloader_provider.local.aws", "--port", str(self._wanted_port)]
+        command += ["--enforce-iam"] if self._enforce_iam else []
         self._process = LeashedProcess("local AWS", command, log=self._log)
         try:
             ready = self._process.read_ready_line(timeout_seconds=START_SECONDS, stopping=self._stopping)

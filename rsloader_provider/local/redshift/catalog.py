@@ -190,7 +190,9 @@ class Catalog:
         statements = [
             render(
                 "INSERT INTO local_redshift.load VALUES ({user_id}, {query_id}, {transaction_id}, {pid}, {status}, "
-                "{table}, {started}, localtimestamp, {source}, {format}, {rows}, {objects}, {bytes}, {errors}) "
+                "{table}, {started}, localtimestamp, {source}, {format}, {rows}, {objects}, {bytes}, {errors}, "
+                # Of the load's transaction, which tells later how that ended; none where nothing was written.
+                "(SELECT backend_xid::text::bigint FROM pg_catalog.pg_stat_activity WHERE pid = {pid})) "
                 "RETURNING 'load', to_jsonb(load)",
                 user_id=user_id,
                 query_id=report.query_id,

@@ -17,7 +17,7 @@ CREATE TABLE IF NOT EXISTS local_redshift.load_error (
 CREATE TABLE IF NOT EXISTS local_redshift.load (
   user_id integer, query_id bigint, transaction_id bigint, session_id integer, status text, table_name text,
   start_time timestamp, end_time timestamp, data_source text, file_format text, loaded_rows bigint,
-  source_file_count integer, source_file_bytes bigint, error_count bigint
+  source_file_count integer, source_file_bytes bigint, error_count bigint, xid bigint
 );
 
 CREATE TABLE IF NOT EXISTS local_redshift.load_file (
@@ -137,6 +137,20 @@ SELECT
   f.start_time, f.end_time, NULL::character(256) AS file_etag, NULL::timestamp AS file_last_modified
 FROM local_redshift.all_load_files f JOIN local_redshift.all_loads l USING (query_id)
 WHERE local_redshift.sees(l.user_id);
+
+-- For superusers. Of transactions that ran a COPY, once they are over; when they began and ended is not known here.
+-- Source: https://docs.aws.amazon.com/redshift/latest/dg/SYS_TRANSACTION_HISTORY.html
+CREATE OR REPLACE VIEW pg_catalog.sys_transaction_history AS
+SELECT DISTINCT ON (transaction_id)
+  user_id, transaction_id,
+  CASE current_setting('transaction_isolation') WHEN 'serializable' THEN 'Serializable' ELSE 'Snapshot Isolation' END
+    AS isolation_level,
+  CASE pg_xact_status(xid::text::xid8) WHEN 'committed' THEN 'committed' ELSE 'rolledback' END AS status,
+  NULL::timestamp AS transaction_start_time, NULL::timestamp AS commit_start_time, NULL::timestamp AS commit_end_time,
+  NULL::bigint AS blocks_committed, (-1)::bigint AS undo_transaction_id
+FROM local_redshift.all_loads
+WHERE xid IS NOT NULL AND pg_xact_status(xid::text::xid8) <> 'in progress'
+ORDER BY transaction_id, query_id;
 
 -- Queries, once they are over. Their transaction_id is the query_id of the transaction's first statement.
 

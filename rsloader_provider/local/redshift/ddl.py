@@ -1,6 +1,7 @@
 """Redshift's table definitions in PostgreSQL's words.
 
-Storage hints go; constraints that Redshift takes but does not enforce go too, because PostgreSQL would enforce them.
+Storage hints go; constraints that Redshift takes but does not enforce go too, because PostgreSQL would enforce them. Of
+a primary key is kept what Redshift shows of it.
 """
 
 from rsloader_provider.local.redshift import declared_keys

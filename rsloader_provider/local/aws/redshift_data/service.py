@@ -138,9 +138,10 @@ class DataApi:
             return self._sessions.take(asked.session_id, asked.keep_alive_seconds)
         facts = {name: value for name, value in asked.facts.items() if name != "StatementName"}
         try:
-            user = facts.get("DbUser") or self._database.user_of(self._keys.find(key_id))
+            own = self._database.user_of(self._keys.find(key_id))
         except NoRedshiftError as error:
             raise invalid(f"Redshift endpoint doesn't exist in this region. ({error})") from error
+        user = facts.get("DbUser") or own
         secret = login_of_secret(facts["SecretArn"], self._region) if "SecretArn" in facts else None
 
         def connect() -> psycopg.Connection[Any]:

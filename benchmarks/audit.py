@@ -1,0 +1,39 @@
+"""How much memory and time an audit of 1,000,000 objects takes, on streams that are made up while they are read.
+
+Promised: 300 MB, everything included. What S3, DynamoDB and Redshift take to answer comes on top of the time.
+"""
+
+import re
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from objects_for_tests import NOON, a_config
+from streams_for_audits import MadeUpLoad
+
+from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.services import Services
+
+OBJECTS = 1_000_000
+BATCH_FILES = 100
+
+
+def main() -> None:
+    """Audit once, print both."""
+    load = MadeUpLoad(OBJECTS, BATCH_FILES)
+    services = Services(load, load, load, None, lambda: NOON)
+    start = time.perf_counter()
+    report = audit_load(a_config(), services, load)
+    seconds = time.perf_counter() - start
+    # Not getrusage: its peak is inherited from whoever started this process.
+    peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    megabytes = int(peak[1]) / 1024 if peak else 0
+    assert (report.objects, report.is_wrong) == (OBJECTS, False)
+    print(f"audit of {OBJECTS:,} objects in batches of {BATCH_FILES}: {megabytes:.0f} MB (promised: at most 300)")
+    print(f"                    {seconds:.0f} s, of which a part goes into making the streams up")
+
+
+if __name__ == "__main__":
+    main()

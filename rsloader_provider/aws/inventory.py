@@ -1,0 +1,89 @@
+"""The inventory in DynamoDB: three strongly consistent queries over a load's items."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.items import (
+    CURRENT,
+    FIRST_BATCH,
+    SEGMENTS,
+    Item,
+    attention,
+    batch_from,
+    claim_from,
+    entries_from,
+    segment_batch,
+)
+from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.core.errors import CorruptLedgerError
+from rsloader_provider.loader.ports.inventory import Segment, StoredBatch, Unreadable
+from rsloader_provider.loader.ports.ledger import Claim
+
+_Read = TypeVar("_Read")
+
+
+class DynamoInventory:
+    """Everything that the two tables hold of a load.
+
+    Args:
+        client: The client of a boto3 DynamoDB *resource*, which gives plain Python values.
+        names: Names of the tables.
+    """
+
+    def __init__(self, client: Any, names: TableNames):
+        self._client = client
+        self._names = names
+
+    def claims(self, load: str) -> Iterator[Claim | Unreadable]:
+        for item in self._items(self._names.files, "#load = :load", load):
+            yield _read(claim_from, item, item["object"])
+
+    def batches(self, load: str) -> Iterator[StoredBatch | Unreadable]:
+        for item in self._items(self._names.batches, "#load = :load AND #key >= :from", load, FIRST_BATCH):
+            yield _read(_stored, item, item["batch"])
+
+    def segments(self, load: str) -> Iterator[Segment | Unreadable]:
+        for item in self._items(self._names.batches, "#load = :load AND begins_with(#key, :from)", load, SEGMENTS):
+            yield _read(_segment, item, segment_batch(item))
+
+    def current(self, load: str) -> str | None:
+        with self._explained(self._names.batches):
+            answer = self._client.get_item(
+                TableName=self._names.batches, Key={"load": load, "batch": CURRENT}, ConsistentRead=True
+            )
+        return None if "Item" not in answer else str(answer["Item"].get("open_batch"))
+
+    def _items(self, table: str, condition: str, load: str, begin: str | None = None) -> Iterator[Item]:
+        names, values = {"#load": "load"}, {":load": load}
+        if begin is not None:
+            names["#key"] = "batch"
+            values[":from"] = begin
+        with self._explained(table):
+            for page in self._client.get_paginator("query").paginate(
+                TableName=table,
+                KeyConditionExpression=condition,
+                ExpressionAttributeNames=names,
+                ExpressionAttributeValues=values,
+                ConsistentRead=True,
+            ):
+                yield from page["Items"]
+
+    def _explained(self, table: str) -> Any:
+        return explained(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
+
+
+def _stored(item: Mapping[str, Any]) -> StoredBatch:
+    batch = batch_from(item)
+    return StoredBatch(batch, item.get("attention") == attention(batch))
+
+
+def _segment(item: Mapping[str, Any]) -> Segment:
+    return Segment(segment_batch(item), tuple(entries_from(item)))
+
+
+def _read(read: Callable[[Mapping[str, Any]], _Read], item: Item, key: str) -> _Read | Unreadable:
+    try:
+        return read(item)
+    except CorruptLedgerError as error:
+        return Unreadable(key, str(error))

@@ -1,0 +1,55 @@
+"""`rsloader explain`: the story of one object."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from rsloader_provider.cli.failures import told
+from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.sources import S3Url
+from rsloader_provider.loader.explain import explain_object
+from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.services import Services
+
+
+def explain(
+    url: Annotated[str, typer.Argument(metavar="URL", help="The object, s3://bucket/key, as S3 has it.")],
+    loads: Annotated[Path, typer.Option(help="Folder of the load files.")] = Path("loads"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Tell which load owns an object, where it is on its way, and what happens next."""
+    # Airflow takes seconds to import, which the other commands should not.
+    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+
+    @cache
+    def services_of(aws_conn_id: str) -> Services:
+        return RsloaderHook(aws_conn_id).get_conn()
+
+    with told():
+        story = explain_object(_parsed(url), read_load_folder(loads), services_of)
+    if as_json:
+        typer.echo(json.dumps(story.as_json(), indent=2))
+        return
+    console = Console(soft_wrap=True)
+    console.print(f"[bold]{escape(story.url)}[/]", highlight=False)
+    for sentence in story.sentences:
+        console.print(escape(sentence), highlight=False)
+    for each in story.loads:
+        console.print()
+        for sentence in each.sentences:
+            console.print(escape(sentence), highlight=False)
+
+
+def _parsed(url: str) -> S3Url:
+    try:
+        parsed = S3Url.parse(url)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from error
+    if not parsed.key:
+        raise ConfigurationError(f"{url!r} is a bucket; write the URL of one object, s3://bucket/key.")
+    return parsed

@@ -1,0 +1,90 @@
+"""`rsloader permissions`: the least that each load needs in IAM and in Redshift."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rsloader_provider.cli.failures import told
+from rsloader_provider.core import sql
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
+from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.setup import grants_for_loads
+
+
+def permissions(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the load files.")] = Path("loads"),
+    load: Annotated[str | None, typer.Option(help="Only this load.")] = None,
+    user: Annotated[str, typer.Option(help="The loader's Redshift user.")] = "rsloader",
+    region: Annotated[str, typer.Option(help="Region of the DynamoDB tables.")] = "*",
+    account: Annotated[str, typer.Option(help="AWS account of the DynamoDB tables.")] = "*",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Print the least that each load needs: IAM policies for the workers and for Redshift, and Redshift's grants.
+
+    Nothing is asked of AWS or Redshift. What `rsloader setup` needs besides, once, is not part of it.
+    """
+    with told():
+        configs = _configs(folder, load)
+    found = _found(configs, user, _installation(region, account))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        _print(configs, found)
+
+
+def _configs(folder: Path, load: str | None) -> list[LoadConfig]:
+    read = read_load_folder(folder)
+    if load in read.loads:
+        return [read.loads[load]]
+    if read.mistakes:
+        raise ConfigurationError("\n".join(["Correct the load files first.", *map(str, read.mistakes)]))
+    if load is not None:
+        raise ConfigurationError(f"There is no load {load!r} in {folder}. There: {', '.join(sorted(read.loads))}.")
+    return [*read.loads.values()]
+
+
+def _installation(region: str, account: str) -> Installation:
+    # Airflow takes seconds to import, which the other commands should not.
+    from rsloader_provider.aws.tables import ATTENTION_INDEX  # noqa: PLC0415
+    from rsloader_provider.hooks.rsloader import table_names  # noqa: PLC0415
+
+    names = table_names()
+    return Installation(names.files, names.batches, ATTENTION_INDEX, region, account)
+
+
+def _found(configs: Sequence[LoadConfig], user: str, installation: Installation) -> dict[str, Any]:
+    return {
+        "loads": {
+            config.load: {
+                "aws_conn_id": config.aws_conn_id,
+                "worker_policy": render_policy(worker_policy(config, installation)),
+                "redshift_role_policies": {
+                    role: render_policy(policy) for role, policy in reader_policies(config, installation).items()
+                },
+            }
+            for config in configs
+        },
+        "redshift_grants": {
+            conn_id: [*map(sql.render, statements)] for conn_id, statements in grants_for_loads(configs, user).items()
+        },
+    }
+
+
+def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
+    for config in configs:
+        each = found["loads"][config.load]
+        typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")
+        typer.echo(json.dumps(each["worker_policy"], indent=2))
+        for role, policy in each["redshift_role_policies"].items():
+            named = "the default role of the cluster or workgroup" if role == "default" else f"the role {role}"
+            typer.echo(f"-- load {config.load}: IAM policy for {named}, with which Redshift reads")
+            typer.echo(json.dumps(policy, indent=2))
+    for conn_id, statements in found["redshift_grants"].items():
+        typer.echo(f"-- Airflow connection {conn_id}: SQL for a superuser or the owner of the tables")
+        for statement in statements:
+            typer.echo(f"{statement};")

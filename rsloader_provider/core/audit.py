@@ -1,0 +1,225 @@
+"""What an audit compares, and what it makes of it: one state for each object, and what can be put right by a write.
+
+Nothing here asks anybody: listing, claim, batch and history are handed in.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from rsloader_provider.core.batch import (
+    Asker,
+    Batch,
+    BatchStatus,
+    TargetState,
+    begin_attempt,
+    finish_attempt,
+    forget_session,
+    settle,
+)
+from rsloader_provider.core.objects import S3Object
+
+
+class ObjectState(StrEnum):
+    """Where one object stands; each object has exactly one."""
+
+    NOT_SEEN = "not seen"
+    """It matches the load, and nothing has claimed it yet."""
+    WAITING = "claimed and waiting"
+    """It is in the open batch."""
+    LOADING = "in a batch being loaded"
+    """Its batch is locked, and some target does not have it yet."""
+    LOADED = "loaded"
+    """It is in every target."""
+    LOADED_TWICE = "loaded more than once"
+    """More often than a person asked for, or by two batches."""
+    FAILED = "failed"
+    """Its batch is in `error`."""
+    CHANGED = "changed since its load"
+    """Other bytes lie under its key than those that were claimed."""
+    DELETED = "deleted since its load"
+    """Its rows are loaded; the object is no longer there, as after a lifecycle rule."""
+    GONE = "deleted before its load"
+    """It is claimed and not loaded, and no longer there."""
+    NOT_CLAIMED = "in the history but not claimed"
+    """Redshift committed it, and DynamoDB does not know that."""
+    NOT_IN_HISTORY = "recorded as loaded but not in the history"
+    """DynamoDB says loaded; the history, or the list of files that its COPY read, says otherwise."""
+    BROKEN = "broken in DynamoDB"
+    """Its claim, its batch or its place in the batch is missing or cannot be read."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether somebody has to do something about such an object."""
+        return self not in _GOOD
+
+
+_GOOD = {ObjectState.NOT_SEEN, ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED, ObjectState.DELETED}
+_LOADED = {ObjectState.LOADED, ObjectState.LOADED_TWICE, ObjectState.NOT_CLAIMED}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One load that Redshift committed, as the target's history tells it.
+
+    Attributes:
+        batch: The batch.
+        generation: Its generation.
+        attempt: The attempt that committed.
+        rows: Rows that COPY loaded.
+        files: Objects in the batch then.
+        query_id: Redshift's id of the COPY; None if there was nothing to copy.
+        run: The DAG run, `dag_id/run_id`.
+        loaded_at: When its transaction began (Redshift's clock, aware, UTC), which is before its COPY; None if that
+            was taken out.
+    """
+
+    batch: str
+    generation: int
+    attempt: int
+    rows: int
+    files: int
+    query_id: int | None
+    run: str
+    loaded_at: datetime | None
+
+
+Histories = Mapping[str, Sequence[HistoryRow]]
+"""A batch's rows by target; a target whose history could not be read is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What holds for the objects of a batch, as far as the batch alone tells.
+
+    Attributes:
+        state: The state of those that are there and unchanged.
+        entries: Names of the objects in its segments; None where they are those that are claimed for it.
+        unread: Names of those that the COPY of a committed load did not read.
+        loaded_at: What was written before this moment has been loaded, be it what was claimed or not; None where no
+            history tells.
+    """
+
+    state: ObjectState
+    entries: frozenset[str] | None = None
+    unread: frozenset[str] = frozenset()
+    loaded_at: datetime | None = None
+
+
+def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
+    """Give the state of a batch's objects, before S3 is looked at."""
+    for target, rows in histories.items():
+        progress = batch.targets.get(target)
+        generations = [row.generation for row in rows]
+        if generations and (
+            progress is None or max(generations) > progress.generation or len(set(generations)) < len(generations)
+        ):
+            # An open batch in the history was restored from a backup: what it holds now is not what was loaded.
+            return ObjectState.BROKEN if batch.status is BatchStatus.OPEN else ObjectState.LOADED_TWICE
+    if batch.status is BatchStatus.OPEN:
+        return ObjectState.WAITING
+    states = {progress.state for progress in batch.targets.values()}
+    if TargetState.FAILED in states:
+        return ObjectState.FAILED
+    if missing_in_history(batch, histories):
+        return ObjectState.NOT_IN_HISTORY
+    return ObjectState.LOADED if states == {TargetState.LOADED} else ObjectState.LOADING
+
+
+def missing_in_history(batch: Batch, histories: Histories) -> list[str]:
+    """Name the targets that are recorded as loaded while their history does not have the generation."""
+    return [
+        target
+        for target, progress in sorted(batch.targets.items())
+        if progress.state is TargetState.LOADED
+        and target in histories
+        and progress.generation not in {row.generation for row in histories[target]}
+    ]
+
+
+def judge_object(
+    found: S3Object | None,
+    claimed: tuple[str, int] | None,
+    verdict: Verdict | None,
+    batch: str | None,
+    copied_by: frozenset[str],
+    *,
+    name: str,
+    looked: bool = True,
+) -> ObjectState:
+    """Give the state of one object.
+
+    Args:
+        found: The object as S3 lists it; None if it is not there.
+        claimed: ETag and size of its claim; None if nothing claims it.
+        verdict: What holds for the batch of the claim; None if there is no such batch.
+        batch: That batch.
+        copied_by: Batches whose committed COPY read the object although it is not theirs.
+        name: Bucket and key.
+        looked: Whether S3 was asked: a claim outside of the source as it is now is judged without.
+    """
+    if claimed is None:
+        return ObjectState.NOT_CLAIMED if copied_by else ObjectState.NOT_SEEN
+    if verdict is None or (verdict.entries is not None and name not in verdict.entries):
+        return ObjectState.BROKEN
+    if copied_by - {batch}:
+        return ObjectState.LOADED_TWICE if verdict.state in _LOADED else ObjectState.NOT_CLAIMED
+    if verdict.state not in {ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED}:
+        return verdict.state
+    if name in verdict.unread:
+        return ObjectState.NOT_IN_HISTORY
+    loaded = verdict.state is ObjectState.LOADED
+    if found is None and looked:
+        return ObjectState.DELETED if loaded else ObjectState.GONE
+    # Somebody may have repaired it before it was loaded. S3 lists times in whole seconds.
+    is_other = found is not None and (found.etag, found.size_bytes) != claimed
+    is_old = (
+        found is not None
+        and verdict.loaded_at is not None
+        and (found.last_modified + timedelta(seconds=1) <= verdict.loaded_at)
+    )
+    return ObjectState.CHANGED if loaded and is_other and not is_old else verdict.state
+
+
+def loaded_since(batch: Batch, histories: Histories) -> datetime | None:
+    """Give the moment up to which what was written under a loaded batch's keys is in every target.
+
+    Returns:
+        The earliest beginning among the loads of the current generations; None where one is not known.
+    """
+    began = [
+        row.loaded_at
+        for target, progress in batch.targets.items()
+        for row in histories.get(target, ())
+        if row.generation == progress.generation
+    ]
+    known = [each for each in began if each is not None]
+    return min(known) if known and len(known) == len(began) else None
+
+
+def mended(batch: Batch, histories: Histories, *, notify: bool) -> Batch:
+    """Give the batch as it should be recorded, by what its targets' histories prove.
+
+    A target whose current generation is in its history is loaded, whatever is recorded; one that is loaded has no
+    session to be ended; and the status is what the targets say. Everything else stays.
+
+    Args:
+        batch: A batch that was locked, as it was just read.
+        histories: Its rows, read after it.
+        notify: Whether somebody is to be told once the batch is in all of its targets.
+    """
+    for target, progress in batch.targets.items():
+        proof = next((row for row in histories.get(target, ()) if row.generation == progress.generation), None)
+        if proof is None:
+            continue
+        if progress.state is TargetState.LOADED:
+            batch = forget_session(batch, target)
+            continue
+        if progress.state is not TargetState.LOADING:
+            # What ended without loading was wrong about that: it is one more attempt, which finds the row.
+            batch = begin_attempt(batch, target, Asker("rsloader audit", batch.run or ""))
+        # Under the number of the attempt that holds it: if that one is alive, it finds its own write done.
+        attempt = batch.progress(target).attempt
+        batch = finish_attempt(batch, target, attempt, rows=proof.rows, query_id=proof.query_id, notify=notify)
+    return settle(batch)

@@ -1,0 +1,135 @@
+"""What a person can do about the objects of a state: commands, exact and quoted, a few for each state."""
+
+import shlex
+from collections.abc import Callable, Iterator
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.audit import ObjectState
+from rsloader_provider.core.batch import Batch
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.loader.audit_report import Tally
+from rsloader_provider.loader.histories import Histories
+from rsloader_provider.loader.ports.ledger import Ledger
+
+BATCHES_NAMED = 20
+
+
+def remedies(config: LoadConfig, ledger: Ledger, histories: Histories, state: ObjectState, tally: Tally) -> list[str]:
+    """Give the commands for the objects of a state that is wrong; none for any other.
+
+    Args:
+        config: The load.
+        ledger: Asked for the runs of the batches.
+        histories: Asked for the generations of a batch that was loaded too often.
+        state: The state.
+        tally: Its objects. The first BATCHES_NAMED batches are named.
+    """
+    if not state.is_wrong or not tally.objects:
+        return []
+    lines = list(_Remedies(config, ledger, histories, tally).of(state))
+    if len(tally.batches) > BATCHES_NAMED:
+        lines.append(f"… and the same for {len(tally.batches) - BATCHES_NAMED} more batches")
+    return lines
+
+
+class _Remedies:
+    def __init__(self, config: LoadConfig, ledger: Ledger, histories: Histories, tally: Tally):
+        self._config = config
+        self._ledger = ledger
+        self._histories = histories
+        self._tally = tally
+
+    def of(self, state: ObjectState) -> Iterator[str]:
+        by_state: dict[ObjectState, Callable[[], Iterator[str]]] = {
+            ObjectState.FAILED: self._failed,
+            ObjectState.CHANGED: self._changed,
+            ObjectState.GONE: self._gone,
+            ObjectState.NOT_IN_HISTORY: self._not_in_history,
+            ObjectState.LOADED_TWICE: self._loaded_twice,
+            ObjectState.NOT_CLAIMED: self._not_claimed,
+            ObjectState.BROKEN: self._broken,
+        }
+        return by_state[state]()
+
+    def _failed(self) -> Iterator[str]:
+        for batch_id in self._batches():
+            yield f"Repair what `{self._show(batch_id)}` tells, and {self._clear(batch_id)}"
+
+    def _not_in_history(self) -> Iterator[str]:
+        for batch_id in self._batches():
+            yield (
+                f"Look whether the rows of batch {batch_id} are in the table (`{self._show(batch_id)}`). If they are "
+                f"not, {self._clear(batch_id)}"
+            )
+
+    def _changed(self) -> Iterator[str]:
+        for name, _ in self._tally.examples:
+            url = f"s3://{name}"
+            move = f"aws s3 mv {shlex.quote(url)} {shlex.quote(_new(url))}"
+            yield f"To load the new content, put it under a new key: {move}"
+
+    def _gone(self) -> Iterator[str]:
+        for name, batch_id in self._tally.examples:
+            yield f"Put s3://{name} back; the next run loads batch {batch_id} by itself."
+
+    def _loaded_twice(self) -> Iterator[str]:
+        for batch_id in self._batches():
+            batch = self._get(batch_id)
+            yield f"See each load: {self._show(batch_id)}"
+            for target_name, rows in self._histories.of_batch(batch_id).items():
+                asked = batch.targets[target_name].generation if batch and target_name in batch.targets else 0
+                target = self._histories.targets[target_name]
+                for row in rows:
+                    if row.generation > asked:
+                        key = sql.LoadKey(
+                            sql.TableName(target.schema_name, target.table_name),
+                            self._config.load,
+                            batch_id,
+                            row.generation,
+                        )
+                        yield (
+                            f"Remove from {key.target} the {row.rows} rows of query {row.query_id}; then, over "
+                            f"connection {target.conn_id}: {sql.render(sql.ForgetLoaded(key))};"
+                        )
+
+    def _not_claimed(self) -> Iterator[str]:
+        yield f"Objects that are still in S3 would be loaded again: airflow dags pause {self._config.dag_id}"
+        yield "Put the items of DynamoDB back, for example from a backup of the tables."
+        for batch_id in self._batches():
+            if self._get(batch_id) is None:
+                for target_name, rows in self._histories.of_batch(batch_id).items():
+                    target = self._histories.targets[target_name]
+                    table = sql.TableName(target.schema_name, target.table_name)
+                    for row in rows:
+                        key = sql.LoadKey(table, self._config.load, batch_id, row.generation)
+                        yield (
+                            f"Or, if they are to be loaded again, over connection {target.conn_id}: "
+                            f"{sql.render(sql.ForgetLoaded(key))};"
+                        )
+
+    def _broken(self) -> Iterator[str]:
+        yield "Put the items of DynamoDB back, for example from a backup of the tables; what is wrong stands below."
+
+    def _batches(self) -> list[str]:
+        return sorted(self._tally.batches)[:BATCHES_NAMED]
+
+    def _show(self, batch_id: str) -> str:
+        return f"rsloader batch {self._config.load} {batch_id}"
+
+    def _clear(self, batch_id: str) -> str:
+        batch = self._get(batch_id)
+        run = batch.run if batch else None
+        return f"clear load_batch of run {run} in Airflow (batch {batch_id})."
+
+    def _get(self, batch_id: str) -> Batch | None:
+        try:
+            return self._ledger.get(self._config.load, batch_id)
+        except RsloaderError:
+            return None
+
+
+def _new(url: str) -> str:
+    """Give a key beside the old one that the same filter finds, as far as endings go."""
+    head, slash, name = url.rpartition("/")
+    return f"{head}{slash}new-{name}"

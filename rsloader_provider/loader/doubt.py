@@ -1,0 +1,107 @@
+"""Find out whether an attempt has committed that left no load history: `history: none`.
+
+Such an attempt announces its COMMIT on the batch before it sends it. If nothing is announced and its session is over,
+nothing of it is in the table. If a COMMIT is announced, SYS_LOAD_HISTORY names the transaction of its COPY and
+SYS_TRANSACTION_HISTORY how that ended, if the user may read it. Otherwise only a person can tell: a COPY that was
+rolled back later is `completed` in every other view.
+"""
+
+import logging
+from collections.abc import Callable
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import Batch, UnansweredCommit, decide
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    NotSetUpError,
+    StatementError,
+    TransientError,
+    UndecidedError,
+)
+from rsloader_provider.loader.ports.ledger import Ledger, LostRaceError
+from rsloader_provider.loader.ports.warehouse import Session
+
+log = logging.getLogger(__name__)
+
+_LOOKS = 25
+_LOOK_SECONDS = 0.2
+
+
+def wait_until_over(session: Session, pid: int, sleep: Callable[[float], None]) -> None:
+    """Wait until a session that was terminated is gone: until then its COMMIT may still be carried out.
+
+    Args:
+        session: Another session of the same user.
+        pid: The terminated one.
+        sleep: Waits so many seconds.
+
+    Raises:
+        TransientError: It is still there after five seconds.
+    """
+    for _ in range(_LOOKS):
+        if not session.execute(sql.CountSessions(pid))[0][0]:
+            return
+        sleep(_LOOK_SECONDS)
+    raise TransientError(
+        f"Session {pid} of an earlier attempt was terminated and has not ended yet, so what it has done is not known. "
+        "It is tried again."
+    )
+
+
+def has_committed(session: Session, commit: UnansweredCommit, manifest_url: str) -> bool | None:
+    """Tell whether an announced COMMIT was carried out; None if Redshift cannot say.
+
+    Args:
+        session: Any session of the same user.
+        commit: The COMMIT; its session is over.
+        manifest_url: The manifest of its COPY.
+    """
+    if commit.query_id is None:
+        return None
+    try:
+        ends = session.execute(sql.FindTransactionEnd(manifest_url, commit.session, commit.query_id))
+    except (AccessDeniedError, NotSetUpError, StatementError) as error:
+        log.info("the end of the transaction is not readable: %s", error)
+        return None
+    return {"committed": True, "rolledback": False}.get(ends[0][0]) if ends else None
+
+
+def undecided(batch: Batch, target: str, table: sql.TableName, commit: UnansweredCommit) -> UndecidedError:
+    """Say what is known, and what a person can do."""
+    copied = "there was nothing to copy" if commit.query_id is None else f"COPY query {commit.query_id}"
+    arguments = f"{batch.load} {batch.batch} {target}"
+    return UndecidedError(
+        f"{batch} into {table}: nobody knows whether it is loaded. Attempt {commit.attempt} (session {commit.session}, "
+        f"{copied}, {commit.rows} rows) was about to commit, its answer never came, and Redshift does not let "
+        "this user see how the transaction ended. Without a load history (history: none) the loader guesses neither "
+        "way. Look whether the rows of the batch's files are in the table. Then, on a machine with the connections:\n"
+        f"  they are there:      rsloader mark-loaded {arguments}\n"
+        f"  they are not there:  rsloader mark-not-loaded {arguments}   (the next run loads them)\n"
+        "Clearing the task load_batch also says that they are not there, and loads them. With GRANT ROLE sys:monitor "
+        "to the loader's user such cases are found out without you."
+    )
+
+
+def decide_by_person(ledger: Ledger, load: str, batch_id: str, target: str, *, loaded: bool) -> Batch:
+    """Write down what a person found out about an undecided target.
+
+    Args:
+        ledger: The ledger.
+        load: Name of the load.
+        batch_id: The batch.
+        target: The target's name.
+        loaded: Whether the rows are in the table; if not, the next run loads them.
+
+    Returns:
+        The batch as it is now.
+
+    Raises:
+        UnknownBatchError: No such batch, or no such target in it.
+        NothingToDecideError: Nobody asked, or somebody else has decided.
+    """
+    while True:
+        batch = ledger.get(load, batch_id)
+        try:
+            return ledger.replace(batch, decide(batch, target, loaded=loaded))
+        except LostRaceError:
+            log.info("%s: somebody wrote to it in this moment; looking again", batch)

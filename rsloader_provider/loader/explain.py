@@ -1,0 +1,305 @@
+"""Tell the story of one object: whose it is, how far it is, and what happens next. Each piece may be missing."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+from rsloader_provider.core.audit import HistoryRow
+from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.sources import S3Url
+from rsloader_provider.loader.histories import Histories
+from rsloader_provider.loader.load_folder import LoadFolder
+from rsloader_provider.loader.look_up import batch_report
+from rsloader_provider.loader.ports.ledger import Claim
+from rsloader_provider.loader.services import Services
+
+_Asked = TypeVar("_Asked")
+
+
+@dataclass(slots=True)
+class LoadStory:
+    """What one load has to do with the object.
+
+    Attributes:
+        load: Name of the load.
+        is_owner: Whether the object is its, as it is configured now.
+        sentences: The story in its order.
+        facts: The same for programs: claim, batch, manifest and history, None where there is none.
+    """
+
+    load: str
+    is_owner: bool
+    sentences: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Explanation:
+    """The story of one object.
+
+    Attributes:
+        url: The object.
+        found: What S3 lists of it; None if it is not there or S3 could not be asked.
+        sentences: What holds for all loads.
+        loads: The loads that have to do with it, the owner first.
+    """
+
+    url: str
+    found: S3Object | None = None
+    sentences: list[str] = field(default_factory=list)
+    loads: list[LoadStory] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as plain JSON."""
+        return {
+            "url": self.url,
+            "object": self.found
+            and {
+                "size_bytes": self.found.size_bytes,
+                "etag": self.found.etag,
+                "last_modified": self.found.last_modified.isoformat(),
+            },
+            "sentences": self.sentences,
+            "loads": [
+                {"load": each.load, "is_owner": each.is_owner, "sentences": each.sentences, **each.facts}
+                for each in self.loads
+            ],
+        }
+
+
+def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], Services]) -> Explanation:
+    """Explain one object. What cannot be asked is told as such; nothing is changed.
+
+    Args:
+        url: The object.
+        folder: All loads.
+        services_of: Gives the ports for an AWS connection.
+    """
+    told = Explanation(str(url))
+    near = [config for config in folder.loads.values() if config.source.bucket == url.bucket]
+    conn_id = next((each.aws_conn_id for each in near if each.matches(url.bucket, url.key)), None)
+    conn_id = conn_id or next((each.aws_conn_id for each in near), "aws_default")
+    told.found = _ask(told.sentences, "S3", lambda: _look_up(services_of(conn_id), url))
+    told.sentences.append(_about_object(told.found))
+    stories = (_story(config, url, told.found, folder, services_of) for config in near)
+    told.loads.extend(story for story in stories if story is not None)
+    told.loads.sort(key=lambda each: (not each.is_owner, each.load))
+    if not any(each.is_owner for each in told.loads):
+        told.sentences.append("No load takes it.")
+    for name, broken in sorted(folder.broken.items()):
+        told.sentences.append(
+            f"Load {name} cannot be read ({broken.mistakes[0].file}), so whether it takes the object is not known. "
+            "`rsloader validate` tells what to correct."
+        )
+    return told
+
+
+def _story(
+    config: LoadConfig,
+    url: S3Url,
+    found: S3Object | None,
+    folder: LoadFolder,
+    services_of: Callable[[str], Services],
+) -> LoadStory | None:
+    """Tell what a load has to do with the object; None if that is nothing."""
+    story = LoadStory(config.load, is_owner=config.matches(url.bucket, url.key))
+    services = _ask(story.sentences, "AWS", lambda: services_of(config.aws_conn_id))
+    claim = None
+    if services is not None:
+        ledger = services.ledger
+        claim = _ask(story.sentences, "DynamoDB", lambda: ledger.find_claim(config.load, f"{url.bucket}/{url.key}"))
+    if not (story.is_owner or claim or config.source.matches(url.key)):
+        return None
+    story.sentences.insert(0, _ownership(config, url, folder))
+    if services is not None:
+        _Storyteller(config, services, story, found).tell(claim)
+    return story
+
+
+def _ask(sentences: list[str], whom: str, question: Callable[[], _Asked]) -> _Asked | None:
+    try:
+        return question()
+    except RsloaderError as error:
+        sentences.append(f"{whom} could not be asked: {type(error).__name__}: {error}")
+        return None
+
+
+def _look_up(services: Services, url: S3Url) -> S3Object | None:
+    first = next(services.storage.objects(url.bucket, url.key), None)
+    return first if first is not None and first.key == url.key else None
+
+
+def _about_object(found: S3Object | None) -> str:
+    if found is None:
+        return "It is not in S3, as far as can be seen."
+    if found.is_folder_marker:
+        return "It only stands for a folder; no load takes such an object."
+    return f"It is in S3: {found.size_bytes:,} bytes, ETag {found.etag}, written {_moment(found.last_modified)}."
+
+
+def _moment(time: datetime) -> str:
+    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _ownership(config: LoadConfig, url: S3Url, folder: LoadFolder) -> str:
+    name = f"Load {config.load}"
+    if config.matches(url.bucket, url.key):
+        by = "" if config.file_filter is None else f", and its file_filter {config.file_filter!r} finds it"
+        return f"{name} takes it: it lies below {config.source}{by}."
+    if not config.source.matches(url.key):
+        return f"{name} does not take it: it does not lie below {config.source}."
+    for each in config.exclude:
+        if each.bucket == url.bucket and each.matches(url.key):
+            other = next((load.load for load in folder.loads.values() if load.source == each), None)
+            whose = f", which is more specifically load {other}'s" if other else ""
+            return f"{name} does not take it: it leaves alone what lies below {each}{whose}."
+    for prefix in config.manifest_prefixes:
+        if prefix.bucket == url.bucket and url.key.startswith(prefix.key):
+            return f"{name} does not take it: it writes its own manifests under {prefix}."
+    return f"{name} does not take it: its file_filter {config.file_filter!r} does not find it."
+
+
+class _Storyteller:
+    """Tells what one load did with the object."""
+
+    def __init__(self, config: LoadConfig, services: Services, story: LoadStory, found: S3Object | None):
+        self._config = config
+        self._services = services
+        self._story = story
+        self._found = found
+
+    def tell(self, claim: Claim | None) -> None:
+        self._story.facts = {"claim": None, "batch": None, "manifest": None, "history": None}
+        if claim is None:
+            if self._story.is_owner:
+                self._say(*self._unclaimed())
+            return
+        self._story.facts["claim"] = {
+            "batch": claim.batch,
+            "size_bytes": claim.size_bytes,
+            "etag": claim.etag,
+            "last_modified": claim.last_modified.isoformat(),
+            "claimed_at": claim.claimed_at.isoformat(),
+        }
+        self._say(f"It was claimed for batch {claim.batch} at {_moment(claim.claimed_at)}.")
+        if self._found is not None and (self._found.etag, self._found.size_bytes) != (claim.etag, claim.size_bytes):
+            self._say(f"It has been overwritten since its claim, which was for ETag {claim.etag}.")
+        batch = _ask(self._story.sentences, "Batch", lambda: self._services.ledger.get(claim.load, claim.batch))
+        if batch is None:
+            self._say(f"Put its batch back into DynamoDB; `rsloader audit {claim.load}` tells what else is missing.")
+            return
+        self._story.facts["batch"] = batch_report(batch)
+        self._say(
+            f"The batch is {batch.status}, with {batch.files:,} objects, {batch.size_bytes:,} bytes{_locked(batch)}."
+        )
+        if batch.status is not BatchStatus.OPEN:
+            self._about_manifest(batch)
+            self._about_targets(batch)
+        self._say(*self._next(batch))
+
+    def _say(self, *sentences: str) -> None:
+        self._story.sentences.extend(sentences)
+
+    def _unclaimed(self) -> Iterator[str]:
+        if self._found is None:
+            yield "Nothing has claimed it."
+        elif not self._found.is_folder_marker:
+            yield f"Nothing has claimed it yet: the next run of DAG {self._config.dag_id} does."
+
+    def _about_manifest(self, batch: Batch) -> None:
+        url = self._config.manifests.join(f"{batch.load}/{batch.batch}.manifest")
+        there = _ask(self._story.sentences, "S3", lambda: self._services.storage.exists(url.bucket, url.key))
+        if there is not None:
+            self._story.facts["manifest"] = {"url": str(url), "is_there": there}
+            self._say(f"Its manifest is {url}{'' if there else ', which is not there'}.")
+
+    def _about_targets(self, batch: Batch) -> None:
+        with Histories(self._config, self._services.warehouse) as histories:
+            rows = histories.of_batch(batch.batch)
+            unreadable = {**histories.unreadable}
+        self._story.facts["history"] = {name: [_row_facts(row) for row in each] for name, each in rows.items()}
+        for name, progress in sorted(batch.targets.items()):
+            self._say(*_about_target(name, progress))
+            if name in rows:
+                self._say(*_about_history(name, progress, rows[name]))
+            elif name in unreadable:
+                error = unreadable[name]
+                self._say(f"{name}: its load history could not be read: {type(error).__name__}: {error}")
+            else:
+                self._say(
+                    f"{name}: it has no load history, or the load no longer has this target: nothing was compared."
+                )
+        if batch.notification is Notification.DUE:
+            self._say("How it ended was to be told to a topic, and nobody knows whether it was.")
+        elif batch.notification is not None:
+            self._say(
+                f"Telling a topic how it ended was {'done' if batch.notification is Notification.SENT else 'refused'}."
+            )
+
+    def _next(self, batch: Batch) -> Iterator[str]:
+        limits = self._config.batch
+        match batch.status:
+            case BatchStatus.OPEN:
+                since = "" if batch.opened_at is None else f" ({_moment(batch.opened_at)})"
+                yield (
+                    f"Next: the batch is locked and loaded at {limits.max_files:,} objects, "
+                    f"{limits.max_bytes:,} bytes, or {limits.max_age} after its first claim{since}."
+                )
+            case BatchStatus.LOCKED:
+                yield f"Next: run {batch.run} loads it; if that run is over, the next run takes it up by itself."
+            case BatchStatus.ERROR:
+                yield f"Next: repair what the error tells, and clear load_batch of run {batch.run} in Airflow."
+                if batch.unfinished_targets:
+                    yield f"The next run takes up by itself: {', '.join(batch.unfinished_targets)}."
+            case BatchStatus.COMPLETE:
+                yield "Next: nothing. It is in every target, and is loaded again only if a person clears load_batch."
+
+
+def _locked(batch: Batch) -> str:
+    if batch.locked_at is None:
+        return ""
+    return f", locked at {_moment(batch.locked_at)} for {batch.reason}, run {batch.run}"
+
+
+def _about_target(name: str, progress: TargetProgress) -> Iterator[str]:
+    words = {
+        TargetState.WAITING: "waits for an attempt",
+        TargetState.LOADING: "an attempt began and has not been heard of since",
+        TargetState.LOADED: f"loaded, {progress.rows or 0:,} rows, query {progress.query_id}",
+        TargetState.FAILED: "failed",
+    }
+    session = "" if progress.session is None else f", session {progress.session}"
+    yield f"{name}: {words[progress.state]} (generation {progress.generation}, attempt {progress.attempt}{session})."
+    if progress.error:
+        yield f"{name}: the last attempt ended with: {progress.error}"
+    if progress.opened_by:
+        yield f"{name}: a person asked for generation {progress.generation} by {progress.opened_by}."
+
+
+def _about_history(name: str, progress: TargetProgress, rows: list[HistoryRow]) -> Iterator[str]:
+    if not rows:
+        yield f"{name}: the load history has nothing of the batch."
+    for row in rows:
+        when = "" if row.loaded_at is None else f" at {_moment(row.loaded_at)}"
+        yield (
+            f"{name}: the load history has generation {row.generation}: {row.rows:,} rows by query {row.query_id}, "
+            f"attempt {row.attempt}, run {row.run}{when}."
+        )
+    if progress.state is not TargetState.LOADED and any(row.generation == progress.generation for row in rows):
+        yield f"{name}: it is loaded, although DynamoDB does not say so yet; the next attempt finds that."
+
+
+def _row_facts(row: HistoryRow) -> dict[str, Any]:
+    return {
+        "generation": row.generation,
+        "attempt": row.attempt,
+        "rows": row.rows,
+        "files": row.files,
+        "query_id": row.query_id,
+        "run": row.run,
+        "loaded_at": row.loaded_at and row.loaded_at.isoformat(),
+    }

@@ -1,0 +1,131 @@
+"""The load histories of a load's targets, read: as streams, by batch, and the files that COPYs read."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC
+from itertools import groupby
+from operator import attrgetter
+from types import TracebackType
+from typing import Any, Self
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.audit import HistoryRow
+from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.loader.ports.warehouse import Session, Warehouse
+
+log = logging.getLogger(__name__)
+
+PAGE_ROWS = 2_000
+QUERY_IDS = 200
+
+
+class Histories:
+    """Reads what Redshift committed. One session for each connection, each opened once it is needed.
+
+    What cannot be read is remembered with the reason, and not asked for again.
+
+    Args:
+        config: The load; only the targets that it has now and that have a history are asked.
+        warehouse: Where they are.
+
+    Attributes:
+        unreadable: Why a target's history cannot be read, by target.
+        without_files: Why SYS_LOAD_DETAIL cannot be read, by connection.
+    """
+
+    def __init__(self, config: LoadConfig, warehouse: Warehouse):
+        self._load = config.load
+        self._targets: dict[str, Target] = {
+            target.name: target for target in config.targets if target.history == "table"
+        }
+        self._warehouse = warehouse
+        self._opened = ExitStack()
+        self._sessions: dict[str, Session] = {}
+        self.unreadable: dict[str, RsloaderError] = {}
+        self.without_files: dict[str, RsloaderError] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the sessions."""
+        self._opened.close()
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """The targets whose history is readable as far as is known, by name."""
+        return {name: target for name, target in self._targets.items() if name not in self.unreadable}
+
+    def stream(self, name: str) -> Iterator[tuple[str, list[HistoryRow]]]:
+        """Give a target's rows by batch, sorted by batch. Ends early when they cannot be read."""
+        table, after = self._table(name), ""
+        while True:
+            page = self._read(name, sql.ReadHistory(table, self._load, after, PAGE_ROWS))
+            if not page:
+                return
+            by_batch = [(batch, list(rows)) for batch, rows in groupby(page, attrgetter("batch"))]
+            if len(page) == PAGE_ROWS and len(by_batch) > 1:
+                by_batch.pop()  # the rows of the last batch may go on
+            yield from by_batch
+            after = by_batch[-1][0]
+
+    def of_batch(self, batch: str) -> dict[str, list[HistoryRow]]:
+        """Give a batch's rows by target, as they are now; without the targets that cannot be read."""
+        found = {
+            name: self._read(name, sql.ReadBatchHistory(self._table(name), self._load, batch)) for name in self.targets
+        }
+        return {name: rows for name, rows in found.items() if name not in self.unreadable}
+
+    def files(self, name: str, query_ids: Iterable[int]) -> dict[int, frozenset[str]]:
+        """Give the URLs that COPYs of a target read, each cut as the view cuts it; without those it does not know."""
+        conn_id = self._targets[name].conn_id
+        found: dict[int, set[str]] = defaultdict(set)
+        wanted = sorted({*query_ids})
+        for start in range(0, len(wanted), QUERY_IDS):
+            if conn_id in self.without_files:
+                break
+            statement = sql.ReadLoadedFiles(tuple(wanted[start : start + QUERY_IDS]))
+            try:
+                for query_id, url in self._session(conn_id).execute(statement):
+                    found[int(query_id)].add(str(url).rstrip())
+            except RsloaderError as error:
+                log.info("%s: the files that COPYs read cannot be told: %s", conn_id, error)
+                self.without_files[conn_id] = error
+        return {query_id: frozenset(urls) for query_id, urls in found.items()}
+
+    def _table(self, name: str) -> sql.TableName:
+        return sql.TableName(self._targets[name].schema_name, self._targets[name].table_name)
+
+    def _read(self, name: str, statement: sql.Statement) -> list[HistoryRow]:
+        if name in self.unreadable:
+            return []
+        try:
+            return [_row(row) for row in self._session(self._targets[name].conn_id).execute(statement)]
+        except RsloaderError as error:
+            log.warning("%s: the load history cannot be read: %s", name, error)
+            self.unreadable[name] = error
+            return []
+
+    def _session(self, conn_id: str) -> Session:
+        if conn_id not in self._sessions:
+            self._sessions[conn_id] = self._opened.enter_context(self._warehouse.connect(conn_id))
+        return self._sessions[conn_id]
+
+
+def _row(row: Sequence[Any]) -> HistoryRow:
+    batch, generation, attempt, rows, files, query_id, run, loaded_at = row
+    return HistoryRow(
+        batch=str(batch).strip(),
+        generation=int(generation),
+        attempt=int(attempt),
+        rows=int(rows),
+        files=int(files),
+        query_id=None if query_id is None else int(query_id),
+        run=run or "",
+        loaded_at=loaded_at and loaded_at.replace(tzinfo=UTC),
+    )

@@ -1,0 +1,74 @@
+"""What is played: one cell for each step, side, recovery, isolation level and number of targets."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import product
+from typing import Literal
+
+from rsloader_provider.loader.ports.steps import Step
+
+
+class Side(StrEnum):
+    """Where at a step a process is stopped."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+class Recovery(StrEnum):
+    """Who goes on after a process was stopped."""
+
+    RETRY = "retry by Airflow"
+    """It is killed; the same task runs again, as its next try."""
+    NEXT_RUN = "next DAG run"
+    """It is killed; another run buffers, and loads what it is given."""
+    SECOND_WORKER = "second worker, first killed"
+    """The same task runs a second time to its end while the first is still held; then the first is killed."""
+    OVERTAKEN = "second worker, first goes on"
+    """The same, but then the first is let go on to its end."""
+    PERSON = "a person clears"
+    """It is killed; a person clears the tasks."""
+
+
+Isolation = Literal["snapshot", "serializable"]
+ISOLATIONS: tuple[Isolation, ...] = ("snapshot", "serializable")
+TARGETS = (1, 2)
+
+BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)
+"""Steps that are taken before a batch is given to load_batch."""
+FAILING = (Step.END_ATTEMPT, Step.KEEP_MANIFEST)
+"""Steps that are taken only when a load fails: an object holds a bad row, which a person repairs afterwards."""
+TELLING = (Step.NOTIFY, Step.RECORD_NOTIFIED)
+"""Steps that only the target takes which completes its batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row of the matrix' long form; `str(cell)` names it."""
+
+    step: Step
+    side: Side
+    recovery: Recovery
+    isolation: Isolation
+    targets: int
+
+    def __str__(self) -> str:
+        targets = "one target" if self.targets == 1 else f"{self.targets} targets"
+        return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}"
+
+
+ALL = tuple(Cell(*each) for each in product(Step, Side, Recovery, ISOLATIONS, TARGETS))
+
+
+def _selected() -> tuple[Cell, ...]:
+    """Every step and side with one recovery each, in turn, and all recoveries round the commit."""
+    places = list(product(Step, Side))
+    turns = list(product(Recovery, ISOLATIONS, TARGETS))
+    # 7 and 20 share no divisor, so that neighbours differ in recovery and every combination has its turn.
+    once = [Cell(*place, *turns[7 * number % len(turns)]) for number, place in enumerate(places)]
+    around = [cell for cell in ALL if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT}]
+    return tuple(dict.fromkeys([*once, *around]))
+
+
+SELECTED = _selected()
+"""The part that `make test` plays."""

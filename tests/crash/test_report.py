@@ -1,0 +1,75 @@
+"""The document says what was played."""
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from crash.cells import ALL, SELECTED, Cell, Recovery, Side
+from crash.mutations import AS_IT_IS, MUTATIONS, PACKAGE, Mutation, Replacement, StaleMutationError, mutate
+from crash.play import Verdict
+from crash.report import DOCUMENT, matrix_part, mutation_part, write_part
+from rsloader_provider.loader.ports.steps import Step
+
+COMMIT = [cell for cell in ALL if (cell.step, cell.side) == (Step.COMMIT, Side.BEFORE)]
+
+
+def test_the_document_holds_every_cell_and_none_went_wrong():
+    """Whoever adds a step plays the matrix again."""
+    text = DOCUMENT.read_text()
+    assert f"**{len(ALL)} cells, all of them exactly once**" in text
+    assert [f"{side} {step}" for step, side in product(Step, Side) if f"\n| {side} {step} | " not in text] == []
+
+
+def test_the_document_holds_every_mutation_and_none_survived():
+    text = DOCUMENT.read_text()
+    rows = {name: text.partition(f"\n| {name} | ")[2] for name in (each.name for each in (AS_IT_IS, *MUTATIONS))}
+    assert [name for name, row in rows.items() if not row or row.startswith("0 of") != (name == AS_IT_IS.name)] == []
+
+
+def test_the_part_in_the_tests_has_every_step_and_every_recovery():
+    assert {(cell.step, cell.side) for cell in SELECTED} == {*product(Step, Side)}
+    around = {(cell.step, cell.side, cell.recovery) for cell in SELECTED}
+    assert {*product((Step.COMMIT, Step.FINISH_ATTEMPT), Side, Recovery)} <= around
+
+
+def test_a_cell_that_went_wrong_is_shouted():
+    verdicts = {cell: Verdict("loaded", ()) for cell in COMMIT}
+    assert "**20 cells, all of them exactly once** (run on 2026-01-02)." in matrix_part(verdicts, "2026-01-02")
+    wrong: dict[Cell, Verdict] = {**verdicts, COMMIT[0]: Verdict("loaded", ("a row is there twice",))}
+    text = matrix_part(wrong, None)
+    assert "**20 cells, 1 of them wrong**." in text
+    assert "| before commit | **1 of 4 wrong** | loaded | loaded |" in text
+
+
+def test_a_mutation_says_what_came_of_it_without_names_of_one_run():
+    problem = f"public.crash_{'0' * 32}_0 holds {{1: 2}}, and not {{1: 1}}"
+    text = mutation_part({"without care": {COMMIT[0]: Verdict(None, (problem,))}}, 84, None)
+    assert text.splitlines()[-1] == (
+        "| without care | 1 of 84 | before commit · retry by Airflow | public.crash_…_0 holds {1: 2}, and not {1: 1} |"
+    )
+
+
+def test_a_part_is_written_between_its_marks_and_nowhere_else(tmp_path: Path):
+    document = tmp_path / "document.md"
+    document.write_text("above\n<!-- begin matrix -->\nold\n<!-- end matrix -->\nbelow\n")
+    write_part("matrix", r"new \1", document)
+    assert document.read_text() == "above\n<!-- begin matrix -->\n\nnew \\1\n\n<!-- end matrix -->\nbelow\n"
+    with pytest.raises(ValueError, match="mutations"):
+        write_part("mutations", "new", document)
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
+def test_every_mutation_fits_the_package(mutation: Mutation, tmp_path: Path):
+    """A text that has moved on is noticed here, not when the check is run the next time."""
+    mutate(mutation, tmp_path)
+    for replacement in mutation.replacements:
+        mutated = (tmp_path / PACKAGE.name / replacement.file).read_text()
+        assert mutated != (PACKAGE / replacement.file).read_text()
+        compile(mutated, replacement.file, "exec")
+
+
+def test_a_mutation_whose_text_is_gone_is_refused(tmp_path: Path):
+    stale = Mutation("of yesterday", (Replacement("loader/load.py", "no such line", ""),))
+    with pytest.raises(StaleMutationError, match=r"stands 0 times in loader/load\.py"):
+        mutate(stale, tmp_path)

@@ -1,0 +1,341 @@
+"""What `rsloader permissions` prints is enough for a whole load, and not a bit of it is too much.
+
+The local AWS enforces IAM's policies here, and the loader connects to the local Redshift as a plain user.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+import redshift_connector
+from local.loader_services import aws_client_arguments, make_tables
+from objects_for_tests import a_config
+
+from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
+from rsloader_provider.aws.wiring import wire
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import Asker, BatchStatus, Notification
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import AccessDeniedError, ObjectsMissingError
+from rsloader_provider.core.permissions import (
+    Installation,
+    PolicyStatement,
+    reader_policies,
+    render_policy,
+    worker_policy,
+)
+from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.loader.discover import Found, look_for_work
+from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.setup import grants_for_loads
+from rsloader_provider.local.aws import LocalAws
+from rsloader_provider.local.redshift import LocalRedshift
+
+NAMES = TableNames("iam_")
+INSTALLATION = Installation(NAMES.files, NAMES.batches, ATTENTION_INDEX, "us-east-1", "123456789012")
+LANDING, LOADER = "iam-landing", "iam-loader"
+LONG_KEY = "x" * 1015
+"""With bucket and prefix over 1,024 bytes, so that its claim is looked up and not met on the walk."""
+
+_numbers = count(1)
+
+
+class Account:
+    """An AWS account whose policies hold, and a Redshift that belongs to it."""
+
+    def __init__(self, aws: LocalAws, redshift: LocalRedshift):
+        self.aws, self.redshift = aws, redshift
+        arguments = aws_client_arguments(aws.endpoint_url)
+        self.s3, self.iam, self.sns = (boto3.client(name, **arguments) for name in ("s3", "iam", "sns"))
+        for bucket in (LANDING, LOADER):
+            self.s3.create_bucket(Bucket=bucket)
+        make_tables(aws.endpoint_url, NAMES.prefix)
+        self.topic = self.sns.create_topic(Name="loads")["TopicArn"]
+        self.run(sql.render(sql.CreateHistorySchema()))
+
+    def login(self, user: str | None = None, password: str | None = None) -> Any:
+        server = self.redshift
+        return redshift_connector.connect(
+            host=server.host,
+            port=server.port,
+            database=server.database,
+            user=user or server.user,
+            password=password or server.password,
+            ssl=False,
+        )
+
+    def run(self, *statements: str) -> Any:
+        """Run statements as the superuser; gives the last one's rows."""
+        connection = self.login()
+        connection.autocommit = True
+        cursor = connection.cursor()
+        for each in statements:
+            cursor.execute(each)
+        rows = cursor.fetchall() if cursor.description else ()
+        connection.close()
+        return rows
+
+    def user(self, policy: tuple[PolicyStatement, ...]) -> dict[str, str]:
+        """Make an IAM user who has a policy and nothing else; gives the user's key."""
+        name = f"user{next(_numbers)}"
+        self.iam.create_user(UserName=name)
+        document = json.dumps(render_policy(policy))
+        self.iam.put_user_policy(UserName=name, PolicyName="loads", PolicyDocument=document)
+        key = self.iam.create_access_key(UserName=name)["AccessKey"]
+        return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+    def services(self, key: dict[str, str], connect: Callable[[], Any]) -> Services:
+        arguments = aws_client_arguments(self.aws.endpoint_url) | key
+        return wire(
+            s3=boto3.client("s3", **arguments),
+            dynamodb=boto3.resource("dynamodb", **arguments).meta.client,
+            sns=boto3.client("sns", **arguments),
+            connect=lambda _: connect(),
+            names=NAMES,
+        )
+
+    def config(self, **settings: Any) -> LoadConfig:
+        """A load with a prefix and a table of its own, whose history is there."""
+        number = next(_numbers)
+        defaults = {
+            "load": f"load_{number}",
+            "source": f"s3://{LANDING}/load_{number}/",
+            "manifests": f"s3://{LOADER}/manifests/",
+            "failed_manifests": f"s3://{LOADER}/failed/",
+            "batch": {"max_files": 3},
+            "notify": {"success": self.topic, "failure": self.topic},
+            "targets": [{"table": f"s{number}.orders"}],
+        }
+        config = a_config(**defaults | settings)
+        self.run(
+            f"CREATE SCHEMA s{number}",
+            f"CREATE TABLE s{number}.orders (id int)",
+            sql.render(sql.CreateHistory(sql.TableName(f"s{number}", "orders"))),
+        )
+        return config
+
+    def put(self, config: LoadConfig, *names: str) -> None:
+        for name in names:
+            self.s3.put_object(Bucket=LANDING, Key=config.source.pattern + name, Body=b"1\n")
+
+    def rows(self, config: LoadConfig) -> int:
+        return int(self.run(f"SELECT count(*) FROM {config.targets[0].table}")[0][0])
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    with LocalAws(enforce_iam=True) as aws, LocalRedshift(s3_endpoint=aws.endpoint_url) as redshift:
+        yield Account(aws, redshift)
+
+
+def load_all(config: LoadConfig, services: Services) -> list[Work]:
+    """What a DAG run does: look, buffer, load."""
+    assert look_for_work(config, services) is Found.NEW_OR_DUE
+    work = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=100)
+    for each in work:
+        result = load_batch(config, services, each.batch.batch, each.target, Asker("dag/run/load_batch/0/1", "dag/run"))
+        assert result.outcome is Outcome.LOADED
+    return work
+
+
+def whole_life(account: Account, config: LoadConfig, services: Services) -> None:
+    """One batch is loaded, and another fails because of an object that was deleted."""
+    account.put(config, "1.csv", "2.csv", LONG_KEY)
+    assert len(load_all(config, services)) == 1
+    assert account.rows(config) == 3
+    account.put(config, "3.csv", "4.csv", "5.csv")
+    (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=100)
+    account.s3.delete_object(Bucket=LANDING, Key=config.source.pattern + "4.csv")
+    with pytest.raises(ObjectsMissingError, match=r"4\.csv"):
+        load_batch(config, services, work.batch.batch, work.target, Asker("dag/run/load_batch/0/1", "dag/run"))
+
+
+def without(policy: tuple[PolicyStatement, ...], sid: str, action: str) -> tuple[PolicyStatement, ...]:
+    less = (
+        replace(each, actions=tuple(a for a in each.actions if a != action)) if each.sid == sid else each
+        for each in policy
+    )
+    return tuple(each for each in less if each.actions)
+
+
+def test_a_whole_load_runs_with_exactly_the_generated_policy(account: Account, caplog: pytest.LogCaptureFixture):
+    config = account.config()
+    services = account.services(account.user(worker_policy(config, INSTALLATION)), account.login)
+    with caplog.at_level(logging.WARNING, "rsloader_provider"):
+        whole_life(account, config, services)
+    assert caplog.messages == [], "neither a notification nor a manifest was refused"
+    notifications = [batch.notification for batch in services.ledger.batches(config.load) if batch.targets]
+    assert notifications == [Notification.SENT, Notification.SENT]
+    assert account.s3.list_objects_v2(Bucket=LOADER, Prefix=f"failed/{config.load}/")["KeyCount"] == 1
+
+
+NEEDED = {
+    "ListSource": {"s3:ListBucket": LANDING},
+    "WriteManifests": {"s3:PutObject": "manifests/"},
+    "ClaimObjects": dict.fromkeys(("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"), "/iam_files"),
+    "KeepBatches": dict.fromkeys(
+        ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem"), "/iam_batches"
+    ),
+    "FindBatches": {"dynamodb:Query": "/iam_batches/index/attention"},
+}
+WARNED = {"KeepFailedManifests": {"s3:PutObject": "failed/"}, "Notify": {"sns:Publish": ":loads"}}
+
+
+def pairs(table: dict[str, dict[str, str]]) -> list[tuple[str, str, str]]:
+    return [(sid, action, resource) for sid, actions in table.items() for action, resource in actions.items()]
+
+
+def test_the_tables_below_name_every_action_of_the_policy(account: Account):
+    """An action that nothing needs is one too many, and would not be noticed otherwise."""
+    policy = worker_policy(account.config(), INSTALLATION)
+    assert {each.sid: set(each.actions) for each in policy} == {
+        sid: set(actions) for sid, actions in (NEEDED | WARNED).items()
+    }
+
+
+@pytest.mark.parametrize(("sid", "action", "resource"), pairs(NEEDED))
+def test_without_a_permission_a_load_fails_and_names_it(account: Account, sid: str, action: str, resource: str):
+    config = account.config()
+    policy = without(worker_policy(config, INSTALLATION), sid, action)
+    with pytest.raises(AccessDeniedError) as told:
+        whole_life(account, config, account.services(account.user(policy), account.login))
+    assert f"{action} on resource: " in str(told.value)
+    assert resource in str(told.value)
+
+
+@pytest.mark.parametrize(("sid", "action", "resource"), pairs(WARNED))
+def test_without_a_permission_to_tell_a_load_goes_on_and_the_log_names_it(
+    account: Account, sid: str, action: str, resource: str, caplog: pytest.LogCaptureFixture
+):
+    config = account.config()
+    policy = without(worker_policy(config, INSTALLATION), sid, action)
+    with caplog.at_level(logging.WARNING, "rsloader_provider"):
+        whole_life(account, config, account.services(account.user(policy), account.login))
+    said = [each for each in caplog.messages if f"{action} on resource: ".lower() in each.lower()]
+    assert said
+    assert all(resource in each for each in said)
+
+
+def test_the_policy_of_one_load_gives_nothing_of_another(account: Account):
+    mine, other = account.config(), account.config()
+    account.put(other, "1.csv", "2.csv", "3.csv")
+    services = account.services(account.user(worker_policy(mine, INSTALLATION)), account.login)
+    for use in (
+        lambda: list(services.storage.objects(LANDING, other.source.pattern)),
+        lambda: list(services.storage.objects(LANDING, "")),
+        lambda: services.storage.write(LOADER, f"manifests/{other.load}/x.manifest", b""),
+        lambda: services.storage.write(LANDING, f"{mine.source.pattern}x.csv", b""),
+        lambda: services.ledger.open_batch(other.load, services.now()),
+        lambda: list(services.ledger.claimed_keys(other.load, LANDING)),
+        lambda: list(services.ledger.unfinished(other.load)),
+    ):
+        with pytest.raises(AccessDeniedError):
+            use()
+
+
+class ReadingWithKey:
+    """A connection whose COPY reads with a key instead of a role: the local Redshift takes any role for the account."""
+
+    def __init__(self, connection: Any, key: dict[str, str]):
+        self._connection = connection
+        self._access = f"ACCESS_KEY_ID '{key['aws_access_key_id']}' SECRET_ACCESS_KEY '{key['aws_secret_access_key']}'"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def cursor(self) -> Any:
+        cursor = self._connection.cursor()
+        execute = cursor.execute
+        cursor.execute = lambda text: execute(text.replace("IAM_ROLE default", self._access))
+        return cursor
+
+
+def read_with(account: Account, config: LoadConfig, policy: tuple[PolicyStatement, ...]) -> Services:
+    worker, reader = account.user(worker_policy(config, INSTALLATION)), account.user(policy)
+    return account.services(worker, lambda: ReadingWithKey(account.login(), reader))
+
+
+def test_redshift_reads_with_exactly_the_generated_policy(account: Account):
+    config = account.config()
+    whole_life(account, config, read_with(account, config, reader_policies(config, INSTALLATION)["default"]))
+
+
+def test_redshift_reads_below_wildcards(account: Account):
+    source = f"s3://{LANDING}/hive-{next(_numbers)}/year=*/"
+    config = account.config(source=source, batch={"max_files": 1})
+    account.s3.put_object(Bucket=LANDING, Key=config.source.pattern.replace("*", "2026") + "1.csv", Body=b"1\n")
+    load_all(config, read_with(account, config, reader_policies(config, INSTALLATION)["default"]))
+    assert account.rows(config) == 1
+
+
+@pytest.mark.parametrize(
+    ("sid", "action"),
+    [
+        ("ReadObjects", "s3:GetObject"),
+        ("ReadManifests", "s3:GetObject"),
+        ("TellMissingFromForbidden", "s3:ListBucket"),
+    ],
+)
+def test_without_a_permission_redshift_does_not_read(account: Account, sid: str, action: str):
+    config = account.config()
+    policy = without(reader_policies(config, INSTALLATION)["default"], sid, action)
+    with pytest.raises(AccessDeniedError, match=rf"allow it .*{action}"):
+        whole_life(account, config, read_with(account, config, policy))
+
+
+def plain_user(account: Account) -> tuple[str, Callable[[], Any]]:
+    name, password = f"loader_{next(_numbers)}", "Loader-s3cret"
+    account.run(f"CREATE USER {name} PASSWORD '{password}'")
+    return name, lambda: account.login(name, password)
+
+
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, mode: str):
+    user, login = plain_user(account)
+    number = next(_numbers)
+    config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode}])
+    account.run(f"CREATE SCHEMA plain_{number}", f"CREATE TABLE plain_{number}.orders (id int)")
+    account.run(*map(sql.render, grants_for_loads([config], user)["redshift_default"]))
+    whole_life(account, config, account.services({}, login))
+
+
+@pytest.mark.parametrize(
+    ("kind", "schema"),
+    [
+        (sql.GrantUsage, None),
+        (sql.GiveHistory, None),
+        (sql.GrantUsage, "own"),
+        (sql.GrantLoading, None),
+    ],
+    ids=["usage of the history's schema", "the history", "usage of the target's schema", "loading"],
+)
+def test_without_a_grant_the_batch_waits_for_it_and_is_then_loaded(
+    account: Account, kind: type[sql.Statement], schema: str | None
+):
+    """A missing grant is the environment's fault: nobody has to clear anything once it is given."""
+    user, login = plain_user(account)
+    config = account.config()
+    schema = schema and config.targets[0].schema_name
+    grants = grants_for_loads([config], user)["redshift_default"]
+    (missing,) = (
+        each
+        for each in grants
+        if isinstance(each, kind) and (not isinstance(each, sql.GrantUsage) or each.schema == schema)
+    )
+    account.run(*(sql.render(each) for each in grants if each is not missing))
+    account.put(config, "1.csv", "2.csv", "3.csv")
+    services = account.services({}, login)
+    with pytest.raises(AccessDeniedError, match="permission denied"):
+        load_all(config, services)
+    (batch,) = (each for each in services.ledger.batches(config.load) if each.targets)
+    assert (batch.status, account.rows(config)) == (BatchStatus.LOCKED, 0)
+    account.run(sql.render(missing))
+    (work,) = buffer_objects(config, services, run="dag/run2", is_active=lambda _: False, max_work=100)
+    load_batch(config, services, work.batch.batch, work.target, Asker("dag/run2/load_batch/0/1", "dag/run2"))
+    assert account.rows(config) == 3
