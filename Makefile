@@ -7,7 +7,7 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 # Nothing is imported from the checkout: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1
 
-.PHONY: demo test check format bench drivers psql browser crash-matrix mutation-check clean
+.PHONY: demo test check format bench drivers psql browser crash-matrix mutation-check network-matrix stateful clean
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -38,6 +38,14 @@ crash-matrix: .venv/installed
 # Take one safeguard after the other out of a copy of the loader: at least one cell of the matrix must fail each time.
 mutation-check: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m crash.mutations $(if $(DATE),--date $(DATE))
+
+# Every kind of fault with every call to AWS, with one and with two targets; `make test` runs the part that matters most.
+network-matrix: .venv/installed
+	$(BIN)/pytest tests/network/whole_matrix.py
+
+# Ten thousand stories of concurrent workers, people and accidents that no run has told before.
+stateful: .venv/installed
+	$(BIN)/pytest --timeout 1800 tests/stateful/new_stories.py
 
 # Strangers' programs against the local Redshift: each driver in a throw-away environment below .venv/drivers, with the
 # packages that its list in tests/drivers names. Prints a table of driver and result.

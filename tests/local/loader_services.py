@@ -4,6 +4,7 @@ from typing import Any
 
 import boto3
 
+from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.loader.services import Services
@@ -28,8 +29,8 @@ def loader_services(endpoint_url: str, prefix: str, connect: Any = None, sent: l
         sent: Gets the operation of each call that leaves.
     """
     arguments = aws_client_arguments(endpoint_url)
-    clients = {name: boto3.client(name, **arguments) for name in ("s3", "sns")}
-    clients["dynamodb"] = boto3.resource("dynamodb", **arguments).meta.client
+    clients = {name: boto3.client(name, **arguments, config=client_settings(name)) for name in ("s3", "sns")}
+    clients["dynamodb"] = boto3.resource("dynamodb", **arguments, config=client_settings("dynamodb")).meta.client
     if sent is not None:
         for client in clients.values():
             client.meta.events.register(

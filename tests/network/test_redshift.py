@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import redshift_connector
-from local.loader_services import loader_services
 from network.conftest import PREFIX
+from network.eager_clients import shared_client
 from network.run_through import BUCKET, OBJECTS, carry_through, check_ledger
 from objects_for_tests import a_config
 
+from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Asker, Batch, TargetState
 from rsloader_provider.core.config import LoadConfig
@@ -46,7 +48,6 @@ class Announcing:
 class House:
     """A Redshift with one load's table, history and a table that pre-SQL and post-SQL write to."""
 
-    redshift: LocalRedshift
     services: Services
     config: LoadConfig
     connection: Any
@@ -107,7 +108,8 @@ def house(request: pytest.FixtureRequest, network_aws: LocalAws, server: LocalRe
     network_aws.seed_objects({"bucket": BUCKET, "key": f"{name}/in/{n}.csv", "body": f"{n}\n"} for n in range(OBJECTS))
     connection = login("")
     connection.autocommit = True
-    house = House(server, loader_services(network_aws.endpoint_url, PREFIX, login), config, connection)
+    clients = {service: shared_client(service, network_aws.endpoint_url) for service in ("s3", "sns", "dynamodb")}
+    house = House(wire(**clients, connect=login, names=TableNames(PREFIX)), config, connection)
     house.run(f"CREATE TABLE public.{name} (id integer)")
     house.run(f"CREATE TABLE public.{name}_log (what varchar(4))")
     house.run(sql.render(sql.CreateHistorySchema()))

@@ -1,0 +1,291 @@
+"""A load and everybody who works on it at once: workers, retries, people who clear, processes that are killed."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Any
+
+from fakes.notifier import MemoryNotifier
+from fakes.storage import MemoryStorage
+from fakes.warehouse import Accident
+from fakes.world import OK_TOPIC
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from objects_for_tests import Clock, a_config
+from stateful.actors import Actor
+from stateful.faulty_ports import FaultyLedger, LedgerFault, PatientSession, SlowWarehouse, WarehouseOfOne, arrive
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetState
+from rsloader_provider.core.manifest import Entry
+from rsloader_provider.loader.buffer import buffer_objects
+from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.ports.ledger import Ledger
+from rsloader_provider.loader.services import Services
+
+TABLES = ("public.orders", "public.other")
+MOST_ACTORS = 4
+MOST_OBJECTS = 8
+MOST_STEPS = 20
+MOST_ROUNDS = 200
+_numbers = count()
+
+steps = st.sampled_from([0, 1, 2, 4, 5, 6, 7, 8])
+someone = st.integers(0, 9)
+"""Chooses among those who are there."""
+
+
+class LoadMachine(RuleBasedStateMachine):
+    """One load into two tables.
+
+    Subclasses say where the ledger is.
+    """
+
+    def make_ledger(self) -> Ledger:
+        raise NotImplementedError
+
+    @initialize(objects=st.integers(1, 5))
+    def begin(self, objects: int) -> None:
+        name = f"machine{next(_numbers)}"
+        self.config = a_config(
+            load=name,
+            batch={"max_files": 2, "max_age": "5m"},
+            targets=[{"table": table} for table in TABLES],
+            notify={"success": OK_TOPIC},
+        )
+        self.ledger = self.make_ledger()
+        self.storage = MemoryStorage("landing", "loader")
+        self.warehouse = SlowWarehouse(self.storage)
+        for table in TABLES:
+            self.warehouse.create(table)
+        self.notifier = MemoryNotifier(OK_TOPIC)
+        self.clock = Clock()
+        self.actors: list[Actor] = []
+        self.ledgers: dict[Actor, FaultyLedger] = {}
+        self.left_behind: list[PatientSession] = []
+        self.late: list[Callable[[], object]] = []
+        self.people: Counter[tuple[str, str]] = Counter()
+        self.objects = 0
+        self.names = count(1)
+        for _ in range(objects):
+            self.put(is_bad=False)
+
+    # What happens in S3, and to the time.
+
+    @precondition(lambda self: self.objects < MOST_OBJECTS)
+    @rule(is_bad=st.sampled_from([False, False, False, True]))
+    def put(self, is_bad: bool) -> None:
+        self._write(self.objects, "bad" if is_bad else str(self.objects))
+        self.objects += 1
+
+    @rule(minutes=st.sampled_from([1, 6, 60, -60]))
+    def pass_time(self, minutes: int) -> None:
+        self.clock.go(minutes=minutes)
+
+    # Who begins, and who goes on.
+
+    @precondition(lambda self: len(self.actors) < MOST_ACTORS)
+    @rule(believes_others_alive=st.booleans(), steps=steps)
+    def begin_buffering(self, believes_others_alive: bool, steps: int) -> None:
+        run = f"dag/run-{next(self.names)}"
+        self._act(f"buffering of {run}", lambda services: self._buffer(services, run, believes_others_alive))
+        self._advance(self.actors[-1], steps)
+
+    @precondition(lambda self: len(self.actors) < MOST_ACTORS and self._closed())
+    @rule(which=someone, table=st.sampled_from(TABLES), is_person=st.booleans(), both=st.booleans(), steps=steps)
+    def begin_loading(self, which: int, table: str, is_person: bool, both: bool, steps: int) -> None:
+        """A retry or a person who cleared begins to load a batch; perhaps Airflow runs the same try twice."""
+        closed = self._closed()
+        batch = closed[which % len(closed)].batch
+        name = f"redshift_default/{table}"
+        asker = Asker(f"try-{next(self.names)}", "dag/run-of-loads", cleared=is_person)
+        self.people[batch, name] += is_person
+        for _ in range(1 + both):
+            self._advance(self._load(batch, name, asker), steps)
+
+    @precondition(lambda self: self.actors)
+    @rule(which=someone, steps=steps)
+    def go_on(self, which: int, steps: int) -> None:
+        self._advance(self.actors[which % len(self.actors)], 1 + steps)
+
+    @precondition(lambda self: self.actors)
+    @rule(which=someone)
+    def go_on_to_the_end(self, which: int) -> None:
+        self._advance(self.actors[which % len(self.actors)], MOST_STEPS)
+
+    # What goes wrong.
+
+    @precondition(lambda self: self.actors)
+    @rule(which=someone)
+    def kill(self, which: int) -> None:
+        """SIGKILL: nothing is cleared up, and Redshift does not know yet that its client is gone."""
+        self.actors[which % len(self.actors)].kill()
+        self._bury()
+
+    @precondition(lambda self: self.left_behind)
+    @rule(which=someone, commits=st.booleans())
+    def notice_a_dead_client(self, which: int, commits: bool) -> None:
+        """The session ends; its client may have sent COMMIT with its last breath."""
+        session = self.left_behind.pop(which % len(self.left_behind))
+        if commits:
+            session.commit_late()
+        session.close()
+
+    @precondition(lambda self: self.actors)
+    @rule(which=someone, fault=st.sampled_from(LedgerFault), good_before=st.integers(0, 2))
+    def lose_an_answer(self, which: int, fault: LedgerFault, good_before: int) -> None:
+        """One of the next writes of an actor meets a fault; it makes three until it has loaded a batch."""
+        self.ledgers[self.actors[which % len(self.actors)]].faults = [*[None] * good_before, fault]
+
+    @precondition(lambda self: self.late)
+    @rule(which=someone)
+    def let_a_write_arrive(self, which: int) -> None:
+        arrive(self.late.pop(which % len(self.late)))
+
+    @rule()
+    def be_slow_or_quick_to_end_sessions(self) -> None:
+        self.warehouse.is_slow = not self.warehouse.is_slow
+
+    @precondition(lambda self: self.warehouse.ending)
+    @rule(which=someone)
+    def end_a_session_at_last(self, which: int) -> None:
+        self.warehouse.ending.pop(which % len(self.warehouse.ending)).close()
+
+    @precondition(lambda self: not self.warehouse.accidents)
+    @rule(statement=st.sampled_from([sql.LockHistory, sql.Copy, sql.RecordLoaded, sql.Commit]), after=st.booleans())
+    def break_a_connection(self, statement: type, after: bool) -> None:
+        self.warehouse.accidents.append(Accident(statement, after))
+
+    # What must hold at every moment.
+
+    @invariant()
+    def everything_holds(self) -> None:
+        seen = [(each, self.ledger.entries(each)) for each in self._batches()]
+        claims = {claim.name: claim.batch for claim in self.ledger.claims(self.config.load, "landing/")}
+        members = [(entry.name, batch.batch) for batch, entries in seen for entry in entries]
+        assert sorted(members) == sorted(claims.items()), "every object is in one batch at most"
+        assert all(batch.status is not BatchStatus.OPEN for batch, _ in seen[1:]), (
+            "one batch is open at most, the newest"
+        )
+        for batch, entries in seen:
+            assert batch.files == len(entries) <= self.config.batch.max_files
+            assert batch.size_bytes == sum(entry.size_bytes for entry in entries)
+            self._check_status(batch)
+            self._check_generations(batch)
+            self._check_messages(batch)
+        for table in TABLES:
+            self._check_rows(table, {batch.batch: entries for batch, entries in seen})
+
+    def _check_status(self, batch: Batch) -> None:
+        states = {each.state for each in batch.targets.values()}
+        assert (batch.status is BatchStatus.OPEN) is (not states)
+        assert (batch.status is BatchStatus.COMPLETE) is (states == {TargetState.LOADED})
+        assert (batch.status is BatchStatus.ERROR) is (TargetState.FAILED in states)
+
+    def _check_generations(self, batch: Batch) -> None:
+        for target, progress in batch.targets.items():
+            committed = self._committed(batch, target)
+            assert len(set(committed)) == len(committed), "a generation is loaded once at most"
+            assert max(committed, default=1) <= progress.generation
+            assert progress.generation <= 1 + self.people[batch.batch, target], "a person asked for each further one"
+            if progress.state is TargetState.LOADED:
+                assert progress.generation in committed, "what counts as loaded is in the load history"
+
+    def _check_messages(self, batch: Batch) -> None:
+        told = sum(message["batchId"] == batch.batch for _, message in self.notifier.messages[OK_TOPIC])
+        ends = sum(each.generation for each in batch.targets.values()) - len(batch.targets) + 1
+        assert told <= ends, "nobody is told twice"
+
+    def _check_rows(self, table: str, entries: Mapping[str, Sequence[Entry]]) -> None:
+        history = self.warehouse.histories[table]
+        loaded = [entry.name.rpartition("/")[2] for row in history for entry in entries[row.key.batch]]
+        assert Counter(self.warehouse.tables[table]) == Counter(loaded), "the rows are those of the load history"
+
+    def teardown(self) -> None:
+        """Everybody is gone, and the next runs find everything: nothing is stuck, and nothing is lost."""
+        for actor in self.actors:
+            actor.kill()
+        self._bury()
+        self.warehouse.accidents.clear()
+        self.warehouse.is_slow = False
+        for session in self.warehouse.ending:
+            session.close()
+        for write in self.late:
+            arrive(write)
+        for number in range(self.objects):
+            self._write(number, str(number))
+        for run in ("dag/claims-the-rest", "dag/locks-the-rest"):
+            self._to_the_end([self._act(run, lambda services, run=run: self._buffer(services, run, False))])
+            self.clock.go(days=2)
+        # All at once, as Airflow does: a batch may wait for a lock that only another one's next attempt ends.
+        self._to_the_end(
+            [
+                self._load(batch.batch, target, Asker(f"last-try-{target}", "dag/last"))
+                for batch in self._closed()
+                for target, progress in batch.targets.items()
+                if progress.state is not TargetState.LOADED
+            ]
+        )
+        assert {each.status for each in self._batches()} <= {BatchStatus.OPEN, BatchStatus.COMPLETE}
+        for table in TABLES:
+            assert set(self.warehouse.tables[table]) == {str(number) for number in range(self.objects)}
+        self.everything_holds()
+
+    # How it is done.
+
+    def _write(self, number: int, content: str) -> None:
+        self.storage.write("landing", f"orders/{number}", f"{content}\n".encode())
+
+    def _buffer(self, services: Services, run: str, believes_others_alive: bool) -> object:
+        return buffer_objects(self.config, services, run=run, is_active=lambda _: believes_others_alive, max_work=99)
+
+    def _load(self, batch: str, target: str, asker: Asker) -> Actor:
+        return self._act(
+            f"loading of {batch} into {target} by {asker.task_try}",
+            lambda services: load_batch(self.config, services, batch, target, asker),
+        )
+
+    def _act(self, name: str, call: Callable[[Services], object]) -> Actor:
+        ledger = FaultyLedger(self.ledger, self.late)
+
+        def act(actor: Actor) -> None:
+            ledger.pause = actor.pause
+            warehouse = WarehouseOfOne(self.warehouse, actor)
+            services = Services(ledger, self.storage, warehouse, self.notifier, self.clock, actor)
+            try:
+                call(services)
+            finally:
+                if warehouse.left_behind:
+                    self.left_behind.append(warehouse.left_behind)
+
+        actor = Actor(name, act)
+        self.actors.append(actor)
+        self.ledgers[actor] = ledger
+        return actor
+
+    def _to_the_end(self, actors: Sequence[Actor]) -> None:
+        for _ in range(MOST_ROUNDS):
+            for actor in actors:
+                if not actor.is_done:
+                    actor.advance()
+        assert all(actor.is_done for actor in actors), f"stuck: {[each for each in actors if not each.is_done]}"
+        assert not [actor.error for actor in actors if actor.error]
+
+    def _advance(self, actor: Actor, most: int) -> None:
+        for _ in range(most):
+            if not actor.is_done:
+                actor.advance()
+        self._bury()
+
+    def _bury(self) -> None:
+        self.actors = [each for each in self.actors if not each.is_done]
+
+    def _batches(self) -> list[Batch]:
+        return list(self.ledger.batches(self.config.load))
+
+    def _closed(self) -> list[Batch]:
+        return [each for each in self._batches() if each.status is not BatchStatus.OPEN]
+
+    def _committed(self, batch: Batch, target: str) -> list[int]:
+        history: list[Any] = self.warehouse.histories[target.partition("/")[2]]
+        return [each.key.generation for each in history if each.key.batch == batch.batch]
