@@ -34,6 +34,11 @@ Isolation = Literal["snapshot", "serializable"]
 ISOLATIONS: tuple[Isolation, ...] = ("snapshot", "serializable")
 TARGETS = (1, 2)
 
+ELSEWHERE = (Step.ANNOUNCE_COMMIT, Step.MEND)
+"""Steps that no task with a load history takes: the one is of targets with `history: none`, where exactly once is
+sometimes for a person to say, the other of `rsloader audit --repair`."""
+STEPS = tuple(step for step in Step if step not in ELSEWHERE)
+"""The steps at which processes are stopped, in their order."""
 BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)
 """Steps that are taken before a batch is given to load_batch."""
 FAILING = (Step.END_ATTEMPT, Step.KEEP_MANIFEST)
@@ -57,12 +62,12 @@ class Cell:
         return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}"
 
 
-ALL = tuple(Cell(*each) for each in product(Step, Side, Recovery, ISOLATIONS, TARGETS))
+ALL = tuple(Cell(*each) for each in product(STEPS, Side, Recovery, ISOLATIONS, TARGETS))
 
 
 def _selected() -> tuple[Cell, ...]:
     """Every step and side with one recovery each, in turn, and all recoveries round the commit."""
-    places = list(product(Step, Side))
+    places = list(product(STEPS, Side))
     turns = list(product(Recovery, ISOLATIONS, TARGETS))
     # 7 and 20 share no divisor, so that neighbours differ in recovery and every combination has its turn.
     once = [Cell(*place, *turns[7 * number % len(turns)]) for number, place in enumerate(places)]

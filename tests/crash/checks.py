@@ -36,21 +36,26 @@ def problems(scene: Scene, asked: Mapping[str, int], told: Told) -> Iterator[str
             that was loaded.
         told: What should have been told.
     """
+    for target, generations in asked.items():
+        yield from _rows(scene, target, generations)
     batches = scene.batches()
     if len(batches) != 1:
-        yield f"{len(batches)} batches were locked, and not 1: {batches}"
+        yield f"{len(batches)} batches were locked, and not 1: {[each.batch for each in batches]}"
         return
     for target, generations in asked.items():
-        yield from _table(scene, batches[0], target, generations)
+        yield from _history(scene, batches[0], target, generations)
     yield from _ledger(scene, batches[0], asked)
     yield from _manifests(scene, batches[0])
     yield from _messages(scene, batches[0], told)
 
 
-def _table(scene: Scene, batch: Batch, target: str, generations: int) -> Iterator[str]:
+def _rows(scene: Scene, target: str, generations: int) -> Iterator[str]:
     wanted = Counter({row: count * generations for row, count in ROWS.items()})
     if (found := scene.rows(target)) != wanted:
         yield f"{target} holds {dict(found)}, and not {dict(wanted)}"
+
+
+def _history(scene: Scene, batch: Batch, target: str, generations: int) -> Iterator[str]:
     expected = [[batch.batch, number, ROWS.total(), len(OBJECTS)] for number in range(1, generations + 1)]
     if (history := scene.history(target)) != expected:
         yield f"the history of {target} is {history}, and not {expected}"

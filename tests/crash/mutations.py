@@ -52,11 +52,15 @@ AS_IT_IS = Mutation("as it is", ())
 MUTATIONS = (
     Mutation(
         "without the LOCK of the history",
-        (Replacement("loader/load.py", "            run(sql.LockHistory(self.table))\n", ""),),
+        (Replacement("loader/load.py", "run(sql.LockHistory(self.table))", "pass"),),
     ),
     Mutation(
         "without the look into the history",
-        (Replacement("loader/load.py", "if found := run(sql.FindLoaded(self.key)):", "if found := ():"),),
+        (
+            Replacement(
+                "loader/load.py", "if self.has_history and (found := run(sql.FindLoaded(self.key))):", "if found := ():"
+            ),
+        ),
     ),
     Mutation(
         "without the condition of a claim",

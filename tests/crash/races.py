@@ -93,31 +93,26 @@ def session_that_ends_late(stage: Stage, isolation: Isolation) -> Verdict:
             (Step.COPY, Side.BEFORE),
             lambda services: replace(services, warehouse=_LateEnds(services.warehouse)),
         )
-        waits = _waits_for_the_history(scene, work.target, second)
+        _wait_for_the_second(scene, work.target, second)
         first.go_on()
         lost = first.end()
         assert (lost.error or "").startswith("AttemptLostError"), f"the first attempt kept its place: {lost}"
-        if not waits:
-            second.wait_until_held()
-            second.go_on()
         # If the second attempt fails, as under SERIALIZABLE it might, a third one settles it.
-        ended = [second.end(), scene.do(scene.loading(work, "dag/run-1", 3))]
+        ended = [second.let_end(), scene.do(scene.loading(work, "dag/run-1", 3))]
         outcomes = [each.value.outcome for each in ended if each.value]
         assert outcomes, f"no attempt came to its end: {ended}"
         told = sum(outcome in {Outcome.LOADED, Outcome.FOUND_LOADED} for outcome in outcomes)
         return Verdict(str(outcomes[0]), tuple(problems(scene, {work.target: 1}, Told(told))))
 
 
-def _waits_for_the_history(scene: Scene, target: str, worker: Worker) -> bool:
-    """Tell whether a worker comes to wait for the lock of the history; else it has come to its step, or its end."""
+def _wait_for_the_second(scene: Scene, target: str, worker: Worker) -> None:
+    """Return when a worker waits for the lock of the history, or else has come to its step, or its end."""
     history = f"rsloader.{scene.tables[target].replace('.', '__')}"
+    waiting = f"SELECT 1 FROM pg_locks WHERE NOT granted AND relation = '{history}'::regclass"
     deadline = time.monotonic() + DEADLINE_SECONDS
-    while time.monotonic() < deadline:
-        if scene.query(f"SELECT 1 FROM pg_locks WHERE NOT granted AND relation = '{history}'::regclass"):
-            return True
-        if worker.has_reported(_POLL_SECONDS):
-            return False
-    raise StuckError("the second attempt neither waits for the history nor gets on")
+    while not scene.query(waiting) and not worker.has_reported(_POLL_SECONDS):
+        if time.monotonic() > deadline:
+            raise StuckError("the second attempt neither waits for the history nor gets on")
 
 
 RACES: Mapping[str, Callable[[Stage, Isolation], Verdict]] = {

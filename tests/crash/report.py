@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
-from crash.cells import Cell, Recovery, Side
+from crash.cells import STEPS, Cell, Recovery, Side
 from crash.lanes import Played
 from crash.play import Verdict
-from rsloader_provider.loader.ports.steps import Step
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "crash-matrix.md"
 
@@ -16,7 +15,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "crash-matrix.md"
 def matrix_rows(verdicts: Mapping[Cell, Verdict]) -> list[list[str]]:
     """Make a row of each step and side: its name, and what became of it with each recovery."""
     rows = []
-    for step, side in product(Step, Side):
+    for step, side in product(STEPS, Side):
         row = [f"{side} {step}"]
         for recovery in Recovery:
             mine = {

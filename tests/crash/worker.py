@@ -112,6 +112,19 @@ class Worker:
         self._reap()
         return message
 
+    def let_end(self) -> Ended:
+        """Wait for its end, and let it go on from its step if it stops there first.
+
+        Raises:
+            StuckError: It hangs, or it died.
+        """
+        message = self._receive()
+        if not isinstance(message, Ended):
+            self.go_on()
+            return self.end()
+        self._reap()
+        return message
+
     def has_reported(self, seconds: float) -> bool:
         """Tell whether it stopped or ended within so many seconds."""
         return self._control.poll(seconds)
