@@ -126,6 +126,7 @@ def test_airflows_database_restored_to_yesterday_loads_nothing_again(fragile: St
         database.with_name(database.name + left).unlink(missing_ok=True)
     backup.replace(database)
     fragile.airflow.start(fragile.local.environment())
+    fragile.api = fragile.airflow.api  # the old one has a token of the Airflow that is gone
     put_two(fragile, load, first=5)
     run_id = fragile.run(load)
     assert fragile.api.wait_for_run(f"rsloader_{load}", run_id) == "success"
