@@ -7,7 +7,8 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 # Nothing is imported from the checkout: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1
 
-.PHONY: demo test check format bench drivers psql browser crash-matrix mutation-check network-matrix stateful clean
+.PHONY: demo test check format bench drivers psql browser clean
+.PHONY: crash-matrix mutation-check network-matrix stateful soak airflow-kills
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -46,6 +47,15 @@ network-matrix: .venv/installed
 # Ten thousand stories of concurrent workers, people and accidents that no run has told before.
 stateful: .venv/installed
 	$(BIN)/pytest --timeout 1800 tests/stateful/new_stories.py
+
+# Objects arrive for ten minutes while the processes that load them are killed at random; then everything is counted.
+# A short one: make soak SOAK="--objects 2000 --minutes 1 --interval 20 --kill-every 5"
+soak: .venv/installed
+	$(BIN)/python tests/soak/run.py $(SOAK)
+
+# Airflow's own processes are killed, hung, and its database is restored to yesterday; a part of it is in `make test`.
+airflow-kills: .venv/installed
+	$(BIN)/pytest tests/end_to_end/test_airflow_kills.py tests/end_to_end/airflow_kills.py
 
 # Strangers' programs against the local Redshift: each driver in a throw-away environment below .venv/drivers, with the
 # packages that its list in tests/drivers names. Prints a table of driver and result.

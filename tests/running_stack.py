@@ -21,6 +21,8 @@ class Stack:
 
     def __init__(self, stack: LocalStack):
         assert stack.airflow is not None
+        self.local = stack
+        self.airflow = stack.airflow
         self.url = stack.airflow.url
         self.api = stack.airflow.api
         self.redshift = stack.redshift

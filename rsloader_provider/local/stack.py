@@ -14,7 +14,7 @@ from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
@@ -31,6 +31,7 @@ class LocalStack:
         port_airflow: Where Airflow's UI listens; 0 for a free port.
         isolation: The default isolation level of the local Redshift.
         paused_at_creation: Whether new DAGs wait to be switched on.
+        airflow_settings: More settings of Airflow, as environment variables; None for ours alone.
         stopping: Asked while waiting; True makes `start` give up.
         report: Told in a few words what is being done.
 
@@ -48,6 +49,7 @@ class LocalStack:
         port_airflow: int = 0,
         isolation: Literal["snapshot", "serializable"] = "snapshot",
         paused_at_creation: bool = False,
+        airflow_settings: Mapping[str, str] | None = None,
         stopping: Callable[[], bool] | None = None,
         report: Callable[[str], None] = lambda _message: None,
     ) -> None:
@@ -55,6 +57,7 @@ class LocalStack:
         self._ports = {"aws": port_aws, "redshift": port_redshift, "airflow": port_airflow}
         self._isolation = isolation
         self._paused_at_creation = paused_at_creation
+        self._airflow_settings = dict(airflow_settings or {})
         self._stopping = stopping or (lambda: False)
         self._report = report
         self._undo = ExitStack()
@@ -113,6 +116,7 @@ class LocalStack:
             dags=dags.absolute(),
             port=self._ports["airflow"],
             paused_at_creation=self._paused_at_creation,
+            env=self._airflow_settings,
             stopping=self._stopping,
         )
         self._undo.callback(airflow.stop)

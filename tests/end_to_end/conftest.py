@@ -6,24 +6,20 @@ from pathlib import Path
 
 import pytest
 import yaml
+from killable_airflow import NOTICE_COMPONENTS, SETTINGS, write_by_hand
 from running_stack import BUCKET, Stack
 
 from rsloader_provider.local.stack import LocalStack
 
 LOADS = ("scheduled", "cleared", "bad", "shown")
 
-# The defaults wait half a minute before a retry, which is right for users and long for a test.
-QUICK_RETRIES = """
-# Airflow looks for DAGs only where both words stand.
-from datetime import timedelta
-from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.dag_factory import load_dag
-
-for name in ("killed_in_copy", "killed_after_commit"):
-    own = {"load": name, "source": f"s3://landing/{name}/", "targets": [{"table": name}]}
-    config = LoadConfig.model_validate(SETTINGS | own)
-    globals()[name] = load_dag(config, default_args={"retries": 3, "retry_delay": timedelta(seconds=1)})
-"""
+BY_HAND = [
+    ("killed_in_copy", 3, "@yearly"),
+    ("killed_after_commit", 3, "@yearly"),
+    ("scheduler_killed", 3, "@yearly"),
+    ("triggerer_killed", 3, "@continuous"),
+    ("given_up", 0, "@yearly"),
+]
 
 
 @pytest.fixture(scope="session")
@@ -31,18 +27,12 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     dags = tmp_path_factory.mktemp("dags")
     shutil.copy(Path(__file__).parents[2] / "dags" / "rsloader_dags.py", dags)
     (dags / "loads").mkdir()
-    settings = {
-        "schedule": "@yearly",
-        "batch": {"max_files": 2, "max_age": "1h"},
-        "copy": {"format": "csv"},
-        "manifests": f"s3://{BUCKET}/manifests/",
-    }
     for load in LOADS:
         own = {"load": load, "source": f"s3://{BUCKET}/{load}/", "targets": [{"table": load}]}
         if load == "scheduled":
             own |= {"schedule": "5s", "batch": {"max_files": 2, "max_age": "10s"}}
-        (dags / "loads" / f"{load}.yaml").write_text(yaml.safe_dump(settings | own))
+        (dags / "loads" / f"{load}.yaml").write_text(yaml.safe_dump(SETTINGS | own))
     (dags / "loads" / "broken.yaml").write_text("load: broken\nschedule: '61 * * * *'\n")
-    (dags / "by_hand.py").write_text(f"SETTINGS = {settings!r}\n{QUICK_RETRIES}")
-    with LocalStack(dags=dags, paused_at_creation=True) as running:
+    write_by_hand(dags, BY_HAND)
+    with LocalStack(dags=dags, paused_at_creation=True, airflow_settings=NOTICE_COMPONENTS) as running:
         yield Stack(running)

@@ -139,6 +139,25 @@ class LocalAirflow:
             if code is not None or time.monotonic() > deadline:
                 raise ProcessFailedError(f"airflow db migrate failed: {migration.tail()}", migration.log)
 
+    def restart(self, component: str) -> None:
+        """Start a component again that was killed or hangs, and return when all are healthy.
+
+        Args:
+            component: `api-server`, `scheduler`, `dag-processor` or `triggerer`.
+
+        Raises:
+            ProcessFailedError: It ended again, or is not healthy within three minutes.
+            Interrupted: `stopping` said so.
+        """
+        self._processes[component].stop(grace_seconds=0)
+        self._processes[component] = self._run(component, _COMPONENTS[component])
+        self._wait_until_healthy()
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The process ids by component: each of a leash, whose only child is the component."""
+        return {name: process.pid for name, process in self._processes.items()}
+
     def _wait_until_healthy(self) -> None:
         deadline = time.monotonic() + HEALTHY_SECONDS
         while not self.api.is_healthy():
