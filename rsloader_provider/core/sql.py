@@ -559,7 +559,9 @@ def _(_: FindHistories) -> str:
 @render.register
 def _(statement: CreateHistoryView) -> str:
     selects = (
-        f"SELECT * FROM {_table(TableName(HISTORY_SCHEMA, name))}"  # noqa: S608 (every part is quoted)
+        # By name: a column that somebody had to add again stands last in its table.
+        f'SELECT "target", "load", {_HISTORY_COLUMNS} '  # noqa: S608 (every part is quoted)
+        f"FROM {_table(TableName(HISTORY_SCHEMA, name))}"
         for name in statement.histories
     )
     view = _table(TableName(HISTORY_SCHEMA, HISTORY_VIEW))
