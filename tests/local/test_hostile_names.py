@@ -70,7 +70,7 @@ def test_a_load_into_a_table_of_a_hostile_name_changes_that_table_only(
     session.execute(sql.Copy(target, (name,), manifest, CopyOptions(format="csv")))
     session.execute(sql.RecordLoaded(key, 1, 2, 1, None, run=name))
     session.execute(sql.Commit())
-    assert [tuple(row) for row in session.execute(sql.FindLoaded(key))] == [(2, None)]
+    assert [tuple(row) for row in session.execute(sql.FindLoaded(key))] == [(2, None, 1)]
     assert session.execute(sql.FindNewerBatch(key))[0][0] is None
     for grant in (
         sql.GrantUsage(schema, user),
