@@ -22,6 +22,14 @@ from rsloader_provider.local.aws import LocalAws  # noqa: E402
 from rsloader_provider.local.redshift import LocalRedshift  # noqa: E402
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares something slow to start: a file's servers, a folder's Airflow."""
+    for item in items:
+        folder = item.path.parent.name
+        shared = folder if folder in {"airflow", "end_to_end"} else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(shared))
+
+
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[LocalAws]:
     with LocalAws() as aws:
