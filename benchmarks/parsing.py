@@ -3,6 +3,7 @@
 Prints ratios; nothing here decides whether a test passes. `python benchmarks/parsing.py [LOADS]`
 """
 
+import gc
 import os
 import sys
 import tempfile
@@ -87,20 +88,22 @@ def main() -> None:
                 del os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"]
 
         assert (parse(by_hand), parse(by_file), parse_one()) == (LOADS, LOADS, 1)
-        hand, files, one = seconds(lambda: parse(by_hand)), seconds(lambda: parse(by_file)), seconds(parse_one)
+        hand, files, one = seconds(lambda: parse(by_hand), lambda: parse(by_file), parse_one)
         print(f"{LOADS} DAGs by hand: {hand:.2f} s")
         print(f"{LOADS} load files: {files:.2f} s, {files / hand:.2f} times the DAGs by hand (promised: at most 1.5)")
         print(f"one of {LOADS} in a worker, which builds 1 DAG: {one * 1000:.0f} ms, {one / hand:.3f} times")
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Give the median of some rounds."""
-    taken = []
+def seconds(*works: Callable[[], object]) -> list[float]:
+    """Give the median of some rounds for each; they take turns, and none pays for what another left to collect."""
+    taken: list[list[float]] = [[] for _ in works]
     for _ in range(ROUNDS):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
-    return median(taken)
+        for work, times in zip(works, taken, strict=True):
+            gc.collect()
+            start = time.perf_counter()
+            work()
+            times.append(time.perf_counter() - start)
+    return [median(times) for times in taken]
 
 
 if __name__ == "__main__":
