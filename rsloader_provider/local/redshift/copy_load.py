@@ -209,6 +209,7 @@ class _Ahead:
     async def close(self) -> None:
         """Let the thread that is at work finish, and end the generator."""
         if self._next is not None:
+            # Whatever the thread still meets with comes too late: the COPY has ended, with its own answer.
             with contextlib.suppress(Exception):
                 await self._next
         self._chunks.close()
