@@ -96,7 +96,7 @@ def _selected() -> tuple[Cell, ...]:
     once = [Cell(*place, *turns[7 * number % len(turns)]) for number, place in enumerate(places)]
     around = [cell for cell in _APPENDING if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT}]
     # 29 and 20 share no divisor either: each recovery and isolation level has its turn with some mode.
-    otherwise = _OTHERWISE[::29]
+    otherwise = [*_OTHERWISE[::29], *[cell for cell in _OTHERWISE if cell.step is Step.TRUNCATE][::7]]
     return tuple(dict.fromkeys([*once, *around, *otherwise]))
 
 
