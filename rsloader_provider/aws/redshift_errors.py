@@ -151,4 +151,3 @@ def _refused_by_aws(message: str, words: str, copy: Copy) -> RsloaderError | Non
     if code == "NoSuchKey" or status.startswith("5"):
         return TransientError(words)
     return None
-

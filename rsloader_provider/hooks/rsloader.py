@@ -1,5 +1,6 @@
 """The loader's services, reached through Airflow's connections."""
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,17 +11,24 @@ from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
 from rsloader_provider.aws.client_settings import client_settings
+from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
+from rsloader_provider.core.data_api import DataApiPlace, data_api_place
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
-_SECRET_NAME = re.compile("pass|secret|token|key|credential", re.IGNORECASE)
-"""How keys of a connection's extra are called whose values are secret."""
+_SECRET_NAME = re.compile("(?!.*_arn$).*(?:pass|secret|token|key|credential)", re.IGNORECASE)
+"""How keys of a connection's extra are called whose values are secret; an ARN only says where one is kept."""
+
+
+_TLS_MODES = ("verify-full", "verify-ca")
+
+log = logging.getLogger(__name__)
 
 
 class RsloaderHook(BaseHook):
@@ -49,6 +57,7 @@ class RsloaderHook(BaseHook):
             connect=self._connect,
             names=table_names(),
             secrets=self._secrets,
+            data_api=DataApiWarehouse(self._data_api_client, data_api_place_of, self._secrets),
         )
 
     def get_inventory(self) -> Inventory:
@@ -66,12 +75,17 @@ class RsloaderHook(BaseHook):
     def _client(self, service: str) -> Any:
         return self._connected(client_type=service)
 
-    def _connected(self, **kind: str) -> Any:
+    def _data_api_client(self, region: str | None) -> Any:
+        return self._connected(client_type="redshift-data", region=region)
+
+    def _connected(self, region: str | None = None, **kind: str) -> Any:
         # Where a connection is missing, the amazon provider goes on with whatever credentials the machine has.
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
             self._require(self.aws_conn_id)
         with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
-            return AwsGenericHook(self.aws_conn_id, config=client_settings(*kind.values()), **kind).conn
+            return AwsGenericHook(
+                self.aws_conn_id, region_name=region, config=client_settings(*kind.values()), **kind
+            ).conn
 
     def _require(self, conn_id: str) -> None:
         try:
@@ -88,11 +102,12 @@ class RsloaderHook(BaseHook):
         except AirflowNotFoundException:
             return ()  # connecting tells
         extra = connection.extra_dejson
-        named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.search(name))
+        named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.match(name))
         return (*filter(None, [connection.password]), *named)
 
     def _connect(self, conn_id: str) -> Any:
         hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=self.aws_conn_id)
+        _check_tls(conn_id)
         # With `iam` in its extra, the hook asks AWS for a temporary password first.
         with _explained(
             f"Airflow connection {conn_id}",
@@ -100,11 +115,6 @@ class RsloaderHook(BaseHook):
         ):
             try:
                 return hook.get_conn()
-            except AirflowNotFoundException as error:
-                raise ConfigurationError(
-                    f"There is no Airflow connection {conn_id}. Create it with type redshift, or correct `conn_id` in "
-                    "the load file."
-                ) from error
             except TypeError as error:
                 raise ConfigurationError(
                     f"The Airflow connection {conn_id} cannot be used: {error}. Its extra may hold only what "
@@ -120,6 +130,47 @@ def _explained(subject: str, remedy: str) -> Iterator[None]:
             yield
         except AirflowException as error:
             raise ConfigurationError(f"{subject} cannot be used: {error}. {remedy}") from error
+
+
+def _redshift_connection(conn_id: str) -> Any:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(
+            f"There is no Airflow connection {conn_id}. Create it with type redshift, or correct `conn_id` in the load "
+            "file."
+        ) from error
+
+
+def _check_tls(conn_id: str) -> None:
+    """Warn of a connection without TLS, and refuse what the driver takes for one although it was meant otherwise.
+
+    The driver uses TLS for `ssl: true` and nothing else; a connection made from a URI has texts.
+    """
+    extra = _redshift_connection(conn_id).extra_dejson
+    ssl, mode = extra.get("ssl", True), extra.get("sslmode", _TLS_MODES[0])
+    if not isinstance(ssl, bool):
+        raise ConfigurationError(
+            f"The Airflow connection {conn_id} cannot be used: `ssl` in its extra is no boolean, for which the driver "
+            "would switch TLS off. Leave it out, or write the extra as JSON with true."
+        )
+    if mode not in _TLS_MODES:
+        raise ConfigurationError(
+            f"The Airflow connection {conn_id} cannot be used: `sslmode` in its extra has to be "
+            f"{' or '.join(_TLS_MODES)}."
+        )
+    if not ssl:
+        log.warning("Airflow connection %s switches TLS off (`ssl`): password and rows can be read on the way", conn_id)
+
+
+def data_api_place_of(conn_id: str) -> DataApiPlace:
+    """Read where a connection of type redshift leads to by the Redshift Data API.
+
+    Raises:
+        ConfigurationError: There is no such connection, or something is missing in it.
+    """
+    found = _redshift_connection(conn_id)
+    return data_api_place(conn_id, database=found.schema, login=found.login, host=found.host, extra=found.extra_dejson)
 
 
 def table_names() -> TableNames:
