@@ -1,13 +1,11 @@
 """The loader's services, reached through Airflow's connections."""
 
-import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
-from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
 from rsloader_provider.aws.client_settings import client_settings
@@ -16,19 +14,14 @@ from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
-from rsloader_provider.core.data_api import DataApiPlace, data_api_place
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_place_of
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
 _SECRET_NAME = re.compile("(?!.*_arn$).*(?:pass|secret|token|key|credential)", re.IGNORECASE)
 """How keys of a connection's extra are called whose values are secret; an ARN only says where one is kept."""
-
-
-_TLS_MODES = ("verify-full", "verify-ca")
-
-log = logging.getLogger(__name__)
 
 
 class RsloaderHook(BaseHook):
@@ -106,20 +99,11 @@ class RsloaderHook(BaseHook):
         return (*filter(None, [connection.password]), *named)
 
     def _connect(self, conn_id: str) -> Any:
-        hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=self.aws_conn_id)
-        _check_tls(conn_id)
-        # With `iam` in its extra, the hook asks AWS for a temporary password first.
         with _explained(
             f"Airflow connection {conn_id}",
             "Correct `cluster_identifier` or `serverless_work_group` in its extra, its host or its region.",
         ):
-            try:
-                return hook.get_conn()
-            except TypeError as error:
-                raise ConfigurationError(
-                    f"The Airflow connection {conn_id} cannot be used: {error}. Its extra may hold only what "
-                    "redshift_connector.connect takes."
-                ) from error
+            return connect_driver(conn_id, self.aws_conn_id)
 
 
 @contextmanager
@@ -130,47 +114,6 @@ def _explained(subject: str, remedy: str) -> Iterator[None]:
             yield
         except AirflowException as error:
             raise ConfigurationError(f"{subject} cannot be used: {error}. {remedy}") from error
-
-
-def _redshift_connection(conn_id: str) -> Any:
-    try:
-        return BaseHook.get_connection(conn_id)
-    except AirflowNotFoundException as error:
-        raise ConfigurationError(
-            f"There is no Airflow connection {conn_id}. Create it with type redshift, or correct `conn_id` in the load "
-            "file."
-        ) from error
-
-
-def _check_tls(conn_id: str) -> None:
-    """Warn of a connection without TLS, and refuse what the driver takes for one although it was meant otherwise.
-
-    The driver uses TLS for `ssl: true` and nothing else; a connection made from a URI has texts.
-    """
-    extra = _redshift_connection(conn_id).extra_dejson
-    ssl, mode = extra.get("ssl", True), extra.get("sslmode", _TLS_MODES[0])
-    if not isinstance(ssl, bool):
-        raise ConfigurationError(
-            f"The Airflow connection {conn_id} cannot be used: `ssl` in its extra is no boolean, for which the driver "
-            "would switch TLS off. Leave it out, or write the extra as JSON with true."
-        )
-    if mode not in _TLS_MODES:
-        raise ConfigurationError(
-            f"The Airflow connection {conn_id} cannot be used: `sslmode` in its extra has to be "
-            f"{' or '.join(_TLS_MODES)}."
-        )
-    if not ssl:
-        log.warning("Airflow connection %s switches TLS off (`ssl`): password and rows can be read on the way", conn_id)
-
-
-def data_api_place_of(conn_id: str) -> DataApiPlace:
-    """Read where a connection of type redshift leads to by the Redshift Data API.
-
-    Raises:
-        ConfigurationError: There is no such connection, or something is missing in it.
-    """
-    found = _redshift_connection(conn_id)
-    return data_api_place(conn_id, database=found.schema, login=found.login, host=found.host, extra=found.extra_dejson)
 
 
 def table_names() -> TableNames:
