@@ -27,7 +27,13 @@ from rsloader_provider.aws.errors import explained as aws_explained
 from rsloader_provider.aws.redaction import redacted
 from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
 from rsloader_provider.core.data_api import DataApiPlace
-from rsloader_provider.core.errors import ConfigurationError, ConnectionLostError, RsloaderError, StatementError
+from rsloader_provider.core.errors import (
+    ConfigurationError,
+    ConnectionLostError,
+    RsloaderError,
+    StatementError,
+    TransientError,
+)
 from rsloader_provider.core.sql import Commit, Rollback, Statement, render
 
 KEEP_ALIVE_SECONDS = 900
@@ -123,8 +129,11 @@ class DataApiSession:
 
     def _submit(self, text: str) -> Mapping[str, Any]:
         where = {"SessionId": self._session_id} if self._session_id else self._opening()
-        answer: Mapping[str, Any] = self._client.execute_statement(
-            Sql=text, ClientToken=str(uuid.uuid4()), **where, **self._waiting(_WAIT_TO_SUBMIT_SECONDS)
+        answer = _whole(
+            self._client.execute_statement(
+                Sql=text, ClientToken=str(uuid.uuid4()), **where, **self._waiting(_WAIT_TO_SUBMIT_SECONDS)
+            ),
+            "Id",
         )
         self._session_id = answer.get("SessionId", self._session_id)
         self._running = answer["Id"]
@@ -161,26 +170,27 @@ class DataApiSession:
 
     def _describe(self, statement_id: str) -> Mapping[str, Any]:
         try:
-            described: Mapping[str, Any] = self._client.describe_statement(
-                Id=statement_id, **self._waiting(_WAIT_TO_DESCRIBE_SECONDS)
+            return _whole(
+                self._client.describe_statement(Id=statement_id, **self._waiting(_WAIT_TO_DESCRIBE_SECONDS)), "Status"
             )
         except ClientError as error:
             # Requests whose answers were lost may still be waiting over there.
             if error.response["Error"]["Code"] != "ActiveWaitingRequestsExceededException":
                 raise
             return {"Id": statement_id, "Status": "STARTED"}
-        return described
 
     def _waiting(self, seconds: int) -> dict[str, int]:
         return {"WaitTimeSeconds": seconds} if self._can_wait else {}
 
     def _rows(self, statement_id: str) -> list[list[Any]]:
-        page = self._client.get_statement_result(Id=statement_id)
-        rows = rows_of(page)
-        while token := page.get("NextToken"):
-            page = self._client.get_statement_result(Id=statement_id, NextToken=token)
+        rows: list[list[Any]] = []
+        more: dict[str, str] = {}
+        while True:
+            page = _whole(self._client.get_statement_result(Id=statement_id, **more), "Records", "ColumnMetadata")
             rows += rows_of(page)
-        return rows
+            if not page.get("NextToken"):
+                return rows
+            more = {"NextToken": page["NextToken"]}
 
     @contextmanager
     def _heard(self, what: str, *, is_first: bool) -> Iterator[None]:
@@ -265,6 +275,17 @@ class DataApiWarehouse:
             yield session
         finally:
             session.close()
+
+
+def _whole(answer: Mapping[str, Any], *members: str) -> Mapping[str, Any]:
+    """Give an answer that has what it must have; botocore makes an empty one of a proxy's page that is no JSON.
+
+    Raises:
+        TransientError: Something is missing.
+    """
+    if missing := [name for name in members if name not in answer]:
+        raise TransientError(f"AWS's answer has no {' and no '.join(missing)}: something on the way replaced it.")
+    return answer
 
 
 def _takes_wait_time(client: Any) -> bool:
