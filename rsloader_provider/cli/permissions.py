@@ -10,6 +10,7 @@ import typer
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
 from rsloader_provider.loader.load_folder import read_load_folder
@@ -26,11 +27,12 @@ def permissions(
 ) -> None:
     """Print the least that each load needs: IAM policies for the workers and for Redshift, and Redshift's grants.
 
-    Nothing is asked of AWS or Redshift. What `rsloader setup` needs besides, once, is not part of it.
+    Nothing is asked of AWS or Redshift; Airflow is asked for the connections of targets with `transport: data_api`.
+    What `rsloader setup` needs besides, once, is not part of it.
     """
     with told():
         configs = _configs(folder, load)
-    found = _found(configs, user, _installation(region, account))
+        found = _found(configs, user, _installation(region, account))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
@@ -57,12 +59,19 @@ def _installation(region: str, account: str) -> Installation:
     return Installation(names.files, names.batches, ATTENTION_INDEX, region, account)
 
 
+def _places(config: LoadConfig) -> dict[str, DataApiPlace]:
+    from rsloader_provider.hooks.redshift_connection import data_api_place_of  # noqa: PLC0415
+
+    conn_ids = dict.fromkeys(target.conn_id for target in config.targets if target.transport == "data_api")
+    return {conn_id: data_api_place_of(conn_id) for conn_id in conn_ids}
+
+
 def _found(configs: Sequence[LoadConfig], user: str, installation: Installation) -> dict[str, Any]:
     return {
         "loads": {
             config.load: {
                 "aws_conn_id": config.aws_conn_id,
-                "worker_policy": render_policy(worker_policy(config, installation)),
+                "worker_policy": render_policy(worker_policy(config, installation, _places(config))),
                 "redshift_role_policies": {
                     role: render_policy(policy) for role, policy in reader_policies(config, installation).items()
                 },

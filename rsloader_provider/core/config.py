@@ -36,6 +36,9 @@ Mode = Literal["append", "replace", "swap", "truncate", "merge"]
 
 _Value = TypeVar("_Value", str, int, None)
 
+Transport = Literal["driver", "data_api"]
+"""How SQL gets to Redshift: through its own port, or through AWS's Redshift Data API."""
+
 
 class _Settings(BaseModel):
     model_config = ConfigDict(
@@ -120,6 +123,11 @@ class Target(_Settings):
 
     conn_id: ConnectionId = "redshift_default"
     """The Airflow connection to Redshift."""
+
+    transport: Transport = "driver"
+    """How statements get there: `driver` connects to Redshift's own port; `data_api` asks AWS's Redshift Data API, for
+    workers that cannot reach that port, with the credentials of `aws_conn_id`.
+    """
 
     table: TableText = Field(examples=["public.orders"])
     """`schema.table`, or `table` for one in the schema `public`. Names are always quoted, so any character may stand

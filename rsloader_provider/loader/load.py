@@ -253,7 +253,7 @@ class _Attempt:
             log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
             with self._taking(Step.WRITE_MANIFEST):
                 self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
-        with self.services.warehouse.connect(self.target.conn_id) as session:
+        with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
                 self._end_session(session, int(self.previous_session or 0))

@@ -13,6 +13,8 @@ from fakes.warehouse import MemoryWarehouse
 from house import House
 from objects_for_tests import counting_randomness
 
+from rsloader_provider.aws.client_settings import client_settings
+from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.notifier import SnsNotifier
@@ -20,6 +22,7 @@ from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.core import sql
+from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import ConfigurationError
 
 _numbers = count()
@@ -65,7 +68,7 @@ def notifier(request: pytest.FixtureRequest) -> Any:
     return client.create_topic(Name="loads")["TopicArn"], SnsNotifier(client)
 
 
-@pytest.fixture(params=["memory", "redshift"])
+@pytest.fixture(params=["memory", "redshift", "data_api"])
 def house(request: pytest.FixtureRequest) -> House:
     bucket, table = f"house-{next(_numbers)}", sql.TableName("public", f"t{next(_numbers)}")
     if request.param == "memory":
@@ -82,7 +85,16 @@ def house(request: pytest.FixtureRequest) -> House:
             raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
         return login()
 
-    warehouse = RedshiftWarehouse(connect)
+    def place(conn_id: str) -> DataApiPlace:
+        if conn_id != "redshift_default":
+            raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
+        return DataApiPlace("dev", cluster="any-cluster", user="awsuser")
+
+    def data_api(region: str | None) -> Any:
+        settings = client_settings("redshift-data")
+        return boto3.client("redshift-data", **request.getfixturevalue("aws_arguments"), config=settings)
+
+    warehouse = RedshiftWarehouse(connect) if request.param == "redshift" else DataApiWarehouse(data_api, place)
     with warehouse.connect("redshift_default") as session:
         session.execute(sql.UserStatement(f'CREATE TABLE public."{table.table}" (id integer)'))
         session.execute(sql.CreateHistorySchema())

@@ -9,6 +9,7 @@ from objects_for_tests import a_config
 from typer.testing import CliRunner
 
 from rsloader_provider.cli import app
+from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
 from rsloader_provider.local.aws.iam_policies import Need, UnknownPolicyElementError, allows
 
@@ -68,6 +69,52 @@ def test_of_a_chain_of_roles_only_the_last_reads():
     assert [[each.actions for each in found[role]] for role in roles[:2]] == [[("sts:AssumeRole",)]] * 2
     assert found[roles[0]][0].resources == (roles[1],)
     assert {each.actions for each in found[roles[2]]} == {("s3:GetObject",), ("s3:ListBucket",)}
+
+
+def test_targets_of_the_data_api_need_their_cluster_workgroup_and_log_in_and_no_more():
+    places = {
+        "a": DataApiPlace("dev", cluster="acme", user="loader", region="eu-west-1"),
+        "b": DataApiPlace("dev", workgroup="wg1"),
+        "c": DataApiPlace("dev", cluster="other", secret_arn="redshift/loader"),
+        "d": DataApiPlace("dev", cluster="other", secret_arn="arn:aws:secretsmanager:eu-west-1:1:secret:x-123456"),
+    }
+    installation = Installation("f", "b", "i", "us-east-1", "123456789012")
+    policy = {each.sid: each for each in worker_policy(a_config(), installation, places)}
+    workgroups = "arn:aws:redshift-serverless:us-east-1:123456789012:workgroup/*"
+    assert {sid: each.resources for sid, each in policy.items() if sid.startswith(("RunSql", "LogIn"))} == {
+        "RunSql": (
+            "arn:aws:redshift:eu-west-1:123456789012:cluster:acme",
+            workgroups,
+            "arn:aws:redshift:us-east-1:123456789012:cluster:other",
+        ),
+        "LogInToCluster": (
+            "arn:aws:redshift:eu-west-1:123456789012:dbuser:acme/loader",
+            "arn:aws:redshift:eu-west-1:123456789012:dbname:acme/dev",
+        ),
+        "LogInToWorkgroup": (workgroups,),
+        "LogInWithSecret": (
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:redshift/loader-??????",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:x-123456",
+        ),
+    }
+    assert policy["FollowOwnSql"].conditions == {
+        "StringEquals": {"redshift-data:statement-owner-iam-userid": ("${aws:userid}",)}
+    }
+
+
+def test_the_connection_of_a_target_of_the_data_api_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (SAMPLE / "orders.yaml").read_text() + "    transport: data_api\n"
+    (tmp_path / "orders.yaml").write_text(text)
+    extra = {"is_serverless": True, "serverless_work_group": "analytics"}
+    connection = {"conn_type": "redshift", "schema": "dev", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(connection))
+    policy = json.dumps(permissions(tmp_path)["loads"]["orders"]["worker_policy"])
+    assert "redshift-data:ExecuteStatement" in policy
+    assert "redshift-serverless:GetCredentials" in policy
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps({**connection, "extra": {}}))
+    result = CliRunner().invoke(app, ["permissions", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "redshift_default" in result.output
 
 
 def test_what_is_a_wildcard_for_iam_only_stands_for_itself():

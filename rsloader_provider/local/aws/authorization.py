@@ -1,7 +1,8 @@
 """Refuses what IAM's policies do not allow, for keys of IAM users and of assumed roles.
 
-The account's own keys may do everything. S3, DynamoDB and SNS are decided by action, resource and the condition keys
-`s3:prefix` and `dynamodb:LeadingKeys`; any other service by action, on the resource `*`.
+The account's own keys may do everything. S3, DynamoDB, SNS and the Redshift Data API are decided by action, resource
+and the condition keys `s3:prefix`, `dynamodb:LeadingKeys` and `redshift-data:statement-owner-iam-userid`; any other
+service by action, on the resource `*`.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
 """
 
@@ -112,8 +113,31 @@ class Authorization:
         elif service == "sns":
             asked = parse_qs(_body(environ).decode("utf-8", "replace"))
             yield Need(f"SNS:{operation}", asked.get("TopicArn", ["*"])[0], {})
+        elif service == "redshift-data":
+            yield from self._data_api_needs(operation, json.loads(_body(environ) or b"{}"))
         elif (service, operation) != ("sts", "GetCallerIdentity"):
             yield Need(f"{service}:{operation}", "*", {})
+
+    def _data_api_needs(self, operation: str, request: Mapping[str, Any]) -> Iterator[Need]:
+        """Say what a call needs; all statements are their caller's own. A session is let in once, as it begins."""
+        if operation not in {"ExecuteStatement", "BatchExecuteStatement"}:
+            owner = {"redshift-data:statement-owner-iam-userid": ("${aws:userid}",)}
+            yield Need(f"redshift-data:{operation}", "*", owner)
+            return
+        account = f"{self._region}:{DEFAULT_ACCOUNT_ID}"
+        cluster, database = request.get("ClusterIdentifier"), request.get("Database")
+        workgroup = f"arn:aws:redshift-serverless:{account}:workgroup/{uuid.uuid5(uuid.NAMESPACE_DNS, 'any')}"
+        if not request.get("SessionId"):
+            resource = f"arn:aws:redshift:{account}:cluster:{cluster}" if cluster else workgroup
+            yield Need(f"redshift-data:{operation}", resource, {})
+            if secret := request.get("SecretArn"):
+                yield Need("secretsmanager:GetSecretValue", str(secret), {})
+            elif not cluster:
+                yield Need("redshift-serverless:GetCredentials", workgroup, {})
+            else:
+                for kind, name in (("dbuser", request.get("DbUser")), ("dbname", database)):
+                    resource = f"arn:aws:redshift:{account}:{kind}:{cluster}/{name}"
+                    yield Need("redshift:GetClusterCredentials", resource, {})
 
     def _dynamodb_needs(self, operation: str, request: dict[str, Any]) -> Iterator[Need]:
         for item in request.get("TransactItems", ()):
