@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from rsloader_provider.core.kms_secrets import KMS, ciphertext_of
 from rsloader_provider.core.linear_regex import check_expression
 from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import Duration
@@ -115,6 +116,23 @@ def _at_most_24_days(duration: timedelta) -> timedelta:
     return duration
 
 
+def _kms_secret(text: str) -> str:
+    if not text.startswith(KMS):
+        # Whatever stands here is most likely the secret itself: it is never repeated.
+        raise mistake(
+            "a secret stands here as it is (not shown).",
+            "Everybody who may read load files would have it: change the secret, and write what `rsloader encrypt "
+            "<load> --key <KMS key>` prints.",
+        )
+    try:
+        ciphertext_of(text)
+    except ValueError:
+        raise mistake(
+            f"behind '{KMS}' there is no base64.", "Copy the whole line that `rsloader encrypt` printed."
+        ) from None
+    return text
+
+
 LoadName = Annotated[str, AfterValidator(_load_name)]
 Prefix = Annotated[S3Url, AfterValidator(_prefix)]
 """An S3 URL that ends with '/' (added when missing), under which the loader writes."""
@@ -126,6 +144,9 @@ Delimiter = Annotated[str, AfterValidator(_delimiter)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 TableText = Annotated[str, AfterValidator(_table)]
 ConnectionId = Annotated[str, AfterValidator(_connection)]
+KmsSecret = Annotated[str, AfterValidator(_kms_secret), Field(examples=["kms:AQICAHh..."])]
+"""A secret as `rsloader encrypt` prints it for this load: `kms:` and base64."""
+
 StatementTimeout = Annotated[Duration, AfterValidator(_at_most_24_days)]
 Statements = Annotated[
     tuple[Annotated[str, AfterValidator(check_statement)], ...],

@@ -12,10 +12,12 @@ from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundEx
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.inventory import DynamoInventory
+from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.ports.inventory import Inventory
+from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
@@ -58,6 +60,14 @@ class RsloaderHook(BaseHook):
             ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
         """
         return DynamoInventory(self.dynamodb(), table_names())
+
+    def get_keys(self) -> Keys:
+        """Give the KMS that decrypts what stands encrypted in load files.
+
+        Raises:
+            ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
+        """
+        return KmsKeys(self._client("kms"))
 
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""

@@ -1,11 +1,13 @@
 """Every port with its fake and its real adapter: both pass the same tests."""
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import boto3
 import pytest
 from fakes.inventory import MemoryInventory
+from fakes.keys import MemoryKeys
 from fakes.ledger import MemoryLedger
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
@@ -14,6 +16,7 @@ from house import House
 from objects_for_tests import counting_randomness
 
 from rsloader_provider.aws.inventory import DynamoInventory
+from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.notifier import SnsNotifier
 from rsloader_provider.aws.storage import S3Storage
@@ -63,6 +66,19 @@ def notifier(request: pytest.FixtureRequest) -> Any:
         return "arn:aws:sns:us-east-1:123456789012:loads", MemoryNotifier("arn:aws:sns:us-east-1:123456789012:loads")
     client = boto3.client("sns", **request.getfixturevalue("aws_arguments"))
     return client.create_topic(Name="loads")["TopicArn"], SnsNotifier(client)
+
+
+@pytest.fixture(params=["memory", "kms"])
+def keys(request: pytest.FixtureRequest) -> tuple[Any, str, Callable[[], object]]:
+    """The port, a key, and what disables that key."""
+    name = f"alias/loads-{next(_numbers)}"
+    if request.param == "memory":
+        memory = MemoryKeys(name)
+        return memory, name, lambda: memory.disabled.add(name)
+    client = boto3.client("kms", **request.getfixturevalue("aws_arguments"))
+    key = client.create_key()["KeyMetadata"]["KeyId"]
+    client.create_alias(AliasName=name, TargetKeyId=key)
+    return KmsKeys(client), name, lambda: client.disable_key(KeyId=key)
 
 
 @pytest.fixture(params=["memory", "redshift"])
