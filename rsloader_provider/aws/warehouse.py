@@ -37,6 +37,11 @@ _LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")
 """Where COPY sends those who want to know which rows it refused: the first on a cluster, the second on Serverless."""
 
 _S3_ANSWER = re.compile(r"S3ServiceException:.*?,\s*Status (?P<status>\d{3})(?:,\s*Error (?P<code>\w+))?", re.DOTALL)
+_WRONG_KEY = {"InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
+_RENEW = (
+    "Correct the connection in Airflow; or write the key's id, and what `rsloader encrypt` prints for its secret, into "
+    "the load file."
+)
 _ROLE_REFUSED = re.compile("not authorized to (?:assume|get credentials of role)", re.IGNORECASE)
 _CANCELED = "57014"
 _PASSING = {"08", "40", "53", "57"}
@@ -56,9 +61,12 @@ class RedshiftSession:
     def __init__(self, connection: Any, secrets: Collection[str] = ()):
         connection.autocommit = True
         self._connection = connection
-        self._secrets = secrets
+        self._secrets = {*secrets}
 
     def execute(self, statement: Statement) -> Sequence[Sequence[Any]]:
+        if isinstance(statement, Copy) and statement.access_key is not None:
+            # Redshift's words may quote the statement, now or when somebody asks for its errors.
+            self._secrets.update(statement.access_key.secrets)
         cursor = self._connection.cursor()
         # In the style of question marks the driver leaves percent signs in people's SQL alone.
         cursor.paramstyle = "qmark"
@@ -66,7 +74,8 @@ class RedshiftSession:
             cursor.execute(render(statement))
             return cursor.fetchall() if cursor.description else ()
         except (DriverError, OSError) as error:
-            raise _explained(error, statement, {*self._secrets, *_password(self._connection)}) from error
+            secrets = {*self._secrets, *_password(self._connection)}
+            raise _explained(error, statement, secrets) from _cause(error, secrets)
 
 
 class RedshiftWarehouse:
@@ -88,7 +97,7 @@ class RedshiftWarehouse:
         try:
             connection = self._connect(conn_id)
         except (DriverError, OSError) as error:
-            raise _unconnected(error, conn_id, secrets) from error
+            raise _unconnected(error, conn_id, secrets) from _cause(error, secrets)
         try:
             yield RedshiftSession(connection, secrets)
         finally:
@@ -103,6 +112,12 @@ def _password(connection: Any) -> tuple[str, ...]:
     if isinstance(password, bytes):
         return (password.decode(errors="replace"),)
     return (password,) if isinstance(password, str) else ()
+
+
+def _cause(error: BaseException, secrets: Collection[str]) -> BaseException | None:
+    """Give the driver's error as the cause of ours, or None when it holds a secret: logs print causes as they are."""
+    said = f"{error} {error!r}"
+    return error if redacted(said, secrets) == said else None
 
 
 def _answer(error: BaseException) -> dict[str, str] | None:
@@ -159,20 +174,25 @@ def _target(statement: Any) -> TableName:
 
 def _refused_by_aws(message: str, words: str, copy: Copy) -> RsloaderError | None:
     """Read what COPY passes on of S3's and IAM's answers; None when it is neither's."""
-    role = copy.options.iam_role
-    named = "the default role of the cluster or workgroup" if role == "default" else f"the role {role}"
+    reader = copy.options.reader
     if _ROLE_REFUSED.search(message):
-        return AccessDeniedError(
-            f"{words}. Attach {named} (`copy.iam_role`) to the cluster or workgroup, and let Redshift assume it."
-        )
+        return AccessDeniedError(f"{words}. Attach {reader} to the cluster or workgroup, and let Redshift assume it.")
     found = _S3_ANSWER.search(message)
     if found is None:
         return None
     status, code = found["status"], found["code"]
+    if code == "ExpiredToken":
+        return TransientError(
+            f"{words}. Redshift reads with {reader}, which ended. Each attempt asks for new ones: that helps where the "
+            "connection has a role and COPY takes no longer than they are valid; a session token that was written into "
+            "the connection has to be replaced."
+        )
+    if code in _WRONG_KEY:
+        return AccessDeniedError(f"{words}. Redshift reads with {reader}: S3 does not know that key. {_RENEW}")
     if status == "403":
         return AccessDeniedError(
-            f"{words}. Redshift reads with {named} (`copy.iam_role`): allow it s3:GetObject and s3:ListBucket on the "
-            "source and on `manifests`, and kms:Decrypt where the objects are encrypted."
+            f"{words}. Redshift reads with {reader}: allow it s3:GetObject and s3:ListBucket on the source and on "
+            "`manifests`, and kms:Decrypt where the objects are encrypted."
         )
     if code == "NoSuchBucket":
         return NotSetUpError(f"{words}. Create the bucket, or correct its name in the load file.")

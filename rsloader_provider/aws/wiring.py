@@ -9,6 +9,9 @@ from rsloader_provider.aws.notifier import SnsNotifier
 from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.loader.copy_access import roles_only
 from rsloader_provider.loader.services import Services
 
 
@@ -20,6 +23,7 @@ def wire(
     connect: Callable[[str], Any],
     names: TableNames,
     secrets: Callable[[str], Collection[str]] = lambda _: (),
+    access_key: Callable[[LoadConfig], AccessKey | None] = roles_only,
 ) -> Services:
     """Make the services that work on AWS.
 
@@ -30,6 +34,7 @@ def wire(
         connect: Opens a connection of redshift_connector by the name of an Airflow connection.
         names: Names of the DynamoDB tables.
         secrets: Gives what no error of an Airflow connection may repeat.
+        access_key: Gives the key that Redshift reads a load's objects with; None for a role of its own.
     """
     return Services(
         ledger=DynamoLedger(dynamodb, names),
@@ -37,4 +42,5 @@ def wire(
         warehouse=RedshiftWarehouse(connect, secrets),
         notifier=SnsNotifier(sns),
         now=lambda: datetime.now(UTC),
+        access_key=access_key,
     )

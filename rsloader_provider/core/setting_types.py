@@ -21,6 +21,7 @@ _PREFIX_BYTES = 600
 
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=.@/-]+", re.ASCII)
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}", re.ASCII)
+_ACCESS_KEY_ID = re.compile(r"\w{16,128}", re.ASCII)
 _CONNECTION = re.compile(r"[\w#!()\-.:/\\]{1,250}")  # what Airflow accepts as a connection's id
 
 
@@ -61,8 +62,8 @@ def _role(text: str) -> str:
         # Keys are what people most often write here, and any text may be one: it is never repeated.
         raise mistake(
             "this is neither 'default' nor a role's ARN.",
-            "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks. Redshift reads "
-            "with a role; keys do not belong into a load file.",
+            "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks. To read with a "
+            "key, write copy.aws_conn_id, or copy.access_key_id with an encrypted copy.secret_access_key.",
         )
     return text
 
@@ -116,6 +117,18 @@ def _at_most_24_days(duration: timedelta) -> timedelta:
     return duration
 
 
+def _access_key_id(text: str) -> str:
+    # The halves of a key are easily confused, so that what is written here is never repeated.
+    if not _ACCESS_KEY_ID.fullmatch(text):
+        raise mistake("this is no id of an access key.", "Write the id that begins with AKIA.")
+    if text.startswith("ASIA"):
+        raise mistake(
+            "this is the id of a temporary key, which ends within hours.",
+            "Write copy.aws_conn_id: the connection's temporary credentials are fetched anew for each COPY.",
+        )
+    return text
+
+
 def _kms_secret(text: str) -> str:
     if not text.startswith(KMS):
         # Whatever stands here is most likely the secret itself: it is never repeated.
@@ -139,6 +152,7 @@ Prefix = Annotated[S3Url, AfterValidator(_prefix)]
 
 RegularExpression = Annotated[str, AfterValidator(check_expression)]
 TopicArn = Annotated[str, AfterValidator(_topic), Field(examples=["arn:aws:sns:eu-west-1:123456789012:loads"])]
+AccessKeyId = Annotated[str, AfterValidator(_access_key_id)]
 RoleArns = Annotated[str, AfterValidator(_role)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
 Identifier = Annotated[str, AfterValidator(_identifier)]

@@ -8,14 +8,18 @@ from typing import Any
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
+from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf, mask_secret
 from rsloader_provider.aws.client_settings import client_settings
+from rsloader_provider.aws.credentials import SessionCredentials
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.services import Services
@@ -51,6 +55,7 @@ class RsloaderHook(BaseHook):
             connect=self._connect,
             names=table_names(),
             secrets=self._secrets,
+            access_key=self._access_key,
         )
 
     def get_inventory(self) -> Inventory:
@@ -76,19 +81,32 @@ class RsloaderHook(BaseHook):
     def _client(self, service: str) -> Any:
         return self._connected(client_type=service)
 
+    def _access_key(self, config: LoadConfig) -> AccessKey | None:
+        key = CopyAccess(self.get_keys, SessionCredentials(self._session))(config)
+        for secret in key.secrets if key else ():
+            # The loader says it to nobody but Redshift; whatever else writes into the task's log must not either.
+            mask_secret(secret)
+        return key
+
+    def _session(self, conn_id: str) -> Any:
+        if conn_id != _USUAL_CONNECTION:
+            self._require(conn_id, "copy.aws_conn_id")
+        with _explained(f"Airflow connection {conn_id} (`copy.aws_conn_id`)", "Correct its role or its keys."):
+            return AwsGenericHook(conn_id, client_type="sts").get_session()
+
     def _connected(self, **kind: str) -> Any:
         # Where a connection is missing, the amazon provider goes on with whatever credentials the machine has.
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
-            self._require(self.aws_conn_id)
+            self._require(self.aws_conn_id, "aws_conn_id")
         with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
             return AwsGenericHook(self.aws_conn_id, config=client_settings(*kind.values()), **kind).conn
 
-    def _require(self, conn_id: str) -> None:
+    def _require(self, conn_id: str, setting: str) -> None:
         try:
             self.get_connection(conn_id)
         except AirflowNotFoundException as error:
             raise ConfigurationError(
-                f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `aws_conn_id` in the "
+                f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `{setting}` in the "
                 "load file."
             ) from error
 
