@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+import secret_search
+from airflow.sdk._shared.secrets_masker import redact
 from botocore.config import Config
 from objects_for_tests import a_config
 
@@ -43,7 +45,9 @@ def connection(monkeypatch: pytest.MonkeyPatch, local_aws: LocalAws) -> Connecti
 def user_key(loads: "Loads", aws_arguments: dict[str, Any]) -> AccessKey:
     iam = boto3.client("iam", **aws_arguments)
     iam.create_user(UserName=f"reader-{loads.number}")
-    return dict(iam.create_access_key(UserName=f"reader-{loads.number}")["AccessKey"])
+    key = dict(iam.create_access_key(UserName=f"reader-{loads.number}")["AccessKey"])
+    secret_search.use(the_secret_of_an_access_key=key["SecretAccessKey"])
+    return key
 
 
 class Locked:
@@ -120,6 +124,7 @@ def test_a_token_that_ended_is_asked_for_anew(loads: "Loads", connection: Connec
     assert "Airflow connection lake" in said
     assert "replaced" in said
     assert ended["SessionToken"] not in said
+    secret_search.use(a_session_token=ended["SessionToken"], its_secret=ended["SecretAccessKey"])
     fresh = sts.get_session_token(DurationSeconds=3600)["Credentials"]
     connection(fresh["AccessKeyId"], fresh["SecretAccessKey"], aws_session_token=fresh["SessionToken"])
     locked.load()
@@ -131,3 +136,12 @@ def test_a_connection_that_is_missing_is_named_instead_of_taking_the_workers_own
     said = locked.refused(ConfigurationError)
     assert "no Airflow connection nowhere" in said
     assert "copy.aws_conn_id" in said
+
+
+def test_airflow_is_told_to_mask_the_key_whoever_else_would_log_it(
+    loads: "Loads", user_key: AccessKey, connection: Connection
+):
+    """The driver, for one, writes the server's words into the log when it is asked for all that it does."""
+    connection(user_key["AccessKeyId"], user_key["SecretAccessKey"])
+    assert RsloaderHook().get_conn().access_key(a_config(**loads.write(copy={"format": "csv", "aws_conn_id": "lake"})))
+    assert redact(f"the key is {user_key['SecretAccessKey']}") == "the key is ***"
