@@ -228,6 +228,8 @@ class _Attempt:
             held(self.services.ledger.get(self.batch.load, self.batch.batch), self.target_name, self.number)
             raise
         except RsloaderError as error:
+            if str(self.batch) not in str(error):
+                error.concerns(f"{self.batch} into {self.target_name}")
             self._end(error)
             raise
         with self._taking(Step.FINISH_ATTEMPT):

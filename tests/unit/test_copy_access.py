@@ -167,7 +167,7 @@ def test_without_the_key_nothing_is_loaded_and_the_batch_is_loaded_once_it_is_th
 def test_services_that_can_ask_nobody_say_so(keys: MemoryKeys):
     world, config = World(), a_config(copy=keyed(keys))
     batch = locked(world, config)
-    with pytest.raises(ConfigurationError, match=r"^load orders: .*copy\.access_key_id.*RsloaderHook"):
+    with pytest.raises(ConfigurationError, match=r"^batch \w+ of load orders into .*copy\.access_key_id.*RsloaderHook"):
         load_batch(config, world.services, batch.batch, TARGET, FIRST)
 
 
