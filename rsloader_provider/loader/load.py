@@ -228,6 +228,8 @@ class _Attempt:
             held(self.services.ledger.get(self.batch.load, self.batch.batch), self.target_name, self.number)
             raise
         except RsloaderError as error:
+            if str(self.batch) not in str(error):
+                error.concerns(f"{self.batch} into {self.target_name}")
             self._end(error)
             raise
         with self._taking(Step.FINISH_ATTEMPT):
@@ -321,8 +323,9 @@ class _Attempt:
             run(statement)
         rows, query_id = 0, None
         if has_rows:
+            key = self.services.access_key(self.config)
             with self._taking(Step.COPY):
-                run(sql.Copy(filling.into, self.target.columns, str(self.manifest), self.config.copy_options))
+                run(sql.Copy(filling.into, self.target.columns, str(self.manifest), self.config.copy_options, key))
             rows, query_id = run(sql.LastCopy())[0]
         if filling.check is not None:
             self._refuse_ambiguous(filling.check.keys, run(filling.check))

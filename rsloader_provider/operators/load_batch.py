@@ -6,6 +6,7 @@ from typing import Any
 from rsloader_provider.airflow_compat import BaseOperator, Context
 from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.task_failures import as_task_failures
@@ -40,7 +41,7 @@ class LoadBatchOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Load once."""
         config = LoadConfig.model_validate(self.load_config)
-        with as_task_failures():
+        with as_task_failures(), concerning(f"batch {self.batch} of load {config.load}"):
             result = load_batch(
                 config, RsloaderHook(config.aws_conn_id).get_conn(), self.batch, self.target, self._asker(context)
             )
