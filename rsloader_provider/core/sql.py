@@ -421,7 +421,7 @@ def _(statement: Copy) -> str:
         f"FROM {literal(statement.manifest_url)}",
         f"IAM_ROLE {role}",
         "MANIFEST",
-        _FORMATS[options.format],
+        _format(options),
     ]
     if options.delimiter is not None:
         clauses.append(f"DELIMITER {_delimiter(options.delimiter)}")
@@ -434,14 +434,16 @@ def _(statement: Copy) -> str:
     return " ".join(clause for clause in clauses if clause)
 
 
-_FORMATS = {
-    "csv": "FORMAT AS CSV",
-    "text": "",
-    "json": "FORMAT AS JSON 'auto'",
-    "avro": "FORMAT AS AVRO 'auto'",
-    "parquet": "FORMAT AS PARQUET",
-    "orc": "FORMAT AS ORC",
-}
+def _format(options: CopyOptions) -> str:
+    match options.format:
+        case "text":
+            return ""
+        case "fixedwidth":
+            return f"FIXEDWIDTH {literal(options.fixed_width)}"
+        case "json" | "avro":
+            return f"FORMAT AS {options.format.upper()} {literal(options.jsonpaths or 'auto')}"
+        case _:
+            return f"FORMAT AS {options.format.upper()}"
 
 
 def _delimiter(delimiter: str) -> str:
