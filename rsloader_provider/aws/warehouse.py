@@ -40,6 +40,9 @@ _LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")
 _S3_ANSWER = re.compile(r"S3ServiceException:.*?,\s*Status (?P<status>\d{3})(?:,\s*Error (?P<code>\w+))?", re.DOTALL)
 _ROLE_REFUSED = re.compile("not authorized to (?:assume|get credentials of role)", re.IGNORECASE)
 _CANCELED = "57014"
+_REDSHIFTS_OWN = "XX000"
+"""The SQLSTATE of what PostgreSQL knows nothing of: with COPY, nearly always files that it cannot read."""
+
 _PASSING = {"08", "40", "53", "57"}
 """Classes of SQLSTATE: connection, transaction rolled back (a deadlock for one), resources, an operator's hand."""
 
@@ -145,12 +148,15 @@ def _explained(error: BaseException, statement: Statement, secrets: Collection[s
         )
     if sqlstate == "42501" or message.startswith("permission denied"):
         return AccessDeniedError(f"{words}. Grant it to the user of the Airflow connection.")
+    if isinstance(statement, Copy) and sqlstate == _REDSHIFTS_OWN and not _S3_ANSWER.search(message):
+        return BadDataError(words)
     sqlstate = redacted(sqlstate, secrets)
     if sqlstate == _CANCELED and isinstance(statement, LockHistory):
         return TransientError(f"{words} ({sqlstate}): another load into the same table is still at work.")
     if sqlstate[:2] in _PASSING and sqlstate != _CANCELED:
         return TransientError(f"{words} ({sqlstate})")
-    return StatementError(f"{words} ({sqlstate})", sqlstate)
+    remedy = " Correct `copy` or `targets` in the load file, or the table." if isinstance(statement, Copy) else ""
+    return StatementError(f"{words} ({sqlstate}).{remedy}", sqlstate)
 
 
 def _target(statement: Any) -> TableName:

@@ -9,7 +9,7 @@ from typing import Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from rsloader_provider.core.copy_clauses import check_copy_options
+from rsloader_provider.core.copy_clauses import COLUMNAR, check_copy_options
 from rsloader_provider.core.linear_regex import linear
 from rsloader_provider.core.mistakes import mistake
 from rsloader_provider.core.quantities import Duration, Size
@@ -141,6 +141,16 @@ class CopyOptions(_Settings):
     @classmethod
     def _only_what_is_not_set_elsewhere(cls, value: str, info: ValidationInfo) -> str:
         return check_copy_options(value, copy_format=info.data.get("format"), delimiter=info.data.get("delimiter"))
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether COPY reads the files with the scanner of Redshift Spectrum, from their end."""
+        return self.format in COLUMNAR
+
+    @property
+    def jsonpaths_url(self) -> S3Url | None:
+        """The JSONPaths file; None where there is none."""
+        return S3Url.parse(self.jsonpaths) if self.jsonpaths and self.jsonpaths.startswith("s3://") else None
 
     @property
     def fields(self) -> int | None:
@@ -336,15 +346,13 @@ class LoadConfig(_Settings):
 
     @model_validator(mode="after")
     def _jsonpaths_are_no_data(self) -> Self:
-        jsonpaths = self.copy_options.jsonpaths or ""
-        if jsonpaths.startswith("s3://"):
-            url = S3Url.parse(jsonpaths)
-            if self.matches(url.bucket, url.key):
-                raise mistake(
-                    "the JSONPaths file lies in the source, and would be loaded as data.",
-                    "Put it elsewhere, or exclude its prefix.",
-                    at=("copy", "jsonpaths"),
-                )
+        jsonpaths = self.copy_options.jsonpaths_url
+        if jsonpaths is not None and self.matches(jsonpaths.bucket, jsonpaths.key):
+            raise mistake(
+                "the JSONPaths file lies in the source, and would be loaded as data.",
+                "Put it elsewhere, or exclude its prefix.",
+                at=("copy", "jsonpaths"),
+            )
         return self
 
     @property
