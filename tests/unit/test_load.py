@@ -345,7 +345,7 @@ def test_a_jsonpaths_file_that_is_missing_is_not_taken_for_a_missing_object(worl
     config = a_config(copy={"format": "json", "jsonpaths": "s3://loader/paths.json"})
     batch = locked(world, config)
     world.warehouse.before(sql.Copy, lambda: _raise(ObjectsMissingError("NoSuchKey", ())))
-    with pytest.raises(NotSetUpError, match="s3://loader/paths.json"):
+    with pytest.raises(NotSetUpError, match=r"s3://loader/paths\.json"):
         load(world, batch, config=config)
     assert stored(world, batch).status is BatchStatus.LOCKED
 
