@@ -51,7 +51,7 @@ class _Argument:
 
 
 @dataclass(frozen=True, slots=True)
-class _Clause:
+class Clause:
     """A clause.
 
     Attributes:
@@ -98,34 +98,34 @@ def _region(value: str) -> str | None:
 
 _SWITCH = ("ON", "OFF", "TRUE", "FALSE")
 
-_CLAUSES: dict[str, _Clause] = {
-    "ACCEPTANYDATE": _Clause(_RECORDS),
-    "ACCEPTINVCHARS": _Clause(_ALL, _Argument(("text",), "'?'", _one_character, optional=True)),
-    "BLANKSASNULL": _Clause(_RECORDS),
-    "COMPROWS": _Clause(_RECORDS, _Argument(("number",), "1000000")),
-    "COMPUPDATE": _Clause(_RECORDS, _Argument(("word",), "OFF", _one_of(*_SWITCH, "PRESET"), optional=True)),
-    "DATEFORMAT": _Clause(_RECORDS, _Argument(("text",), "'YYYY-MM-DD'", _format_or("auto"))),
-    "EMPTYASNULL": _Clause(_RECORDS),
+CLAUSES: dict[str, Clause] = {
+    "ACCEPTANYDATE": Clause(_RECORDS),
+    "ACCEPTINVCHARS": Clause(_ALL, _Argument(("text",), "'?'", _one_character, optional=True)),
+    "BLANKSASNULL": Clause(_RECORDS),
+    "COMPROWS": Clause(_RECORDS, _Argument(("number",), "1000000")),
+    "COMPUPDATE": Clause(_RECORDS, _Argument(("word",), "OFF", _one_of(*_SWITCH, "PRESET"), optional=True)),
+    "DATEFORMAT": Clause(_RECORDS, _Argument(("text",), "'YYYY-MM-DD'", _format_or("auto"))),
+    "EMPTYASNULL": Clause(_RECORDS),
     # Fixed-width files are UTF-8 always, and Avro files say themselves what they are.
-    "ENCODING": _Clause(_DELIMITED | {"json"}, _Argument(("word", "text"), "UTF16", _one_of(*_ENCODINGS))),
-    "ESCAPE": _Clause(frozenset({"text"})),
-    "EXPLICIT_IDS": _Clause(_ALL),
-    "FILLRECORD": _Clause(_LINES | COLUMNAR),
-    "IGNOREALLERRORS": _Clause(_RECORDS),
-    "IGNOREBLANKLINES": _Clause(_LINES),
-    "MAXERROR": _Clause(_RECORDS, _Argument(("number",), "10", _at_most(_MAX_ERRORS))),
-    "NULL": _Clause(_LINES, _Argument(("text",), "'NULL'", _no_line_end)),
-    "QUOTE": _Clause(frozenset({"csv"}), _Argument(("text",), "'%'", _one_character)),
-    "REGION": _Clause(_RECORDS, _Argument(("text",), "'eu-west-1'", _region)),
-    "REMOVEQUOTES": _Clause(frozenset({"text"})),
-    "ROUNDEC": _Clause(_RECORDS),
-    "SERIALIZETOJSON": _Clause(COLUMNAR),
-    "STATUPDATE": _Clause(_ALL, _Argument(("word",), "OFF", _one_of(*_SWITCH), optional=True)),
-    "TIMEFORMAT": _Clause(
+    "ENCODING": Clause(_DELIMITED | {"json"}, _Argument(("word", "text"), "UTF16", _one_of(*_ENCODINGS))),
+    "ESCAPE": Clause(frozenset({"text"})),
+    "EXPLICIT_IDS": Clause(_ALL),
+    "FILLRECORD": Clause(_LINES | COLUMNAR),
+    "IGNOREALLERRORS": Clause(_RECORDS),
+    "IGNOREBLANKLINES": Clause(_LINES),
+    "MAXERROR": Clause(_RECORDS, _Argument(("number",), "10", _at_most(_MAX_ERRORS))),
+    "NULL": Clause(_LINES, _Argument(("text",), "'NULL'", _no_line_end)),
+    "QUOTE": Clause(frozenset({"csv"}), _Argument(("text",), "'%'", _one_character)),
+    "REGION": Clause(_RECORDS, _Argument(("text",), "'eu-west-1'", _region)),
+    "REMOVEQUOTES": Clause(frozenset({"text"})),
+    "ROUNDEC": Clause(_RECORDS),
+    "SERIALIZETOJSON": Clause(COLUMNAR),
+    "STATUPDATE": Clause(_ALL, _Argument(("word",), "OFF", _one_of(*_SWITCH), optional=True)),
+    "TIMEFORMAT": Clause(
         _RECORDS, _Argument(("text",), "'YYYY-MM-DD HH:MI:SS'", _format_or("auto", "epochsecs", "epochmillisecs"))
     ),
-    "TRIMBLANKS": _Clause(_RECORDS),
-    "TRUNCATECOLUMNS": _Clause(_RECORDS),
+    "TRIMBLANKS": Clause(_RECORDS),
+    "TRUNCATECOLUMNS": Clause(_RECORDS),
 }
 _EXCLUSIVE = frozenset({"MAXERROR", "IGNOREALLERRORS"})
 
@@ -239,19 +239,19 @@ class _Reader:
         """Yield what is wrong, and for each what to write instead."""
         while self._next < len(self._parts):
             part = self._take()
-            if part.name not in _CLAUSES:
+            if part.name not in CLAUSES:
                 yield self._unknown(part)
                 # What seems to belong to it is no mistake of its own.
-                while self._next < len(self._parts) and self._peek().name not in {*_CLAUSES, *_NOT_HERE}:
+                while self._next < len(self._parts) and self._peek().name not in {*CLAUSES, *_NOT_HERE}:
                     self._next += 1
                 continue
-            clause = _CLAUSES[part.name]
+            clause = CLAUSES[part.name]
             yield from self._misplaced(part.name, clause)
             self._seen.add(part.name)
             if clause.argument is not None:
                 yield from self._argument(part.name, clause.argument)
 
-    def _misplaced(self, name: str, clause: _Clause) -> Iterator[tuple[str, str]]:
+    def _misplaced(self, name: str, clause: Clause) -> Iterator[tuple[str, str]]:
         if name in self._seen:
             yield f"the COPY clause {name} stands twice.", "Write it once."
         elif name in _EXCLUSIVE and self._seen & _EXCLUSIVE:
@@ -268,7 +268,7 @@ class _Reader:
         has_as = self._peek().name == "AS"
         self._next += has_as
         part = self._peek()
-        fits = part.kind in argument.kinds and part.name not in {*_CLAUSES, *_NOT_HERE}
+        fits = part.kind in argument.kinds and part.name not in {*CLAUSES, *_NOT_HERE}
         value = _value(part.text) if part.kind == "text" else part.text
         wanted = argument.wanted(value) if fits else _KINDS[argument.kinds[0]]
         if argument.optional and not has_as and (part is _END or (wanted and part.kind == "word")):
@@ -286,8 +286,8 @@ class _Reader:
             return "copy options hold a ',' between clauses.", "Part clauses by blanks."
         if part.kind != "word":
             return f"{shown(part.text)} belongs to no COPY clause.", "Write the clause's name before it."
-        taken = [name for name, clause in _CLAUSES.items() if self._format is None or self._format in clause.formats]
-        if close := difflib.get_close_matches(part.name, [*taken, *_CLAUSES, *_NOT_HERE], n=1, cutoff=0.7):
+        taken = [name for name, clause in CLAUSES.items() if self._format is None or self._format in clause.formats]
+        if close := difflib.get_close_matches(part.name, [*taken, *CLAUSES, *_NOT_HERE], n=1, cutoff=0.7):
             return f"COPY knows no clause {shown(part.text)}.", f"Did you mean {close[0]}?"
         return f"COPY knows no clause {shown(part.text)}.", f"It knows {', '.join(taken)}."
 
