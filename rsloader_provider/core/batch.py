@@ -151,6 +151,11 @@ class Batch:
         """Load and batch, as messages name them."""
         return f"batch {self.batch} of load {self.load}"
 
+    @property
+    def was_asked_for(self) -> bool:
+        """Whether a person has ever cleared it for a target."""
+        return any(progress.opened_by is not None for progress in self.targets.values())
+
     def progress(self, target: str) -> TargetProgress:
         """Give the progress in one target.
 

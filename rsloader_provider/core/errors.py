@@ -108,7 +108,8 @@ class RowError:
         """One line for a log: file, line, column, value, reason."""
         column = f", column {self.column}" if self.column else ""
         value = f", value {self.value!r}" if self.value else ""
-        return f"{self.file}:{self.line}{column}{value}: {self.reason} (code {self.code})"
+        line = f":{self.line}" if self.line else ""
+        return f"{self.file}{line}{column}{value}: {self.reason} (code {self.code})"
 
 
 class BadDataError(RsloaderError):

@@ -10,7 +10,7 @@ from rsloader_provider.core.audit import mended
 from rsloader_provider.core.batch import Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
-from rsloader_provider.core.manifest import render_manifest
+from rsloader_provider.core.manifest import is_manifest_of, render_manifest
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.notify import tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -62,8 +62,11 @@ def _repair(config: LoadConfig, services: Services, histories: Histories, batch_
 
 def _rewrite_manifest(services: Services, batch: Batch, bucket: str, key: str) -> None:
     """Write the manifest that every attempt writes, if another one lies there."""
-    content = render_manifest(services.ledger.entries(batch))
+    entries = services.ledger.entries(batch)
+    content = render_manifest(entries)
     found = services.storage.read(bucket, key)
-    if content is not None and found is not None and found != content:
+    if content is None or found is None:
+        return
+    if not is_manifest_of(found, entries, sizes_may_differ=batch.was_asked_for):
         with services.steps.taking(Step.WRITE_MANIFEST, batch):
             services.storage.write(bucket, key, content)
