@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         AirflowNotFoundException,
         AirflowSkipException,
     )
+    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # where Airflow's own providers take it from
 else:
     try:
         from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Context, TaskGroup, get_parsing_context
@@ -34,6 +35,13 @@ else:
         from airflow.utils.context import Context
         from airflow.utils.dag_parsing_context import get_parsing_context
         from airflow.utils.task_group import TaskGroup
+    try:
+        from airflow.sdk.log import redact
+    except ImportError:
+        try:
+            from airflow.sdk.execution_time.secrets_masker import redact
+        except ImportError:
+            from airflow.utils.log.secrets_masker import redact
     try:
         from airflow.sdk.exceptions import (
             AirflowException,
@@ -65,6 +73,7 @@ __all__ = [
     "conf",
     "get_parsing_context",
     "is_run_active",
+    "redact",
 ]
 
 _ACTIVE = ["queued", "running"]

@@ -143,7 +143,7 @@ def test_copy_options_never_hold_a_second_statement(options: str):
     "hidden",
     [
         "{}", "-- a\n{}", "--\r{}", "--\r{}\nWORK", "/* a */{}", "/*/**/*/ {}", "/* /* */ a */ {}", "/*\n*/\t{};",
-        ";{}", "{}; SELECT 1",
+        ";{}", "{}; SELECT 1", "SELECT ';'; {}", "SELECT $$;$$; {}", "SELECT 'it\\'s'; {}", "{{# {{}} #}}{}",
     ],
 )  # fmt: skip
 def test_pre_sql_cannot_end_the_transaction_behind_a_comment(hidden: str, word: str):
