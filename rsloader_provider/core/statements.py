@@ -107,7 +107,10 @@ def refusal(statement: UserSql) -> tuple[str, str] | None:
     """
     for kind in _ENDS_TRANSACTION:
         if kind.matches(statement.words):
-            return f"{kind} would end the load's transaction, and a failure after it could not be undone.", kind.hint
+            return (
+                f"{kind} would commit or break the load's transaction, and a failure after it could not be undone.",
+                kind.hint,
+            )
     for kind in _NOT_IN_TRANSACTION:
         if kind.matches(statement.words):
             return f"{kind} cannot run in a transaction, and the load is one.", kind.hint
