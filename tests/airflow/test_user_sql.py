@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from rsloader_provider.core import sql
 from rsloader_provider.core.batch import BatchStatus
 from rsloader_provider.hooks.rsloader import RsloaderHook
 
@@ -20,8 +21,8 @@ PASSWORD = "planted-sql-Passw0rd"
 pytestmark = pytest.mark.usefixtures("airflow_database")
 
 
-def run(loads: "Loads", **target: Any) -> Any:
-    loads.write(targets=[{"table": loads.table, **target}])
+def run(loads: "Loads", *targets: dict[str, Any]) -> Any:
+    loads.write(targets=list(targets))
     loads.put("1.csv", "2.csv")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__RSLOADER__LOADS_FOLDER", str(loads.folder))
@@ -41,10 +42,13 @@ def test_sql_knows_airflows_context_and_the_load_and_its_secrets_stay_in_redshif
     loads.query(f"CREATE TABLE {audit} (step varchar, rows int, run varchar, more varchar, password varchar)")
     dag_run = run(
         loads,
-        pre_sql=f"INSERT INTO {audit} VALUES ('before; {{{{ batch.id }}}}', -1, '{{{{ dag_run.run_id }}}}', '', ''); "
-        "/* ; */ SELECT 1;",
-        post_sql=f"INSERT INTO {audit} VALUES ('after {{{{ load }}}}', {{{{ rows }}}}, '{{{{ run }}}}', "
-        "'{{ var.value.colour }}', '{{ conn.other.password }}')",
+        {
+            "table": loads.table,
+            "pre_sql": f"INSERT INTO {audit} "
+            "VALUES ('before; {{ batch.id }}', -1, '{{ dag_run.run_id }}', '', ''); /* ; */ SELECT 1;",
+            "post_sql": f"INSERT INTO {audit} VALUES ('after {{{{ load }}}}', {{{{ rows }}}}, '{{{{ run }}}}', "
+            "'{{ var.value.colour }}', '{{ conn.other.password }}')",
+        },
     )
     assert str(dag_run.state) == "success"
     (batch,) = [each for each in RsloaderHook().get_conn().ledger.batches(loads.load) if each.targets]
@@ -60,24 +64,25 @@ def test_sql_knows_airflows_context_and_the_load_and_its_secrets_stay_in_redshif
         assert PASSWORD not in text, place
 
 
-def test_an_error_of_redshift_does_not_repeat_a_secret_of_the_statement(
+def test_what_fails_after_rendering_loads_nothing_and_repeats_no_secret(
     loads: "Loads", monkeypatch: pytest.MonkeyPatch
 ):
+    """The check of the load file could see neither: TRUNCATE, and what Redshift refuses and tells again."""
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps({"conn_type": "http", "host": "other", "password": PASSWORD}))
-    dag_run = run(loads, post_sql='SELECT 1; SELECT "{{ conn.other.password }}" FROM ' + loads.table)
+    other = f"{loads.table}_b"
+    loads.query(f"CREATE TABLE {other} (id integer)")
+    loads.query(sql.render(sql.CreateHistory(sql.TableName(*other.split(".")))))
+    state = run(
+        loads,
+        {"table": loads.table, "pre_sql": "SELECT 1; {{ 'TRUNC' ~ 'ATE' }} {{ target }}"},
+        {"table": other, "post_sql": 'SELECT 1; SELECT "{{ conn.other.password }}" FROM {{ target }}'},
+    ).state
     (batch,) = [each for each in RsloaderHook().get_conn().ledger.batches(loads.load) if each.targets]
-    (progress,) = batch.targets.values()
-    assert (str(dag_run.state), batch.status, loads.rows()) == ("failed", BatchStatus.ERROR, [])
-    assert "text 1 of post_sql, statement 2 (SELECT" in str(progress.error)
-    assert '"***" does not exist' in str(progress.error)
+    assert (str(state), batch.status, loads.rows()) == ("failed", BatchStatus.ERROR, [])
+    assert loads.query(f"SELECT id FROM {other}") == ()
+    errors = {name.rpartition("/")[2]: str(each.error) for name, each in batch.targets.items()}
+    assert f"batch {batch.batch} of load {loads.load} into redshift_default/{loads.table}" in errors[loads.table]
+    assert "text 1 of pre_sql, statement 2 (TRUNCATE" in errors[loads.table]
+    assert "text 1 of post_sql, statement 2 (SELECT" in errors[other]
+    assert '"***" does not exist' in errors[other]
     assert PASSWORD not in repr(batch)
-
-
-def test_a_statement_that_commits_once_rendered_is_refused_and_nothing_is_loaded(loads: "Loads"):
-    """The check of the load file could not see it."""
-    dag_run = run(loads, pre_sql="SELECT 1; {{ 'TRUNC' ~ 'ATE' }} " + loads.table)
-    (batch,) = [each for each in RsloaderHook().get_conn().ledger.batches(loads.load) if each.targets]
-    (progress,) = batch.targets.values()
-    assert (str(dag_run.state), batch.status, loads.rows()) == ("failed", BatchStatus.ERROR, [])
-    assert f"batch {batch.batch} of load {loads.load} into redshift_default/{loads.table}" in str(progress.error)
-    assert "text 1 of pre_sql, statement 2 (TRUNCATE" in str(progress.error)
