@@ -251,7 +251,7 @@ class _Attempt:
                 )
             )
         log.info("%s: %s into %s, %d rows, query %s", self.batch, outcome, self.target_name, rows, query_id)
-        tell_success(self.config, self.services, self.batch, self.manifest)
+        tell_success(self.config, self.services, self.batch, self.manifest, self.entries)
         return Result(outcome, self.batch, self.target_name)
 
     def _load(self) -> tuple[Outcome, int, int | None]:
@@ -481,7 +481,7 @@ def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
             continue
         if rows:
             return tuple(
-                RowError(file=file, line=int(line), column=column, value=value, reason=reason, code=int(code))
-                for file, line, column, value, reason, code in rows
+                RowError(file, int(line), column, value, reason, int(code), int(query_id))
+                for file, line, column, value, reason, code, query_id in rows
             )
     return ()
