@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from rsloader_provider.core.mistakes import mistake
+from rsloader_provider.core.mistakes import holds_secret, mistake
 
 
 class SqlRenderer(Protocol):
@@ -57,8 +57,9 @@ def check_template(text: str) -> None:
     try:
         _environment().parse(text)
     except TemplateSyntaxError as error:
+        said = "" if holds_secret(text) else f": {error.message}"
         raise mistake(
-            f"this is no Jinja template: {error.message}",
+            f"this is no Jinja template{said}",
             "Close {{ }} and {% %}; where such signs are meant as SQL, write them between {% raw %} and {% endraw %}.",
             line=error.lineno,
         ) from None

@@ -107,7 +107,7 @@ def run_user_sql(
 
 
 def _run_text(session: Session, renderer: SqlRenderer, text: str, values: Mapping[str, Any], where: str) -> None:
-    for number, statement in enumerate(_checked(_rendered(renderer, text, values, where), where), 1):
+    for number, statement in enumerate(_checked(renderer, _rendered(renderer, text, values, where), where), 1):
         try:
             session.execute(sql.UserStatement(statement.text))
         except (AccessDeniedError, NotSetUpError, StatementError) as error:
@@ -128,7 +128,7 @@ def _rendered(renderer: SqlRenderer, text: str, values: Mapping[str, Any], where
         raise ConfigurationError(f"{where}: its template asks for what is not there: {said}.") from error
 
 
-def _checked(text: str, where: str) -> list[UserSql]:
+def _checked(renderer: SqlRenderer, text: str, where: str) -> list[UserSql]:
     """Split a rendered text, once all of its statements may run."""
     try:
         statements = split_sql(text)
@@ -136,7 +136,8 @@ def _checked(text: str, where: str) -> list[UserSql]:
         raise StatementError(f"{where}: rendered, it holds {error} Nothing was loaded.") from error
     for number, statement in enumerate(statements, 1):
         if reason := refusal(statement):
-            raise StatementError(f"{_named(where, number, statement)}: {' '.join(reason)} Nothing was loaded.")
+            said = f"{_named(where, number, statement)}: {' '.join(reason)} Nothing was loaded."
+            raise StatementError(renderer.redacted(said))
     return statements
 
 

@@ -128,6 +128,7 @@ class Secretive(PlainSqlRenderer):
     ("post_sql", "kind", "said"),
     [
         ("syntax error at {{ password }}", StatementError, "syntax error"),
+        ("{{ 'TRUNCATE' }} {{ password }}", StatementError, "would commit or break"),
         ("SELECT {{ broken() }}", ConfigurationError, "asks for what is not there: KeyError"),
     ],
 )
