@@ -57,9 +57,9 @@ def check_template(text: str) -> None:
     try:
         _environment().parse(text)
     except TemplateSyntaxError as error:
-        said = "" if holds_secret(text) else f": {error.message}"
+        said = "" if holds_secret(text) else f": {(error.message or '').rstrip('.')}"
         raise mistake(
-            f"this is no Jinja template{said}",
+            f"this is no Jinja template{said}.",
             "Close {{ }} and {% %}; where such signs are meant as SQL, write them between {% raw %} and {% endraw %}.",
             line=error.lineno,
         ) from None

@@ -54,50 +54,53 @@ class _Refused:
     """A kind of statement.
 
     Attributes:
-        begins: The words that it begins with.
-        holds: Words that follow each other somewhere behind those; none for any statement that begins so.
+        name: The words that it begins with; each `…` stands for one word or more.
         hint: What to write instead.
     """
 
-    begins: tuple[str, ...]
-    holds: tuple[str, ...] = ()
+    name: str
     hint: str = "Leave it out, or run it in a task of its own."
 
-    def __str__(self) -> str:
-        return " … ".join(" ".join(words) for words in (self.begins, self.holds) if words)
-
     def matches(self, words: tuple[str, ...]) -> bool:
-        size = len(self.holds)
-        rest = words[len(self.begins) :]
-        return words[: len(self.begins)] == self.begins and (
-            not size or any(rest[at : at + size] == self.holds for at in range(len(rest)))
-        )
-
-
-def _all(*kinds: str) -> tuple[_Refused, ...]:
-    split = [kind.partition(" … ") for kind in kinds]
-    return tuple(_Refused(tuple(begins.split()), tuple(holds.split())) for begins, _, holds in split)
+        first, *others = (tuple(each.split()) for each in self.name.split("…"))
+        if words[: len(first)] != first:
+            return False
+        at = len(first)
+        for phrase in others:
+            found = (start for start in range(at + 1, len(words)) if words[start : start + len(phrase)] == phrase)
+            if (start := next(found, None)) is None:
+                return False
+            at = start + len(phrase)
+        return True
 
 
 _ENDS_TRANSACTION = (
-    _Refused(("TRUNCATE",), hint="To empty a table write DELETE FROM, or 'mode: replace'."),
-    *_all("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "VACUUM"),
+    _Refused("TRUNCATE", "To empty a table write DELETE FROM, or 'mode: replace'."),
+    *map(_Refused, ("BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "VACUUM")),
 )
 """Source: https://docs.aws.amazon.com/redshift/latest/dg/c_serial_isolation.html"""
 
-_NOT_IN_TRANSACTION = _all(
-    *("ALTER TABLE … APPEND FROM", "CLUSTER", "INDEXCAT", "REBUILDCAT", "REINDEX DATABASE"),
-    *("CREATE DATABASE", "DROP DATABASE", "CREATE TABLESPACE", "DROP TABLESPACE"),
-    *("CREATE LIBRARY", "CREATE OR REPLACE LIBRARY", "DROP LIBRARY"),
-    *("CREATE EXTERNAL TABLE", "DROP EXTERNAL TABLE", "ALTER EXTERNAL TABLE", "RENAME EXTERNAL TABLE"),
-    "GRANT … ON EXTERNAL",
-    # Clauses that only external tables have.
-    *("ALTER TABLE … ADD PARTITION", "ALTER TABLE … ADD IF NOT EXISTS PARTITION", "ALTER TABLE … DROP PARTITION"),
-    *("ALTER TABLE … SET LOCATION", "ALTER TABLE … SET FILE FORMAT", "ALTER TABLE … SET TABLE PROPERTIES"),
+_NOT_IN_TRANSACTION = tuple(
+    map(
+        _Refused,
+        (
+            *("ALTER TABLE … APPEND FROM", "CLUSTER", "INDEXCAT", "REBUILDCAT", "REINDEX DATABASE"),
+            *("CREATE DATABASE", "DROP DATABASE", "CREATE TABLESPACE", "DROP TABLESPACE"),
+            *("CREATE LIBRARY", "CREATE OR REPLACE LIBRARY", "DROP LIBRARY"),
+            *("CREATE EXTERNAL TABLE", "DROP EXTERNAL TABLE", "ALTER EXTERNAL TABLE", "RENAME EXTERNAL TABLE"),
+            "GRANT … ON EXTERNAL",
+            "ALTER TABLE … ALTER COLUMN … TYPE",
+            # Clauses that only external tables have.
+            *("ALTER TABLE … ADD PARTITION", "ALTER TABLE … ADD IF NOT EXISTS PARTITION"),
+            *("ALTER TABLE … DROP PARTITION", "ALTER TABLE … SET LOCATION", "ALTER TABLE … SET FILE FORMAT"),
+            "ALTER TABLE … SET TABLE PROPERTIES",
+        ),
+    )
 )
 """Sources: https://docs.aws.amazon.com/redshift/latest/dg/r_SVL_MULTI_STATEMENT_VIOLATIONS.html (the list; COPY, which
 it names too, runs in transactions but for external resources) and
-https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html (external tables)"""
+https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html (external tables,
+and the type of columns)"""
 
 
 def refusal(statement: UserSql) -> tuple[str, str] | None:
@@ -107,13 +110,11 @@ def refusal(statement: UserSql) -> tuple[str, str] | None:
     """
     for kind in _ENDS_TRANSACTION:
         if kind.matches(statement.words):
-            return (
-                f"{kind} would commit or break the load's transaction, and a failure after it could not be undone.",
-                kind.hint,
-            )
+            said = f"{kind.name} would commit or break the load's transaction"
+            return f"{said}, and a failure after it could not be undone.", kind.hint
     for kind in _NOT_IN_TRANSACTION:
         if kind.matches(statement.words):
-            return f"{kind} cannot run in a transaction, and the load is one.", kind.hint
+            return f"{kind.name} cannot run in a transaction, and the load is one.", kind.hint
     return None
 
 

@@ -61,7 +61,7 @@ def test_a_failure_is_told_to_the_callback_and_the_notifier_of_the_dag_file(
     loads.write()
     loads.put("1.csv", "2.csv", content="no number\n")
     dag: Any = DagBag(str(dag_file.parent)).dags[f"rsloader_{loads.load}"]
-    assert dag.tags == {"sales"}
+    assert set(dag.tags) == {"sales"}
     assert {(task.owner, task.retries) for task in dag.tasks} == {("sales", 0)}
     assert str(dag.test().state) == "failed"
     callback, *rest = heard.read_text().splitlines()

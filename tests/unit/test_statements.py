@@ -103,7 +103,8 @@ def statements_by_hand(sql: str) -> list[str]:
         "ALTER TABLE a APPEND FROM b", "alter table a.b /* c */ append from b", "CREATE DATABASE d", "DROP DATABASE d",
         "CREATE EXTERNAL TABLE s.t (i int)", "DROP EXTERNAL TABLE s.t", "CREATE OR REPLACE LIBRARY f",
         "ALTER TABLE s.t ADD IF NOT EXISTS PARTITION (d='1') LOCATION 's3://b/'", "ALTER TABLE s.t SET LOCATION 's3://b'",
-        "GRANT SELECT ON EXTERNAL TABLE s.t TO u", "REINDEX DATABASE d", "CLUSTER t",
+        "GRANT SELECT ON EXTERNAL TABLE s.t TO u", "ALTER TABLE t ALTER COLUMN c TYPE varchar(9)",
+        "REINDEX DATABASE d", "CLUSTER t",
     ],
 )  # fmt: skip
 def test_what_commits_or_cannot_run_in_a_transaction_is_refused(sql: str):
@@ -117,7 +118,7 @@ def test_what_commits_or_cannot_run_in_a_transaction_is_refused(sql: str):
         "DELETE FROM truncate", "SELECT 'COMMIT'", 'ALTER TABLE "append" ADD COLUMN append int', '"COMMIT"',
         "CREATE TABLE database (i int)", "GRANT SELECT ON t TO external", "ANALYZE t", "CALL commit()",
         "CREATE EXTERNAL SCHEMA s FROM DATA CATALOG DATABASE 'd' IAM_ROLE default", "ALTER TABLE t RENAME TO partition",
-        "LOCK t", "UNLOAD ('SELECT 1') TO 's3://b/' IAM_ROLE default",
+        "ALTER TABLE t ALTER COLUMN type ENCODE zstd", "LOCK t", "UNLOAD ('SELECT 1') TO 's3://b/' IAM_ROLE default",
     ],
 )  # fmt: skip
 def test_what_only_looks_like_it_is_taken(sql: str):
