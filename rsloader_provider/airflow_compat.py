@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         AirflowNotFoundException,
         AirflowSkipException,
     )
-    from airflow.sdk.log import redact  # type: ignore[attr-defined]  # where Airflow's own providers take it from
+    from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]  # as Airflow's own providers do
 else:
     try:
         from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Context, TaskGroup, get_parsing_context
@@ -35,13 +35,6 @@ else:
         from airflow.utils.context import Context
         from airflow.utils.dag_parsing_context import get_parsing_context
         from airflow.utils.task_group import TaskGroup
-    try:
-        from airflow.sdk.log import redact
-    except ImportError:
-        try:
-            from airflow.sdk.execution_time.secrets_masker import redact
-        except ImportError:
-            from airflow.utils.log.secrets_masker import redact
     try:
         from airflow.sdk.exceptions import (
             AirflowException,
@@ -56,6 +49,14 @@ else:
             AirflowNotFoundException,
             AirflowSkipException,
         )
+
+    try:
+        from airflow.sdk.log import mask_secret, redact
+    except ImportError:
+        try:
+            from airflow.sdk.execution_time.secrets_masker import mask_secret, redact
+        except ImportError:
+            from airflow.utils.log.secrets_masker import mask_secret, redact
 
 __all__ = [
     "DAG",
@@ -73,6 +74,7 @@ __all__ = [
     "conf",
     "get_parsing_context",
     "is_run_active",
+    "mask_secret",
     "redact",
 ]
 

@@ -14,9 +14,11 @@ from rsloader_provider.core.mistakes import mistake
 from rsloader_provider.core.quantities import Duration, Size
 from rsloader_provider.core.schedules import Schedule, airflow_schedule
 from rsloader_provider.core.setting_types import (
+    AccessKeyId,
     ConnectionId,
     Delimiter,
     Identifier,
+    KmsSecret,
     LoadName,
     Prefix,
     RegularExpression,
@@ -34,8 +36,12 @@ _DELIMITED = {"csv", "text"}
 _COMPRESSED_INSIDE = {"avro", "parquet", "orc"}
 
 Mode = Literal["append", "replace", "swap", "truncate", "merge"]
+_ONE_WAY = "Keep one of iam_role, aws_conn_id, and access_key_id with secret_access_key."
 
 _Value = TypeVar("_Value", str, int, None)
+
+Transport = Literal["driver", "data_api"]
+"""How SQL gets to Redshift: through its own port, or through AWS's Redshift Data API."""
 
 
 class _Settings(BaseModel):
@@ -85,10 +91,50 @@ class CopyOptions(_Settings):
     options: str = Field(default="", examples=["ACCEPTINVCHARS TIMEFORMAT 'auto'"])
     """Any further clauses of COPY, as Redshift documents them."""
 
+    aws_conn_id: ConnectionId | None = None
+    """An Airflow AWS connection: Redshift reads with its credentials as they are when COPY is sent, a role's temporary
+    ones for example. Instead of a role of Redshift's own.
+    """
+
+    access_key_id: AccessKeyId | None = Field(default=None, examples=["AKIAIOSFODNN7EXAMPLE"])
+    """The id of a long-lived access key that Redshift reads with, instead of a role of its own."""
+
+    secret_access_key: KmsSecret | None = Field(default=None, validate_default=True)
+    """The secret of `access_key_id`, as `rsloader encrypt` prints it for this load."""
+
     iam_role: RoleArns = "default"
     """The role with which Redshift reads the files: `default` (the cluster's or workgroup's default role) or a role's
     ARN; several joined with `,` are a chain.
     """
+
+    @field_validator("access_key_id")
+    @classmethod
+    def _key_or_connection(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("aws_conn_id"):
+            raise mistake("an access key and an AWS connection are two ways for Redshift to read.", _ONE_WAY)
+        return value
+
+    @field_validator("secret_access_key")
+    @classmethod
+    def _both_halves(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if "access_key_id" not in info.data:
+            return value  # that is wrong itself
+        if value is None and info.data["access_key_id"] is not None:
+            raise mistake(
+                "the secret of access_key_id is missing.",
+                "Add secret_access_key with what `rsloader encrypt <load> --key <KMS key>` prints.",
+            )
+        if value is not None and info.data["access_key_id"] is None:
+            raise mistake("a secret without access_key_id.", "Add access_key_id, the id of the key that it is of.")
+        return value
+
+    @field_validator("iam_role")
+    @classmethod
+    def _role_alone(cls, value: str, info: ValidationInfo) -> str:
+        # Runs only for a role that is written out.
+        if other := next(filter(info.data.get, ("aws_conn_id", "access_key_id")), None):
+            raise mistake(f"iam_role and {other} are two ways for Redshift to read.", _ONE_WAY)
+        return value
 
     @field_validator("delimiter", "ignore_header")
     @classmethod
@@ -115,12 +161,33 @@ class CopyOptions(_Settings):
     def _only_what_is_not_set_elsewhere(cls, value: str, info: ValidationInfo) -> str:
         return check_copy_options(value, copy_format=info.data.get("format"))
 
+    @property
+    def reads_with_key(self) -> bool:
+        """Whether Redshift reads with an access key that the loader has to give it, not with a role of its own."""
+        return self.aws_conn_id is not None or self.access_key_id is not None
+
+    @property
+    def reader(self) -> str:
+        """With what Redshift reads, for people."""
+        if self.aws_conn_id is not None:
+            return f"the credentials of the Airflow connection {self.aws_conn_id} (`copy.aws_conn_id`)"
+        if self.access_key_id is not None:
+            return "the access key of `copy.access_key_id`"
+        if self.iam_role == "default":
+            return "the default role of the cluster or workgroup (`copy.iam_role`)"
+        return f"the role {self.iam_role} (`copy.iam_role`)"
+
 
 class Target(_Settings):
     """One table, reached over one Airflow connection."""
 
     conn_id: ConnectionId = "redshift_default"
     """The Airflow connection to Redshift."""
+
+    transport: Transport = "driver"
+    """How statements get there: `driver` connects to Redshift's own port; `data_api` asks AWS's Redshift Data API, for
+    workers that cannot reach that port, with the credentials of `aws_conn_id`.
+    """
 
     table: TableText = Field(examples=["public.orders"])
     """`schema.table`, or `table` for one in the schema `public`. Names are always quoted, so any character may stand
@@ -316,6 +383,21 @@ class LoadConfig(_Settings):
                 "Name each connection and table once; small and capital letters are the same.",
                 at=(twice, "table"),
             )
+        return value
+
+    @field_validator("targets")
+    @classmethod
+    def _no_key_over_the_data_api(cls, value: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+        options: CopyOptions | None = info.data.get("copy_options")
+        if options is not None and options.reads_with_key:
+            for index, target in enumerate(value):
+                if getattr(target, "transport", "driver") == "data_api":
+                    raise mistake(
+                        "over the Data API AWS keeps the text of COPY for a day, with the access key in it, for all "
+                        "who may call redshift-data:DescribeStatement.",
+                        "Let Redshift read with copy.iam_role, or write 'transport: driver'.",
+                        at=(index, "transport"),
+                    )
         return value
 
     @property

@@ -20,6 +20,8 @@ RsloaderError
     └── ContentionError          other writers won too many times in a row
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -31,6 +33,28 @@ class RsloaderError(Exception):
     """
 
     retryable = False
+
+    def concerns(self, what: object) -> None:
+        """Have the message begin with what it happened to, unless it names that already.
+
+        >>> error = RsloaderError("Access denied.")
+        >>> error.concerns("load orders")
+        >>> error.concerns("load orders")
+        >>> str(error)
+        'load orders: Access denied.'
+        """
+        if str(what) not in str(self):
+            self.args = (f"{what}: {self}", *self.args[1:])
+
+
+@contextmanager
+def concerning(what: object) -> Iterator[None]:
+    """Have each error of ours say what it happened to, as `RsloaderError.concerns` does."""
+    try:
+        yield
+    except RsloaderError as error:
+        error.concerns(what)
+        raise
 
 
 class ConfigurationError(RsloaderError):

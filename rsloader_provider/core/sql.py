@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import singledispatch
 from typing import Literal
 
+from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions
 
 HISTORY_SCHEMA = "rsloader"
@@ -209,12 +210,21 @@ class Merge:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Load the objects of a manifest."""
+    """Load the objects of a manifest.
+
+    Attributes:
+        access_key: The key to read them with, where `options` ask for one. None for the role in `options`.
+    """
 
     target: TableName | TemporaryTable
     columns: tuple[str, ...] | None
     manifest_url: str
     options: CopyOptions
+    access_key: AccessKey | None = None
+
+    def __post_init__(self) -> None:
+        if (self.access_key is None) == self.options.reads_with_key:
+            raise ValueError(f"COPY reads with {self.options.reader}, and has {self.access_key}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -555,11 +565,10 @@ def _(statement: Merge) -> str:
 def _(statement: Copy) -> str:
     options = statement.options
     columns = f" ({_names(statement.columns)})" if statement.columns else ""
-    role = "default" if options.iam_role == "default" else literal(options.iam_role)
     clauses = [
         f"COPY {_table(statement.target)}{columns}",
         f"FROM {literal(statement.manifest_url)}",
-        f"IAM_ROLE {role}",
+        _access(options, statement.access_key),
         "MANIFEST",
         _FORMATS[options.format],
     ]
@@ -572,6 +581,13 @@ def _(statement: Copy) -> str:
     if options.options:
         clauses.append(options.options)
     return " ".join(clause for clause in clauses if clause)
+
+
+def _access(options: CopyOptions, key: AccessKey | None) -> str:
+    if key is None:
+        return "IAM_ROLE " + ("default" if options.iam_role == "default" else literal(options.iam_role))
+    clauses = f"ACCESS_KEY_ID {literal(key.access_key_id)} SECRET_ACCESS_KEY {literal(key.secret_access_key)}"
+    return clauses if key.session_token is None else f"{clauses} SESSION_TOKEN {literal(key.session_token)}"
 
 
 _FORMATS = {

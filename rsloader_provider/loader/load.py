@@ -241,6 +241,8 @@ class _Attempt:
             held(self.services.ledger.get(self.batch.load, self.batch.batch), self.target_name, self.number)
             raise
         except RsloaderError as error:
+            if str(self.batch) not in str(error):
+                error.concerns(f"{self.batch} into {self.target_name}")
             self._end(error)
             raise
         with self._taking(Step.FINISH_ATTEMPT):
@@ -266,7 +268,7 @@ class _Attempt:
             log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
             with self._taking(Step.WRITE_MANIFEST):
                 self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
-        with self.services.warehouse.connect(self.target.conn_id) as session:
+        with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
                 self._end_session(session, int(self.previous_session or 0))
@@ -333,8 +335,9 @@ class _Attempt:
             run(statement)
         rows, query_id = 0, None
         if has_rows:
+            key = self.services.access_key(self.config)
             with self._taking(Step.COPY):
-                run(sql.Copy(filling.into, self.target.columns, str(self.manifest), self.config.copy_options))
+                run(sql.Copy(filling.into, self.target.columns, str(self.manifest), self.config.copy_options, key))
             rows, query_id = run(sql.LastCopy())[0]
         if filling.check is not None:
             self._refuse_ambiguous(filling.check.keys, run(filling.check))

@@ -25,8 +25,10 @@ def create_histories(
         AccessDeniedError: The user may not create schemas or tables; see `statements_for_dba`.
         RsloaderError: Another reason, for example that a connection is missing.
     """
+    configs = [*configs]
+    transports = {target.conn_id: target.transport for config in configs for target in config.targets}
     for conn_id, targets in _with_history(configs).items():
-        with warehouse.connect(conn_id) as session:
+        with warehouse.connect(conn_id, transports[conn_id]) as session:
             session.execute(sql.CreateHistorySchema())
             for table in targets:
                 session.execute(sql.CreateHistory(table))

@@ -6,6 +6,7 @@ from typing import Any
 from rsloader_provider.airflow_compat import BaseOperator, Context
 from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.sql_rendering import AirflowSqlRenderer, SqlLeftUnrendered
@@ -42,7 +43,7 @@ class LoadBatchOperator(SqlLeftUnrendered, BaseOperator):
         """Load once."""
         config = LoadConfig.model_validate(self.load_config)
         renderer = AirflowSqlRenderer(self.get_template_env(), context)
-        with as_task_failures():
+        with as_task_failures(), concerning(f"batch {self.batch} of load {config.load}"):
             services = RsloaderHook(config.aws_conn_id).get_conn()
             result = load_batch(config, services, self.batch, self.target, self._asker(context), renderer)
         progress = result.batch.progress(self.target)

@@ -108,7 +108,7 @@ class MemoryWarehouse:
         return {url.encode()[:256].decode(errors="ignore") for url in self.files.get(query_id, ())}
 
     @contextmanager
-    def connect(self, conn_id: str) -> Iterator["MemorySession"]:
+    def connect(self, conn_id: str, transport: str = "driver") -> Iterator["MemorySession"]:
         if conn_id not in self.connections:
             raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
         if self.unreachable:

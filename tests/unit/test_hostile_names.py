@@ -16,11 +16,12 @@ from objects_for_tests import a_config
 from pydantic import ValidationError
 
 from rsloader_provider.core import sql
+from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.local.redshift.tokens import Kind, split_statements, tokenize
 
-CSV = CopyOptions(format="csv")
+WITH_KEY = CopyOptions(format="csv", aws_conn_id="lake")
 BATCH = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 Texts = Callable[[], str]
@@ -49,7 +50,9 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.RenameTable: lambda text: sql.RenameTable(_target(text), text()),
     sql.FindAmbiguousKeys: lambda text: sql.FindAmbiguousKeys(sql.TemporaryTable(text()), (text(), text()), 9),
     sql.Merge: lambda text: sql.Merge(_target(text), sql.TemporaryTable(text()), ("id",), (text(), text())),
-    sql.Copy: lambda text: sql.Copy(_target(text), (text(), text()), text(), CSV),
+    sql.Copy: lambda text: sql.Copy(
+        _target(text), (text(), text()), text(), WITH_KEY, AccessKey(text(), text(), text())
+    ),
     sql.LastCopy: lambda text: sql.LastCopy(),
     sql.RecordLoaded: lambda text: sql.RecordLoaded(_key(text), 1, 2, 3, None, text()),
     sql.Commit: lambda text: sql.Commit(),

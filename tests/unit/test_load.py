@@ -202,10 +202,10 @@ def test_an_attempt_whose_place_was_taken_stops_before_it_changes_anything(world
     warehouse = world.warehouse
     real = warehouse.connect
 
-    def connect_slowly(conn_id: str) -> Any:
+    def connect_slowly(*target: str) -> Any:
         warehouse.connect = real  # type: ignore[method-assign]
         load(world, batch, RETRY)
-        return real(conn_id)
+        return real(*target)
 
     warehouse.connect = connect_slowly  # type: ignore[method-assign]
     with pytest.raises(AttemptLostError, match="attempt 2"):
