@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         AirflowNotFoundException,
         AirflowSkipException,
     )
-    from airflow.sdk.log import mask_secret
+    from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]  # as Airflow's own providers do
 else:
     try:
         from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Context, TaskGroup, get_parsing_context
@@ -51,12 +51,12 @@ else:
         )
 
     try:
-        from airflow.sdk.log import mask_secret
+        from airflow.sdk.log import mask_secret, redact
     except ImportError:
         try:
-            from airflow.sdk.execution_time.secrets_masker import mask_secret
+            from airflow.sdk.execution_time.secrets_masker import mask_secret, redact
         except ImportError:
-            from airflow.utils.log.secrets_masker import mask_secret
+            from airflow.utils.log.secrets_masker import mask_secret, redact
 
 __all__ = [
     "DAG",
@@ -75,6 +75,7 @@ __all__ = [
     "get_parsing_context",
     "is_run_active",
     "mask_secret",
+    "redact",
 ]
 
 _ACTIVE = ["queued", "running"]

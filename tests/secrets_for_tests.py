@@ -23,6 +23,7 @@ MISTAKES: dict[str, dict[str, Any]] = {
     "copy with a token": {"copy": {"format": "csv", "session_token": _KEY}},
     "target with a connection's URI": {"targets": [{**_TARGET, "conn_id": f"redshift://loader:{_PASSWORD}@host/db"}]},
     "target with a URI of plain characters": {"targets": [{**_TARGET, "conn_id": f"redshift://loader:{_PASSWORD}"}]},
+    "SQL with keys in a wrong template": {"targets": [{**_TARGET, "pre_sql": f"SELECT '{_KEYS}' {{% {_PASSWORD} %}}"}]},
     "target with a table's URI": {"targets": [{"table": f"redshift://loader:{_PASSWORD}@host/a.b.c"}]},
     "aws connection as a URI": {"aws_conn_id": f"aws://{_ID}:{_KEY}@/?region_name=x"},
     "source with keys": {"source": f"s3://{_ID}:{_KEY}@landing/orders/"},

@@ -32,6 +32,7 @@ from rsloader_provider.core.setting_types import (
     TopicArn,
 )
 from rsloader_provider.core.sources import S3Url, SourcePattern
+from rsloader_provider.core.sql_templates import names_used
 
 _DELIMITED = {"csv", "text"}
 _WITH_HEADER = _DELIMITED | {"fixedwidth"}
@@ -262,13 +263,23 @@ class Target(_Settings):
     """The columns that identify a row, for mode `merge`."""
 
     pre_sql: Statements = ()
-    """Statements that run before the rows are loaded, in the same transaction: one text, or a list with one each."""
+    """Statements that run before the rows are loaded, in the same transaction: one text, or a list of texts, with Jinja
+    that is rendered just before they run.
+    """
 
     post_sql: Statements = ()
-    """Statements that run after the rows are loaded, in the same transaction: one text, or a list with one each."""
+    """Statements that run after the rows are loaded, in the same transaction: as `pre_sql`."""
 
     statement_timeout: StatementTimeout | None = None
     """How long Redshift lets one statement run. Without it Redshift's own setting holds."""
+
+    @field_validator("pre_sql")
+    @classmethod
+    def _before_the_rows_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for index, text in enumerate(value):
+            if "rows" in names_used(text):
+                raise mistake("'rows' is known after COPY only.", "Use it in post_sql.", at=(index,))
+        return value
 
     @field_validator("history")
     @classmethod

@@ -95,6 +95,7 @@ class RowError:
         value: The field's text as it stands in the file.
         reason: Redshift's words.
         code: Redshift's error code, for example 1207.
+        query_id: Redshift's id of the COPY; None where nobody knows.
     """
 
     file: str
@@ -103,6 +104,7 @@ class RowError:
     value: str
     reason: str
     code: int
+    query_id: int | None = None
 
     def __str__(self) -> str:
         """One line for a log: file, line, column, value, reason."""

@@ -11,7 +11,7 @@ from rsloader_provider.core.linear_regex import check_expression
 from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import Duration
 from rsloader_provider.core.sources import S3Url
-from rsloader_provider.core.sql_text import check_statement
+from rsloader_provider.core.statements import check_sql
 
 LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LOAD_NAME_CHARACTERS = 200
@@ -201,8 +201,8 @@ KmsSecret = Annotated[str, AfterValidator(_kms_secret), Field(examples=["kms:AQI
 
 StatementTimeout = Annotated[Duration, AfterValidator(_at_most_24_days)]
 Statements = Annotated[
-    tuple[Annotated[str, AfterValidator(check_statement)], ...],
+    tuple[Annotated[str, AfterValidator(check_sql)], ...],
     BeforeValidator(_one_as_list),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-"""SQL statements, written as one text or as a list of texts with one statement each."""
+"""SQL statements with Jinja in them, written as one text or as a list of texts, each with any number of statements."""

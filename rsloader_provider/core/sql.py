@@ -263,7 +263,7 @@ class Rollback:
 
 @dataclass(frozen=True, slots=True)
 class FindRowErrors:
-    """Ask which rows the session's COPY refused: (file, line, column, value, reason, code), newest COPY first.
+    """Ask which rows the session's COPY refused: (file, line, column, value, reason, code, query), newest COPY first.
 
     STL_LOAD_ERRORS alone has the field's value; Serverless and concurrency scaling do not fill it.
     """
@@ -629,7 +629,7 @@ def _(statement: UserStatement) -> str:
 @render.register
 def _(statement: FindRowErrors) -> str:
     return (
-        "SELECT trim(filename), line_number, trim(colname), trim(raw_field_value), trim(err_reason), err_code "  # noqa: S608
+        "SELECT trim(filename), line_number, trim(colname), trim(raw_field_value), trim(err_reason), err_code, query "  # noqa: S608
         f"FROM stl_load_errors WHERE session = {statement.pid} "
         f"ORDER BY query DESC, filename, line_number LIMIT {statement.limit}"
     )
@@ -638,7 +638,7 @@ def _(statement: FindRowErrors) -> str:
 @render.register
 def _(statement: FindRowErrorsWithoutValues) -> str:
     return (
-        "SELECT trim(file_name), line_number, trim(column_name), '', trim(error_message), error_code "  # noqa: S608
+        "SELECT trim(file_name), line_number, trim(column_name), '', trim(error_message), error_code, query_id "  # noqa: S608
         f"FROM sys_load_error_detail WHERE session_id = {statement.pid} "
         f"ORDER BY query_id DESC, file_name, line_number LIMIT {statement.limit}"
     )

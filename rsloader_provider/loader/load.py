@@ -50,6 +50,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.sources import S3Url
+from rsloader_provider.core.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.notify import tell_failure, tell_success
 from rsloader_provider.loader.overwritten import overwritten, with_sizes_of_now
@@ -57,6 +58,7 @@ from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.user_sql import run_user_sql
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +99,14 @@ class Result:
     target: str
 
 
-def load_batch(config: LoadConfig, services: Services, batch_id: str, target_name: str, asker: Asker) -> Result:
+def load_batch(
+    config: LoadConfig,
+    services: Services,
+    batch_id: str,
+    target_name: str,
+    asker: Asker,
+    renderer: SqlRenderer | None = None,
+) -> Result:
     """Load one batch into one target, unless that is done.
 
     Safe to call again at any time, by anybody, also while another call is at work: then the newer one goes on.
@@ -108,6 +117,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         batch_id: A locked, complete or failed batch.
         target_name: One of the targets that it was locked with.
         asker: Who asks; a person who cleared the task may have a loaded batch loaded again.
+        renderer: Renders pre-SQL and post-SQL; None for one that knows the load's own values only.
 
     Raises:
         BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
@@ -150,7 +160,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
             # is begun either way.
             batch = services.ledger.get(config.load, batch_id)
         else:
-            return _Attempt(config, services, begun, target_name, denied).run()
+            return _Attempt(config, services, begun, target_name, denied, renderer or PlainSqlRenderer()).run()
     raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
 
 
@@ -187,6 +197,7 @@ class _Attempt:
         batch: The batch as it is since the attempt began.
         target_name: The target.
         denied: The COMMIT of which a person says that it was not carried out; None when nobody was asked.
+        renderer: Renders pre-SQL and post-SQL.
     """
 
     def __init__(
@@ -196,8 +207,10 @@ class _Attempt:
         batch: Batch,
         target_name: str,
         denied: UnansweredCommit | None,
+        renderer: SqlRenderer,
     ):
         self.config = config
+        self.renderer = renderer
         self.services = services
         self.batch = batch
         self.target_name = target_name
@@ -245,7 +258,7 @@ class _Attempt:
                 )
             )
         log.info("%s: %s into %s, %d rows, query %s", self.batch, outcome, self.target_name, rows, query_id)
-        tell_success(self.config, self.services, self.batch, self.manifest)
+        tell_success(self.config, self.services, self.batch, self.manifest, self.entries)
         return Result(outcome, self.batch, self.target_name)
 
     def _load(self) -> tuple[Outcome, int, int | None]:
@@ -324,8 +337,7 @@ class _Attempt:
             # The lock went with that commit, so that others may have loaded since: everything is looked at again.
         if found := self._begin(session):
             return found
-        for text in self.target.pre_sql:
-            run(sql.UserStatement(text))
+        run_user_sql(session, self.renderer, self.batch, self.target, "pre_sql", str(self.manifest))
         filling = modes.filling(self.target)
         for statement in filling.before:
             run(statement)
@@ -341,8 +353,7 @@ class _Attempt:
             run(statement)
         if self.has_history:
             self._write_history(session, rows, query_id)
-        for text in self.target.post_sql:
-            run(sql.UserStatement(text))
+        run_user_sql(session, self.renderer, self.batch, self.target, "post_sql", str(self.manifest), rows)
         if not self.has_history:
             with self._taking(Step.ANNOUNCE_COMMIT):
                 self._change(
@@ -515,7 +526,7 @@ def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
             continue
         if rows:
             return tuple(
-                RowError(file=file, line=int(line), column=column, value=value, reason=reason, code=int(code))
-                for file, line, column, value, reason, code in rows
+                RowError(file, int(line), column, value, reason, int(code), int(query_id))
+                for file, line, column, value, reason, code, query_id in rows
             )
     return ()

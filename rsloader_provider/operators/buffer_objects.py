@@ -9,12 +9,13 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
 _SUMMARY_CHARACTERS = 250
 
 
-class BufferObjectsOperator(BaseOperator):
+class BufferObjectsOperator(SqlLeftUnrendered, BaseOperator):
     """Claims new objects into batches, locks the batches that are due, and returns what this run has to load.
 
     Running it again is safe at any time: nothing is claimed twice, and what is left to load is returned again.

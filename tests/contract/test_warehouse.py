@@ -140,8 +140,9 @@ def test_bad_data_is_told_as_such_and_its_rows_can_be_asked_for_after_the_rollba
         with pytest.raises(BadDataError):
             session.execute(house.copy(("1.csv", "1\nbad\n")))
         session.execute(sql.Rollback())
-        ((file, line, column, value, _, code),) = session.execute(sql.FindRowErrors(pid, 10))
+        ((file, line, column, value, _, code, query_id),) = session.execute(sql.FindRowErrors(pid, 10))
     assert (file, line, column, value, code) == (f"s3://{house.bucket}/1.csv", 2, "id", "bad", 1207)
+    assert query_id > 0
     assert house.count_rows() == 0
 
 

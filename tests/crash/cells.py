@@ -42,7 +42,7 @@ STEPS = tuple(step for step in Step if step not in ELSEWHERE)
 """The steps at which processes are stopped, in their order."""
 BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)
 """Steps that are taken before a batch is given to load_batch."""
-FAILING = (Step.END_ATTEMPT, Step.KEEP_MANIFEST)
+FAILING = (Step.END_ATTEMPT, Step.KEEP_MANIFEST, Step.KEEP_ERRORS)
 """Steps that are taken only when a load fails: an object holds a bad row, which a person repairs afterwards."""
 MODES: tuple[Mode, ...] = ("replace", "swap", "truncate", "merge")
 """All modes but `append`, which is played at every step."""

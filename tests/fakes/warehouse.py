@@ -318,7 +318,7 @@ class MemorySession:
                 lines[statement.options.ignore_header :], 1 + statement.options.ignore_header
             ):
                 if line == "bad":
-                    self.refused.append((url, number, "id", line, "Invalid digit", 1207))
+                    self.refused.append((url, number, "id", line, "Invalid digit", 1207, query_id))
                 rows.append(line)
         if self.refused:
             raise BadDataError(f"Load into table '{statement.target.table}' failed.")

@@ -166,7 +166,7 @@ def test_widths_are_one_literal_whatever_their_labels(widths: str):
     "hidden",
     [
         "{}", "-- a\n{}", "--\r{}", "--\r{}\nWORK", "/* a */{}", "/*/**/*/ {}", "/* /* */ a */ {}", "/*\n*/\t{};",
-        ";{}", "{}; SELECT 1",
+        ";{}", "{}; SELECT 1", "SELECT ';'; {}", "SELECT $$;$$; {}", "SELECT 'it\\'s'; {}", "{{# {{}} #}}{}",
     ],
 )  # fmt: skip
 def test_pre_sql_cannot_end_the_transaction_behind_a_comment(hidden: str, word: str):

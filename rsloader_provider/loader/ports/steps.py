@@ -34,6 +34,8 @@ class Step(StrEnum):
     """The attempt failed and nothing of it is in the table."""
     KEEP_MANIFEST = "keep manifest"
     """The manifest of a failed batch is copied under the failed prefix."""
+    KEEP_ERRORS = "keep errors"
+    """What is known of the failure is written beside it."""
     NOTIFY = "notify"
     """A topic is told."""
     RECORD_NOTIFIED = "record notified"
