@@ -28,7 +28,8 @@ from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.audit_report import AuditReport, Finding
 from rsloader_provider.loader.histories import Histories
-from rsloader_provider.loader.ports.inventory import Inventory, Segment, StoredBatch, Unreadable
+from rsloader_provider.loader.ports.inventory import Inventory, StoredBatch, Unreadable
+from rsloader_provider.loader.ports.ledger import Segment
 from rsloader_provider.loader.services import Services
 
 WINDOW_ENTRIES = 20_000

@@ -217,7 +217,7 @@ class _Storyteller:
             yield f"Nothing has claimed it yet: the next run of DAG {self._config.dag_id} does."
 
     def _about_manifest(self, batch: Batch) -> None:
-        url = self._config.manifests.join(f"{batch.load}/{batch.batch}.manifest")
+        url = self._config.manifests.join(batch.manifest_name)
         there = _ask(self._story.sentences, "S3", lambda: self._services.storage.exists(url.bucket, url.key))
         if there is not None:
             self._story.facts["manifest"] = {"url": str(url), "is_there": there}
