@@ -43,8 +43,6 @@ CONFIG = a_config(batch={"max_files": 3, "max_age": "5m"})
 BOTH = a_config(
     batch={"max_files": 3, "max_age": "5m"}, targets=[{"table": "public.orders"}, {"table": "public.other"}]
 )
-    batch={"max_files": 3, "max_age": "5m"}, targets=[{"table": "public.orders"}, {"table": "public.other"}]
-)
 OTHER = "redshift_default/public.other"
 
 
