@@ -126,9 +126,10 @@ def _invalid_dag(name: str, broken: BrokenLoad) -> DAG:
 
 def _description(config: LoadConfig) -> str:
     targets = "\n".join(f"- `{target.name}` ({target.mode})" for target in config.targets)
+    sources = " and ".join(f"`{source}`" for source in config.sources)
     limits = config.batch
     return (
-        f"Loads objects under `{config.source}` into\n\n{targets}\n\n"
+        f"Loads objects under {sources} into\n\n{targets}\n\n"
         f"A batch is loaded at {limits.max_files} files, {limits.max_bytes} bytes, or {limits.max_age} after its first "
         "file. To load a batch again, clear its `load_batch` task.\n"
     )

@@ -4,12 +4,12 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from rsloader_provider.core.linear_regex import check_expression
 from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import Duration
-from rsloader_provider.core.sources import S3Url
+from rsloader_provider.core.sources import S3Url, SourcePattern
 from rsloader_provider.core.sql_text import check_statement
 
 LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
@@ -106,7 +106,22 @@ def _connection(text: str) -> str:
 
 
 def _one_as_list(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str | SourcePattern) else value
+
+
+def _one_as_text(sources: tuple[SourcePattern, ...]) -> str | list[str]:
+    texts = [str(each) for each in sources]
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _none_below_another(sources: tuple[SourcePattern, ...]) -> tuple[SourcePattern, ...]:
+    for index, each in enumerate(sources):
+        for place, other in enumerate(sources):
+            # Of two that are the same the second is in vain.
+            if place != index and other.covers(each) and (place < index or not each.covers(other)):
+                how = "stands twice" if each == other else f"lies below '{other}', which takes all of it"
+                raise mistake(f"the source '{each}' {how}.", "Leave it out.", at=(index,))
+    return sources
 
 
 def _at_most_24_days(duration: timedelta) -> timedelta:
@@ -127,6 +142,27 @@ Identifier = Annotated[str, AfterValidator(_identifier)]
 TableText = Annotated[str, AfterValidator(_table)]
 ConnectionId = Annotated[str, AfterValidator(_connection)]
 StatementTimeout = Annotated[Duration, AfterValidator(_at_most_24_days)]
+Sources = Annotated[
+    tuple[SourcePattern, ...],
+    Field(min_length=1),
+    BeforeValidator(_one_as_list),
+    AfterValidator(_none_below_another),
+    PlainSerializer(_one_as_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^s3://"},
+                {"type": "array", "items": {"type": "string", "pattern": "^s3://"}, "minItems": 1},
+            ],
+            "examples": [
+                "s3://acme-landing/orders/year=*/month=*/",
+                ["s3://acme-landing/orders/", "s3://acme-archive/orders/"],
+            ],
+        }
+    ),
+]
+"""Prefixes, written as one text or as a list of texts; one is written back as a text."""
+
 Statements = Annotated[
     tuple[Annotated[str, AfterValidator(check_statement)], ...],
     BeforeValidator(_one_as_list),

@@ -57,7 +57,7 @@ def _facts(config: LoadConfig, batch: Batch, manifest: S3Url) -> dict[str, Any]:
     # The names in camel case are those of the Lambda loader's messages, which consumers know.
     return {
         "batchId": batch.batch,
-        "s3Prefix": str(config.source),
+        "s3Prefix": ", ".join(map(str, config.sources)),
         "originalManifest": str(manifest),
         "load": config.load,
         "files": batch.files,
