@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         BaseSensorOperator,
         Context,
         TaskGroup,
+        XComArg,
         get_parsing_context,
     )
     from airflow.sdk.exceptions import (
@@ -25,11 +26,21 @@ if TYPE_CHECKING:
     )
 else:
     try:
-        from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Context, TaskGroup, get_parsing_context
+        from airflow.sdk import (
+            DAG,
+            BaseHook,
+            BaseOperator,
+            BaseSensorOperator,
+            Context,
+            TaskGroup,
+            XComArg,
+            get_parsing_context,
+        )
     except ImportError:
         from airflow import DAG
         from airflow.hooks.base import BaseHook
         from airflow.models.baseoperator import BaseOperator
+        from airflow.models.xcom_arg import XComArg
         from airflow.sensors.base import BaseSensorOperator
         from airflow.utils.context import Context
         from airflow.utils.dag_parsing_context import get_parsing_context
@@ -62,6 +73,7 @@ __all__ = [
     "Context",
     "TaskGroup",
     "TriggerEvent",
+    "XComArg",
     "conf",
     "get_parsing_context",
     "is_run_active",

@@ -286,6 +286,14 @@ class LoadConfig(_Settings):
         return value
 
     @property
+    def targets_apart(self) -> tuple[Target, ...]:
+        """The targets that take their batches strictly in order while the load has others besides.
+
+        Each gets work of its own in a run, and takes its turns by itself, so that it holds up none of the others.
+        """
+        return tuple(each for each in self.targets if each.mode != "append") if len(self.targets) > 1 else ()
+
+    @property
     def dag_id(self) -> str:
         """The id of the load's DAG."""
         return f"rsloader_{self.load}"

@@ -141,8 +141,26 @@ def test_only_a_load_that_runs_all_the_time_waits_for_objects():
 
 def test_a_load_in_which_order_matters_loads_one_batch_after_the_other():
     replacing = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
-    assert load_dag(replacing).get_task("load_batch").max_active_tis_per_dagrun == 1
-    assert load_dag(a_config()).get_task("load_batch").max_active_tis_per_dagrun is None
+    assert load_dag(replacing).get_task("load_batch").max_active_tis_per_dag == 1
+    assert load_dag(a_config()).get_task("load_batch").max_active_tis_per_dag is None
+
+
+def test_each_target_in_which_order_matters_takes_turns_of_its_own_beside_others():
+    """Otherwise a batch that is slow in one of them keeps the others waiting."""
+    tables = [{"table": "a"}, {"table": "b c", "mode": "replace"}, {"table": "b/c", "mode": "replace"}, {"table": "d"}]
+    dag = load_dag(a_config(targets=tables))
+    at_once = {task.task_id: task.max_active_tis_per_dag for task in dag.tasks if "load_batch" in task.task_id}
+    b_c = "load_batch_redshift_default_public_b_c"
+    assert at_once == {"load_batch": None, b_c: 1, f"{b_c}_": 1}
+    assert dag.get_task(b_c).upstream_task_ids == {"in_order_redshift_default_public_b_c"}
+    assert dag.get_task("load_batch").upstream_task_ids == {"buffer_objects"}
+
+
+def test_a_run_that_waits_for_one_of_several_targets_does_not_hold_up_the_next_run():
+    two = a_config(targets=[{"table": "a"}, {"table": "b"}])
+    assert (load_dag(a_config()).max_active_runs, load_dag(two).max_active_runs) == (1, 16)
+    continuous = two.model_copy(update={"schedule": "@continuous"})
+    assert load_dag(continuous).max_active_runs == 1, "Airflow allows no more"
 
 
 def test_airflow_finds_the_provider_under_its_own_name():
