@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rsloader_provider.airflow_compat import BaseOperator, Context
+from rsloader_provider.airflow_compat import BaseOperator, Context, XComArg
 
 
 class TargetInOrderOperator(BaseOperator):
@@ -22,11 +22,12 @@ class TargetInOrderOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("target", "apart")
 
-    def __init__(self, *, target: str, apart: Mapping[str, list[dict[str, str]]], **kwargs: Any):
+    def __init__(self, *, target: str, apart: Mapping[str, list[dict[str, str]]] | XComArg, **kwargs: Any):
         super().__init__(**kwargs)
         self.target = target
         self.apart = apart
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Pick."""
-        return self.apart[self.target]
+        apart: Mapping[str, list[dict[str, str]]] = self.apart  # type: ignore[assignment]  # rendered by now
+        return apart[self.target]
