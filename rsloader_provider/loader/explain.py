@@ -194,6 +194,12 @@ class _Storyteller:
             self._say(f"Put its batch back into DynamoDB; `rsloader audit {claim.load}` tells what else is missing.")
             return
         self._story.facts["batch"] = batch_report(batch)
+        if batch.is_marked:
+            self._say(
+                f"That batch only marks its {batch.files:,} objects as loaded: {batch.reason} by {batch.run}. Nothing "
+                "of it was loaded, and nothing will be."
+            )
+            return
         self._say(
             f"The batch is {batch.status}, with {batch.files:,} objects, {batch.size_bytes:,} bytes{_locked(batch)}."
         )
@@ -212,7 +218,7 @@ class _Storyteller:
             yield f"Nothing has claimed it yet: the next run of DAG {self._config.dag_id} does."
 
     def _about_manifest(self, batch: Batch) -> None:
-        url = self._config.manifests.join(f"{batch.load}/{batch.batch}.manifest")
+        url = self._config.manifests.join(batch.manifest_name)
         there = _ask(self._story.sentences, "S3", lambda: self._services.storage.exists(url.bucket, url.key))
         if there is not None:
             self._story.facts["manifest"] = {"url": str(url), "is_there": there}

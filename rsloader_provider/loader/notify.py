@@ -42,7 +42,7 @@ def tell_failure(
     message = {**_facts(config, batch, manifest), "status": "error", "target": target, "error": str(error)}
     content = render_manifest(entries)
     if config.failed_manifests is not None and content is not None:
-        failed = config.failed_manifests.join(f"{config.load}/{batch.batch}.manifest")
+        failed = config.failed_manifests.join(batch.manifest_name)
         try:
             with services.steps.taking(Step.KEEP_MANIFEST, batch):
                 services.storage.write(failed.bucket, failed.key, content)

@@ -248,7 +248,7 @@ def test_a_batch_that_only_the_history_knows_is_told_with_its_files(world: World
     for key in ("1", "2"):
         world.ledger.edit_claim("orders", f"landing/orders/{key}.csv")
     world.ledger.edit_entries(batch, [])
-    world.ledger.delete(batch)
+    world.ledger.lose(batch)
     world.storage.delete("landing", "orders/2.csv")
     report = audit(world)
     assert states(report) == {"loaded": ["3.csv", "4.csv"], "in the history but not claimed": ["1.csv", "2.csv"]}

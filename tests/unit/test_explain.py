@@ -212,7 +212,7 @@ def test_a_batch_that_is_lost_a_history_that_is_not_there_and_a_redshift_that_is
     assert f"{TARGET}: its load history could not be read: NotSetUpError" in story(explain("orders/1.csv"))
     world.warehouse.unreachable = True
     assert f"{TARGET}: its load history could not be read: TransientError" in story(explain("orders/1.csv"))
-    world.ledger.delete(work.batch)
+    world.ledger.lose(work.batch)
     told = story(explain("orders/1.csv"))
     assert "Batch could not be asked: UnknownBatchError" in told
     assert "rsloader audit orders" in told
