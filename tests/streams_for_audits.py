@@ -73,6 +73,9 @@ class MadeUpLoad:
             entries = tuple(Entry(name, size) for name, size in json.loads(zlib.decompress(packed)))
             yield Segment(self.batch_id(number), entries)
 
+    def deleted(self, load: str) -> Iterator[str]:
+        return iter(())
+
     def current(self, load: str) -> str | None:
         return None
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -37,7 +38,7 @@ def plan_deletion(load: str, services: Services, before: datetime) -> Iterator[B
     known = first
 
     def old() -> Iterator[Batch]:
-        for batch in (known, *batches):
+        for batch in chain((known,), batches):
             if batch.status is BatchStatus.COMPLETE and batch.locked_at is not None and batch.locked_at < before:
                 yield batch
 

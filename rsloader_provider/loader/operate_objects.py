@@ -399,11 +399,15 @@ class _Forgetting:
                 done = tuple(name for name in claims if name not in now or now[name].batch != batch_id)
                 if done:
                     # Somebody else was quicker, or the answer to our own write was lost.
+                    self._find_done(done)
                     yield Taken(batch_id, done, self.wanted)
                 claims = {name: claim for name, claim in now.items() if claim.batch == batch_id}
             else:
                 return
         raise ContentionError(f"Batch {batch_id} of load {self.config.load} was written to {_RACES} times. Try again.")
+
+    def _find_done(self, names: Sequence[str]) -> None:
+        """Hear of objects that have left their batch, by a write whose answer was lost or by somebody else's."""
 
     def _take_now(self, batch_id: str, claims: Mapping[str, Claim], listed: Mapping[str, S3Object]) -> Iterator[Taken]:
         batch = _find_batch(self.services, self.config.load, batch_id)
@@ -470,6 +474,9 @@ class _Moving(_Forgetting):
             place = self._move(fitting, batch_id, place)
             pending = pending[len(fitting) :]
         return place.batch if place else None
+
+    def _find_done(self, names: Sequence[str]) -> None:
+        self.moved += len(names)
 
     def _move(self, objects: Sequence[S3Object], batch_id: str, place: Place | None) -> Place | None:
         names = [each.name for each in objects]

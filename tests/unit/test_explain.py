@@ -94,7 +94,7 @@ def test_the_whole_story_of_a_loaded_object(world: World, explain: Callable[...,
         f"{TARGET}: the load history has generation 1: 2 rows by query 1000, attempt 1, run {RUN} at "
         "2026-01-02 12:00:00 UTC.",
         "Telling a topic how it ended was done.",
-        "Next: nothing. It is in every target, and is loaded again only if a person clears load_batch.",
+        "Next: nothing. It is in every target, and is loaded again only if a person asks for it.",
     ]  # fmt: skip
     facts = told.as_json()["loads"][0]
     assert (facts["claim"]["etag"], facts["batch"]["status"], facts["manifest"]["is_there"]) == (etag, "complete", True)

@@ -40,7 +40,9 @@ from rsloader_provider.loader.mark import mark_as_loaded
 from rsloader_provider.loader.operate_batches import close_now, holdings, plan_reprocess, reprocess_batch
 
 CONFIG = a_config(batch={"max_files": 3, "max_age": "5m"})
-BOTH = a_config(batch={"max_files": 3, "max_age": "5m"}, targets=[{"table": "public.orders"}, {"table": "public.other"}])
+BOTH = a_config(
+    batch={"max_files": 3, "max_age": "5m"}, targets=[{"table": "public.orders"}, {"table": "public.other"}]
+)
 OTHER = "redshift_default/public.other"
 
 
@@ -263,7 +265,7 @@ def test_open_and_unknown_batches_and_targets_are_refused(world: World):
     with pytest.raises(UnknownBatchError):
         plan_reprocess(CONFIG, world.services, "01ARZ3NDEKTSV4RRFFQ69G5FAV")
     batch = a_batch(world)
-    with pytest.raises(UnknownBatchError, match="has no target nowhere. Its targets: redshift_default/public.orders"):
+    with pytest.raises(UnknownBatchError, match="has no target nowhere"):
         plan_reprocess(CONFIG, world.services, batch.batch, targets=["nowhere"])
 
 
