@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         BaseOperator,
         BaseSensorOperator,
         Context,
+        Param,
         TaskGroup,
         XComArg,
         get_parsing_context,
@@ -32,6 +33,7 @@ else:
             BaseOperator,
             BaseSensorOperator,
             Context,
+            Param,
             TaskGroup,
             XComArg,
             get_parsing_context,
@@ -40,6 +42,7 @@ else:
         from airflow import DAG
         from airflow.hooks.base import BaseHook
         from airflow.models.baseoperator import BaseOperator
+        from airflow.models.param import Param
         from airflow.models.xcom_arg import XComArg
         from airflow.sensors.base import BaseSensorOperator
         from airflow.utils.context import Context
@@ -71,6 +74,7 @@ __all__ = [
     "BaseSensorOperator",
     "BaseTrigger",
     "Context",
+    "Param",
     "TaskGroup",
     "TriggerEvent",
     "XComArg",

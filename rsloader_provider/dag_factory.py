@@ -9,6 +9,7 @@ from typing import Any
 from rsloader_provider.airflow_compat import DAG, BaseOperator, TaskGroup, XComArg, conf, get_parsing_context
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.loader.load_folder import BrokenLoad, read_load_folder, read_one
+from rsloader_provider.operations_dag import OPERATIONS_DAG_ID, operations_dag
 from rsloader_provider.operators.buffer_objects import APART, BufferObjectsOperator
 from rsloader_provider.operators.invalid_load import InvalidLoadOperator
 from rsloader_provider.operators.load_batch import LoadBatchOperator
@@ -25,7 +26,8 @@ def load_dags(folder: Path) -> dict[str, DAG]:
     """Make the DAGs of a folder of load files, for `globals().update(...)` in a DAG file.
 
     A broken load file gets a DAG of its load's name that shows what is wrong and fails with it; the other
-    loads go on. A worker, which needs one DAG, gets that one only.
+    loads go on. Beside them is `rsloader_operations`, a form with which people operate them, unless
+    `[rsloader] operations_dag` is False. A worker, which needs one DAG, gets that one only.
 
     Args:
         folder: The folder, unless `[rsloader] loads_folder` in airflow.cfg names another.
@@ -38,11 +40,15 @@ def load_dags(folder: Path) -> dict[str, DAG]:
 
 
 def _dags(folder: Path, wanted: str | None) -> Iterator[DAG]:
-    if wanted is None:
+    has_operations = conf.getboolean("rsloader", "operations_dag", fallback=True)
+    if wanted in {None, OPERATIONS_DAG_ID}:
         loads = read_load_folder(folder)
-        yield from map(load_dag, loads.loads.values())
-        yield from (_invalid_dag(name, broken) for name, broken in loads.broken.items())
-    elif wanted.startswith(_DAG_PREFIX):
+        if wanted is None:
+            yield from map(load_dag, loads.loads.values())
+            yield from (_invalid_dag(name, broken) for name, broken in loads.broken.items())
+        if has_operations and loads.loads:
+            yield operations_dag(folder, list(loads.loads))
+    elif wanted is not None and wanted.startswith(_DAG_PREFIX):
         name = wanted.removeprefix(_DAG_PREFIX)
         match read_one(folder, name):
             case LoadConfig() as config:

@@ -14,6 +14,7 @@ from rsloader_provider.core.sql_text import check_statement
 
 LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LOAD_NAME_CHARACTERS = 200
+_OPERATIONS = "operations"
 _IDENTIFIER_BYTES = 127
 _PREFIX_BYTES = 600
 """A manifest's key adds the load's name and the batch to the prefix, and S3's keys end at 1,024 bytes."""
@@ -25,10 +26,17 @@ _CONNECTION = re.compile(r"[\w#!()\-.:/\\]{1,250}")  # what Airflow accepts as a
 
 def is_load_name(text: str) -> bool:
     """Tell whether a load may have this name; with `rsloader_` before it, it is a DAG's id."""
+    if text.lower() == _OPERATIONS:
+        return False
     return LOAD_NAME.fullmatch(text) is not None and len(text) <= _LOAD_NAME_CHARACTERS and ".." not in text
 
 
 def _load_name(text: str) -> str:
+    if text.lower() == _OPERATIONS:
+        raise mistake(
+            f"no load can be called {text!r}: rsloader_operations is the DAG with which people operate all loads.",
+            "Give the load another name.",
+        )
     if not is_load_name(text):
         raise mistake(
             f"{shown(text)} is no name for a load.",

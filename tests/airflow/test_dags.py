@@ -34,7 +34,7 @@ def test_each_load_file_is_a_dag_of_three_tasks(tmp_path: Path):
     write(tmp_path, "orders")
     write(tmp_path, "returns", schedule="*/5 * * * *")
     dags = load_dags(tmp_path)
-    assert sorted(dags) == ["rsloader_orders", "rsloader_returns"]
+    assert sorted(dags) == ["rsloader_operations", "rsloader_orders", "rsloader_returns"]
     assert [task.task_id for task in dags["rsloader_orders"].tasks] == [
         "detect_new_objects",
         "buffer_objects",
@@ -49,7 +49,7 @@ def test_a_broken_file_breaks_only_its_own_dag_which_keeps_its_name(tmp_path: Pa
     (tmp_path / "returns.yaml").write_text("load: returns\nschedule: '@daily'\nsorce: s3://landing/returns/\n")
     (tmp_path / "unreadable.yaml").write_text("load: unreadable\n  source: [\n")
     dags = load_dags(tmp_path)
-    assert sorted(dags) == ["rsloader_orders", "rsloader_returns", "rsloader_unreadable"]
+    assert sorted(dags) == ["rsloader_operations", "rsloader_orders", "rsloader_returns", "rsloader_unreadable"]
     broken = dags["rsloader_returns"]
     assert "invalid" in broken.tags
     assert "returns.yaml:3" in (broken.doc_md or "")
@@ -121,7 +121,7 @@ def test_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path: Path):
 def test_airflow_cfg_may_name_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path, "orders")
     monkeypatch.setenv("AIRFLOW__RSLOADER__LOADS_FOLDER", str(tmp_path))
-    assert list(load_dags(tmp_path / "nowhere")) == ["rsloader_orders"]
+    assert list(load_dags(tmp_path / "nowhere")) == ["rsloader_orders", "rsloader_operations"]
 
 
 def test_people_who_write_dags_themselves_use_the_same_parts():
