@@ -7,7 +7,7 @@ from pathlib import Path
 from rsloader_provider.airflow_compat import DAG, Param
 from rsloader_provider.core.batch import BatchStatus
 from rsloader_provider.loader.operations import Action
-from rsloader_provider.operators.operate import OperateOperator
+from rsloader_provider.operators.operate import ANY_STATUS, OperateOperator
 
 OPERATIONS_DAG_ID = "rsloader_operations"
 """No load may be called `operations`, so that no load's DAG has this id."""
@@ -26,9 +26,8 @@ _LABELS = {
     Action.MARK_LOADED: "Say of an undecided batch that it is loaded (batch, one target)",
     Action.MARK_NOT_LOADED: "Say of an undecided batch that it is not loaded (batch, one target)",
     Action.DELETE_BATCHES: "Delete complete batches that are old (until)",
-    Action.RESTORE_BATCHES: "Put deleted batches back (deleted)",
+    Action.RESTORE: "Put deleted batches back (deleted)",
 }
-_WHAT, _WHICH, _SURE = "What", "Which", "Sure"
 _DOC = """### What `rsloader` does at a command line, for those who have none
 
 Choose a load and an action; each action says in brackets which of the fields it reads.
@@ -51,6 +50,8 @@ def operations_dag(folder: Path, loads: Sequence[str]) -> DAG:
         schedule=None,
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
+        # It runs only when somebody asks, who should not have to switch it on first.
+        is_paused_upon_creation=False,
         # A request is a person's, who looks at how it ends.
         default_args={"owner": "rsloader", "retries": 0},
         tags=["rsloader", "operations"],
@@ -62,49 +63,48 @@ def operations_dag(folder: Path, loads: Sequence[str]) -> DAG:
 
 
 def _params(loads: list[str]) -> dict[str, Param]:
-    statuses = [None, *map(str, BatchStatus)]
+    statuses = [ANY_STATUS, *map(str, BatchStatus)]
     return {
-        "load": Param(loads[0], type="string", enum=loads, title="Load", section=_WHAT),
+        "load": Param(loads[0], type="string", enum=loads, title="Load"),
         "action": Param(
-            str(Action.BATCHES), type="string", enum=[*map(str, Action)], title="Action", section=_WHAT,
+            str(Action.BATCHES), type="string", enum=[*map(str, Action)], title="Action",
             values_display={str(action): label for action, label in _LABELS.items()},
             description="In brackets: the fields that it reads, of those below.",
         ),
         "batch": Param(
-            None, type=["null", "string"], title="Batch", section=_WHICH,
+            None, type=["null", "string"], title="Batch",
             description="The id of one batch, for example 01K5H8ZJ6V0000000000000000.",
         ),
         "targets": Param(
-            [], type=["null", "array"], items={"type": "string"}, title="Targets", section=_WHICH,
+            [], type=["null", "array"], items={"type": "string"}, title="Targets",
             description="Names as connection/schema.table, one a line. None for all.",
         ),
         "objects": Param(
-            [], type=["null", "array"], items={"type": "string"}, title="Objects", section=_WHICH,
+            [], type=["null", "array"], items={"type": "string"}, title="Objects",
             description="URLs s3://bucket/key, one a line.",
         ),
         "prefix": Param(
-            None, type=["null", "string"], title="Prefix", section=_WHICH,
+            None, type=["null", "string"], title="Prefix",
             description="Instead of objects: all below s3://bucket/prefix/.",
         ),
         "status": Param(
-            None, type=["null", "string"], enum=statuses, title="Status", section=_WHICH,
-            description="Only batches of this status.",
+            ANY_STATUS, type="string", enum=statuses, title="Status", description="Only batches of this status.",
         ),
         "since": Param(
-            None, type=["null", "string"], format="date-time", title="Since", section=_WHICH,
+            None, type=["null", "string"], format="date-time", title="Since",
             description="Only batches that were opened, or objects that were written, then or later.",
         ),
         "until": Param(
-            None, type=["null", "string"], format="date-time", title="Until", section=_WHICH,
+            None, type=["null", "string"], format="date-time", title="Until",
             description="Only batches that were opened, or objects that were written, before. For deleting: only "
             "batches that were locked before.",
         ),
         "deleted": Param(
-            None, type=["null", "string"], format="multiline", title="Deleted batches", section=_WHICH,
+            None, type=["null", "string"], format="multiline", title="Deleted batches",
             description="What a deletion has printed in its log: one line of JSON for each batch.",
         ),
         "confirm": Param(
-            None, type=["null", "string"], title="Confirm", section=_SURE,
+            None, type=["null", "string"], title="Confirm",
             description="Repeat the load's name to do it. Without it the log shows what would be done.",
         ),
     }  # fmt: skip

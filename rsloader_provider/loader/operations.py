@@ -47,7 +47,7 @@ class Action(StrEnum):
     MARK_LOADED = "mark-loaded"
     MARK_NOT_LOADED = "mark-not-loaded"
     DELETE_BATCHES = "delete-batches"
-    RESTORE_BATCHES = "restore-batches"
+    RESTORE = "restore"
 
     @property
     def changes(self) -> bool:
@@ -136,7 +136,7 @@ class _Operation:
             Action.MARK_LOADED: self._decide,
             Action.MARK_NOT_LOADED: self._decide,
             Action.DELETE_BATCHES: self._delete,
-            Action.RESTORE_BATCHES: self._restore,
+            Action.RESTORE: self._restore,
         }
         return by_action[self._request.action]()
 
@@ -293,7 +293,7 @@ class _Operation:
         before: datetime = self._needed(self._request.until, "until")
         if not self._request.confirmed:
             return self._list(map(batch_report, plan_deletion(self._config.load, self._services, before)))
-        self._tell("Each batch follows as one line of JSON. Keep the lines: 'restore-batches' puts them back.")
+        self._tell("Each batch follows as one line of JSON. Keep the lines: 'restore' puts them back.")
         count = 0
         for _ in delete_batches(self._config.load, self._services, before, by=self._request.by, keep=self._tell):
             count += 1

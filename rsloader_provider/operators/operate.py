@@ -11,6 +11,9 @@ from rsloader_provider.loader.load_folder import read_good_load
 from rsloader_provider.loader.operations import Action, Request, operate
 from rsloader_provider.task_failures import as_task_failures
 
+ANY_STATUS = "any"
+"""What the form says for no choice: Airflow would show `null`."""
+
 log = logging.getLogger(__name__)
 
 
@@ -48,7 +51,7 @@ class OperateOperator(BaseOperator):
             targets=_lines(params["targets"]),
             objects=_lines(params["objects"]),
             prefix=(params["prefix"] or "").strip() or None,
-            status=params["status"],
+            status=None if params["status"] == ANY_STATUS else params["status"],
             since=_moment(params["since"]),
             until=_moment(params["until"]),
             deleted=params["deleted"] or "",

@@ -160,13 +160,13 @@ def test_deleted_batches_are_put_back_from_the_log(form: Form):
     assert form.send(Action.DELETE_BATCHES, until=until)["count"] == 1
     assert form.send(Action.DELETE_BATCHES, until=until, confirmed=True)["count"] == 1
     deleted = "\n".join(line for line in form.told if line.startswith("{"))
-    assert form.send(Action.RESTORE_BATCHES, deleted=deleted)["count"] == 1
-    restored = form.send(Action.RESTORE_BATCHES, deleted=deleted, confirmed=True)
+    assert form.send(Action.RESTORE, deleted=deleted)["count"] == 1
+    restored = form.send(Action.RESTORE, deleted=deleted, confirmed=True)
     assert [each["outcome"] for each in restored["items"]] == ["restored"]
     assert {each.batch for each in form.world.ledger.batches("orders")} == before
     other = deleted.replace('"load":"orders"', '"load":"returns"')
     with pytest.raises(ConfigurationError, match="of load returns, not of orders"):
-        form.send(Action.RESTORE_BATCHES, deleted=other, confirmed=True)
+        form.send(Action.RESTORE, deleted=other, confirmed=True)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_deleted_batches_are_put_back_from_the_log(form: Form):
         (Action.FORGET, {}, "forget needs either 'objects' or 'prefix'"),
         (Action.REPROCESS_OBJECTS, {"objects": ("s3://a-b/c",), "prefix": "s3://a-b/"}, "needs either"),
         (Action.DELETE_BATCHES, {}, "delete-batches needs 'until'"),
-        (Action.RESTORE_BATCHES, {}, "restore-batches needs 'deleted'"),
-        (Action.RESTORE_BATCHES, {"deleted": "{"}, "Line 1 is not what"),
+        (Action.RESTORE, {}, "restore needs 'deleted'"),
+        (Action.RESTORE, {"deleted": "{"}, "Line 1 is not what"),
         (Action.MARK_LOADED, {"batch": "b"}, "mark-loaded needs 'targets'"),
         (Action.MARK_NOT_LOADED, {"batch": "b", "targets": ("a", "b")}, "takes one target at a time"),
     ],
