@@ -286,7 +286,7 @@ def _named(config: LoadConfig, services: Services, urls: Sequence[str]) -> list[
 def _nothing_below(config: LoadConfig, prefix: str) -> UnknownObjectError:
     return UnknownObjectError(
         f"Load {config.load} has claimed nothing below {prefix}, as far as that is in S3 or in the ledger; it loads "
-        f"from {config.source}. Nothing was changed."
+        f"from {' and '.join(map(str, config.sources))}. Nothing was changed."
     )
 
 
