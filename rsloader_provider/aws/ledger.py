@@ -73,16 +73,7 @@ class DynamoLedger:
 
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
         size_bytes = sum(each.size_bytes for each in objects)
-        segment = {
-            "load": batch.load,
-            "batch": segment_prefix(batch.batch) + _segment_name(objects),
-            "entries": pack_entries(objects),
-        }
-        actions = [
-            self._put(self._names.files, claim_item(batch.load, each, batch.batch, now), "attribute_not_exists(#load)")
-            for each in objects
-        ]
-        actions.append(self._put(self._names.batches, segment, "attribute_not_exists(#load)"))
+        actions = self._take(batch, objects, now)
         actions.append(
             self._update(
                 batch.load,
@@ -100,12 +91,7 @@ class DynamoLedger:
                 },
             )
         )
-        failed = self._transact(actions)
-        taken = frozenset(each.name for place, each in enumerate(objects) if place in failed)
-        if taken:
-            raise AlreadyClaimedError(taken)
-        if failed:
-            raise LostRaceError
+        self._transact_claim(actions, objects)
         return replace(
             batch,
             files=batch.files + len(objects),
@@ -161,6 +147,47 @@ class DynamoLedger:
         if failed:
             raise LostRaceError
         return locked, opened
+
+    def mark(
+        self,
+        load: str,
+        objects: Sequence[S3Object],
+        *,
+        reason: str,
+        run: str,
+        now: datetime,
+        into: Batch | None = None,
+    ) -> Batch:
+        batch = into or Batch(
+            load,
+            next_batch_id(now, None, self._randomness),
+            status=BatchStatus.COMPLETE,
+            opened_at=now,
+            locked_at=now,
+            reason=reason,
+            run=run,
+            version=1,
+        )
+        files, size_bytes = len(objects), sum(each.size_bytes for each in objects)
+        marked = replace(batch, files=batch.files + files, size_bytes=batch.size_bytes + size_bytes)
+        if into is None:
+            counted = self._put(self._names.batches, batch_item(marked), "attribute_not_exists(#load)")
+        else:
+            counted = self._update(
+                load,
+                into.batch,
+                "ADD #files :files, #size_bytes :size_bytes",
+                "#status = :complete AND attribute_not_exists(#targets) AND #reason = :reason AND #run = :run",
+                {
+                    ":files": files,
+                    ":size_bytes": size_bytes,
+                    ":complete": BatchStatus.COMPLETE,
+                    ":reason": reason,
+                    ":run": run,
+                },
+            )
+        self._transact_claim([*self._take(batch, objects, now), counted], objects)
+        return marked
 
     def replace(self, before: Batch, after: Batch) -> Batch:
         after = replace(after, version=before.version + 1)
@@ -236,6 +263,27 @@ class DynamoLedger:
         claim = claim_from(answer["Item"]) if "Item" in answer else None
         # A name may read like the cut key of another one.
         return claim if claim and claim.name == name else None
+
+    def _take(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> list[Item]:
+        """Give the actions that claim objects for a batch, in their order, and the one that puts its segment."""
+        segment = {
+            "load": batch.load,
+            "batch": segment_prefix(batch.batch) + _segment_name(objects),
+            "entries": pack_entries(objects),
+        }
+        actions = [
+            self._put(self._names.files, claim_item(batch.load, each, batch.batch, now), "attribute_not_exists(#load)")
+            for each in objects
+        ]
+        return [*actions, self._put(self._names.batches, segment, "attribute_not_exists(#load)")]
+
+    def _transact_claim(self, actions: list[Item], objects: Sequence[S3Object]) -> None:
+        failed = self._transact(actions)
+        taken = frozenset(each.name for place, each in enumerate(objects) if place in failed)
+        if taken:
+            raise AlreadyClaimedError(taken)
+        if failed:
+            raise LostRaceError
 
     def _claims(self, load: str, prefix: str, projection: str | None) -> Iterator[Item]:
         # DynamoDB takes no empty prefix.

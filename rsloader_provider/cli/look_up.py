@@ -36,6 +36,7 @@ def batches(
     table = Table(Column("batch", no_wrap=True), "status", "files", "bytes", "opened", "locked for", "targets")
     for each in found:
         targets = "\n".join(_target_line(name, progress) for name, progress in each["targets"].items())
+        targets = "marked as loaded" if each["is_marked"] else targets
         table.add_row(
             each["batch"], each["status"], f"{each['files']:,}", f"{each['size_bytes']:,}",
             _moment(each["opened_at"]), each["reason"] or "", escape(targets),
@@ -69,6 +70,8 @@ def batch(
         "notification",
     ):
         console.print(f"{name:12}{escape(str(found[name]))}", highlight=False)
+    if found["is_marked"]:
+        console.print("[bold]Its files are marked as loaded: no run loads them.[/]")
     for name, progress in found["targets"].items():
         console.print(f"[bold]{escape(_target_line(name, progress))}[/]", highlight=False)
         if progress["error"]:
@@ -94,7 +97,8 @@ def files(
         return
     table = Table(Column("file", overflow="fold"), Column("batch", no_wrap=True), "bytes", "claimed")
     for each in found:
-        table.add_row(escape(each["url"]), each["batch"], f"{each['size_bytes']:,}", _moment(each["claimed_at"]))
+        claimed = _moment(each["claimed_at"]) + (", marked as loaded" if each["is_marked"] else "")
+        table.add_row(escape(each["url"]), each["batch"], f"{each['size_bytes']:,}", claimed)
     Console().print(table)
 
 

@@ -6,6 +6,8 @@
                      ▼ │                              │
                     error ◀───────────────────────────┘ (to locked, then on)
 
+A batch of objects that a person marked as loaded is complete from the start, and has no targets.
+
 Every function here takes a batch and gives the batch that it becomes; the ledger writes it on the
 condition that nobody wrote in between.
 """
@@ -70,6 +72,12 @@ class UnansweredCommit:
     query_id: int | None
 
 
+MARKED = "marked"
+"""The reason of a batch of objects that a person wants never to be loaded."""
+
+IMPORTED = "imported"
+"""The reason of a batch of objects that another loader has loaded."""
+
 _LAST_YEAR = 9998
 """Python's times end with the year 9999, a ULID's later."""
 
@@ -127,9 +135,11 @@ class Batch:
         size_bytes: Their bytes.
         opened_at: When its first object was claimed; None while it is empty.
         locked_at: When it was locked; None while it is open.
-        reason: Why it was locked: max_files, max_bytes or max_age; None while it is open.
-        run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; None while it is open.
-        targets: Progress by target name; empty while it is open.
+        reason: Why it was locked: max_files, max_bytes or max_age; what marked its objects as loaded, see
+            `MARKED` and `IMPORTED`; None while it is open.
+        run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; for objects that are marked as
+            loaded, who asked; None while it is open.
+        targets: Progress by target name; empty while it is open, and for objects that are marked as loaded.
         notification: See Notification; None while there is nothing to tell, or nobody to be told.
         version: Counts the writes after locking; the ledger writes only on the version that it read.
     """
@@ -156,6 +166,11 @@ class Batch:
         """Whether a person has ever cleared it for a target."""
         return any(progress.opened_by is not None for progress in self.targets.values())
 
+    @property
+    def is_marked(self) -> bool:
+        """Whether its objects count as loaded by a person's word alone: nothing of it was loaded, or will be."""
+        return self.status is BatchStatus.COMPLETE and self.reason in (MARKED, IMPORTED) and not self.targets
+
     def progress(self, target: str) -> TargetProgress:
         """Give the progress in one target.
 
@@ -165,7 +180,8 @@ class Batch:
         try:
             return self.targets[target]
         except KeyError:
-            known = ", ".join(sorted(self.targets)) or "none, as it is still open"
+            without = "its objects are only marked as loaded" if self.is_marked else "it is still open"
+            known = ", ".join(sorted(self.targets)) or f"none, as {without}"
             raise UnknownBatchError(f"{self} has no target {target}. Its targets: {known}.") from None
 
     @property
@@ -416,8 +432,10 @@ def settle(batch: Batch) -> Batch:
     """Give the batch the status that its targets say, which may have been edited by hand.
 
     Args:
-        batch: A batch that was locked.
+        batch: A batch that was locked, or whose objects are marked as loaded.
     """
+    if batch.is_marked:
+        return batch
     states = {each.state for each in batch.targets.values()}
     if states == {TargetState.LOADED}:
         status = BatchStatus.COMPLETE

@@ -302,11 +302,13 @@ class BatchWalk:
             else:
                 where = "no claim" if claim is None else f"a claim of batch {claim.batch}"
                 self._add(batch.batch, f"its segments hold s3://{name}, which has {where}.", remedy=_BACKUP)
-        return frozenset(names)
+        # A batch of marked objects grows as an open one does.
+        return None if batch.is_marked else frozenset(names)
 
     def _compare_batch(self, batch: Batch, rows: Mapping[str, list[HistoryRow]], group: _Group) -> None:
         stored = group.stored
-        if len(group.entries) != batch.files:
+        # Objects may be marked while the two are read, and no load begins with a marked batch anyway.
+        if len(group.entries) < batch.files or (len(group.entries) > batch.files and not batch.is_marked):
             text = f"it counts {batch.files} objects, and its segments hold {len(group.entries)}. No load begins so."
             self._add(batch.batch, text, remedy=_BACKUP)
         for name, each in rows.items():

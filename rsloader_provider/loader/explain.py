@@ -193,6 +193,12 @@ class _Storyteller:
             self._say(f"Put its batch back into DynamoDB; `rsloader audit {claim.load}` tells what else is missing.")
             return
         self._story.facts["batch"] = batch_report(batch)
+        if batch.is_marked:
+            self._say(
+                f"That batch only marks its {batch.files:,} objects as loaded: {batch.reason} by {batch.run}. Nothing "
+                "of it was loaded, and nothing will be."
+            )
+            return
         self._say(
             f"The batch is {batch.status}, with {batch.files:,} objects, {batch.size_bytes:,} bytes{_locked(batch)}."
         )

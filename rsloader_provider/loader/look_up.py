@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rsloader_provider.core.batch import Batch, TargetProgress
-from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.core.errors import CorruptLedgerError, UnknownBatchError
 from rsloader_provider.loader.ports.ledger import Claim, Ledger
 
 
@@ -20,6 +20,7 @@ def batch_report(batch: Batch) -> dict[str, Any]:
         "opened_at": batch.opened_at and batch.opened_at.isoformat(),
         "locked_at": batch.locked_at and batch.locked_at.isoformat(),
         "reason": batch.reason,
+        "is_marked": batch.is_marked,
         "run": batch.run,
         "notification": batch.notification and str(batch.notification),
         "targets": {name: _progress_report(each) for name, each in sorted(batch.targets.items())},
@@ -79,15 +80,26 @@ def file_reports(ledger: Ledger, load: str, key: str | None) -> Iterator[dict[st
         key: Only objects whose URL begins so, or, without `s3://`, whose key does; None for all.
     """
     prefix = key.removeprefix("s3://") if key and key.startswith("s3://") else ""
+    is_marked: dict[str, bool] = {}
     for claim in ledger.claims(load, prefix):
         if key is None or prefix or claim.name.partition("/")[2].startswith(key):
-            yield _file_report(claim)
+            if claim.batch not in is_marked:
+                is_marked[claim.batch] = _is_marked(ledger, load, claim.batch)
+            yield _file_report(claim, is_marked=is_marked[claim.batch])
 
 
-def _file_report(claim: Claim) -> dict[str, Any]:
+def _is_marked(ledger: Ledger, load: str, batch_id: str) -> bool:
+    try:
+        return ledger.get(load, batch_id).is_marked
+    except (UnknownBatchError, CorruptLedgerError):
+        return False  # the claim is shown all the same; `rsloader audit` tells what is wrong
+
+
+def _file_report(claim: Claim, *, is_marked: bool) -> dict[str, Any]:
     return {
         "url": f"s3://{claim.name}",
         "batch": claim.batch,
+        "is_marked": is_marked,
         "size_bytes": claim.size_bytes,
         "etag": claim.etag,
         "last_modified": claim.last_modified.isoformat(),

@@ -32,9 +32,7 @@ class MemoryLedger:
 
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
         with self._lock:
-            keys = [(batch.load, ledger_key(each.name)) for each in objects]
-            if taken := frozenset(each.name for key, each in zip(keys, objects, strict=True) if key in self._claims):
-                raise AlreadyClaimedError(taken)
+            self._refuse_taken(batch.load, objects)
             stored = self._batches[batch.load, batch.batch]
             size_bytes = sum(each.size_bytes for each in objects)
             if (
@@ -43,11 +41,7 @@ class MemoryLedger:
                 or stored.size_bytes + size_bytes - objects[-1].size_bytes >= limits.max_bytes
             ):
                 raise LostRaceError
-            for key, each in zip(keys, objects, strict=True):
-                self._claims[key] = Claim(
-                    batch.load, each.name, batch.batch, each.size_bytes, each.etag, each.last_modified, now
-                )
-            self._segments[batch.load, batch.batch].extend(Entry(each.name, each.size_bytes) for each in objects)
+            self._take(batch, objects, now)
             self._batches[batch.load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
             return self._added(batch, len(objects), size_bytes, now)
 
@@ -70,6 +64,38 @@ class MemoryLedger:
             )
             self._batches[batch.load, batch.batch] = locked
             return locked, self._open(Batch(batch.load, next_batch_id(now, batch.batch, self._randomness)))
+
+    def mark(
+        self,
+        load: str,
+        objects: Sequence[S3Object],
+        *,
+        reason: str,
+        run: str,
+        now: datetime,
+        into: Batch | None = None,
+    ) -> Batch:
+        with self._lock:
+            self._refuse_taken(load, objects)
+            stored = batch = into or Batch(
+                load,
+                next_batch_id(now, None, self._randomness),
+                status=BatchStatus.COMPLETE,
+                opened_at=now,
+                locked_at=now,
+                reason=reason,
+                run=run,
+                version=1,
+            )
+            if into is not None:
+                found = self._batches.get((load, into.batch))
+                if found is None or not found.is_marked or (found.reason, found.run) != (reason, run):
+                    raise LostRaceError
+                stored = found
+            self._take(batch, objects, now)
+            size_bytes = sum(each.size_bytes for each in objects)
+            self._batches[load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
+            return self._added(batch, len(objects), size_bytes, now)
 
     def replace(self, before: Batch, after: Batch) -> Batch:
         with self._lock:
@@ -135,6 +161,17 @@ class MemoryLedger:
     def current(self, load: str) -> str | None:
         """Not in the port: for the fake inventory."""
         return self._current.get(load)
+
+    def _refuse_taken(self, load: str, objects: Sequence[S3Object]) -> None:
+        if taken := frozenset(each.name for each in objects if (load, ledger_key(each.name)) in self._claims):
+            raise AlreadyClaimedError(taken)
+
+    def _take(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> None:
+        for each in objects:
+            self._claims[batch.load, ledger_key(each.name)] = Claim(
+                batch.load, each.name, batch.batch, each.size_bytes, each.etag, each.last_modified, now
+            )
+        self._segments[batch.load, batch.batch].extend(Entry(each.name, each.size_bytes) for each in objects)
 
     def _of(self, load: str) -> list[Batch]:
         with self._lock:

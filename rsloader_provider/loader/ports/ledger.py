@@ -103,6 +103,37 @@ class Ledger(Protocol):
         """
         ...
 
+    def mark(
+        self,
+        load: str,
+        objects: Sequence[S3Object],
+        *,
+        reason: str,
+        run: str,
+        now: datetime,
+        into: Batch | None = None,
+    ) -> Batch:
+        """Mark objects as loaded: claim them for a batch that is complete and has no targets, or do nothing at all.
+
+        No run ever loads such a batch, and no load history has it.
+
+        Args:
+            load: Name of the load.
+            objects: At most CLAIM_OBJECTS of the load, no object twice.
+            reason: `core.batch.MARKED` or `IMPORTED`.
+            run: Who asked.
+            now: The moment of marking (aware, UTC).
+            into: The batch of an earlier call with the same reason and run, which takes these too; None for a new one.
+
+        Returns:
+            The batch with the objects added to what the caller knew.
+
+        Raises:
+            AlreadyClaimedError: Drop the named objects and offer the rest again.
+            LostRaceError: `into` is no longer what it was; offer them for a new one.
+        """
+        ...
+
     def replace(self, before: Batch, after: Batch) -> Batch:
         """Write a change of a locked, complete or failed batch.
 

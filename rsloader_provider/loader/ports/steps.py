@@ -39,6 +39,8 @@ class Step(StrEnum):
     NOTIFY = "notify"
     """A topic is told."""
     RECORD_NOTIFIED = "record notified"
+    MARK = "mark"
+    """A person has objects marked as loaded, in one transaction. No task of a load's DAG takes this step."""
     MEND = "mend"
     """A person has an audit put right what a batch records. No task of a DAG takes this step."""
 
