@@ -67,7 +67,7 @@ def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
         "catchup": False,
         # Runs of one load take turns. Nothing rests on it but the order in which people expect to see them.
         "max_active_runs": 1,
-        "tags": ["rsloader"],
+        "tags": ["rsloader", "shadow"] if config.shadow else ["rsloader"],
         "doc_md": _description(config),
         **dag_arguments,
         "default_args": {**_DEFAULT_ARGS, **dag_arguments.get("default_args", {})},
@@ -131,8 +131,9 @@ def _invalid_dag(name: str, broken: BrokenLoad, default_args: Mapping[str, Any])
 def _description(config: LoadConfig) -> str:
     targets = "\n".join(f"- `{target.name}` ({target.mode})" for target in config.targets)
     limits = config.batch
+    shadow = "**Shadow: nothing is loaded; the tasks tell what they would load.**\n\n" if config.shadow else ""
     return (
-        f"Loads objects under `{config.source}` into\n\n{targets}\n\n"
+        f"{shadow}Loads objects under `{config.source}` into\n\n{targets}\n\n"
         f"A batch is loaded at {limits.max_files} files, {limits.max_bytes} bytes, or {limits.max_age} after its first "
         "file. To load a batch again, clear its `load_batch` task.\n"
     )
