@@ -7,6 +7,7 @@ from rsloader_provider.cli.decide import mark_loaded, mark_not_loaded
 from rsloader_provider.cli.demo import demo
 from rsloader_provider.cli.encrypt import encrypt
 from rsloader_provider.cli.explain import explain
+from rsloader_provider.cli.import_lambda import import_lambda
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
 from rsloader_provider.cli.permissions import permissions
@@ -33,6 +34,7 @@ for command in (
     explain,
     mark_loaded,
     mark_not_loaded,
+    import_lambda,
     demo,
 ):
     app.command()(command)

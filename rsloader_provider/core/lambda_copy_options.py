@@ -34,8 +34,9 @@ class MovedOptions:
 def move_options(text: str) -> MovedOptions:
     """Sort the clauses of COPY options.
 
-    >>> move_options("gzip DELIMITER AS '|' TIMEFORMAT 'auto'")
-    MovedOptions(settings={'compression': 'gzip', 'delimiter': '|'}, options="TIMEFORMAT 'auto'", refused=[], dropped=[])
+    >>> moved = move_options("gzip DELIMITER AS '|' TIMEFORMAT 'auto'")
+    >>> moved.settings, moved.options
+    ({'compression': 'gzip', 'delimiter': '|'}, "TIMEFORMAT 'auto'")
     """
     moved = MovedOptions()
     pieces = _PIECE.findall(text.replace(";", " "))

@@ -1,7 +1,7 @@
 """What became of each file that the Lambda loader heard of, and what is done about it here.
 
 The loader decoded keys once: in its tables a blank is '+', and so is a plus; in its manifests '+' became a blank and
-'%2B' a plus. So the manifests of complete batches alone tell what was loaded, and a file with a plus in its key never was.
+'%2B' a plus. So the manifests of complete batches alone tell what was loaded, and a file with a plus never was.
 """
 
 import json
@@ -26,6 +26,8 @@ class Fate(StrEnum):
     """Its batch failed, in one cluster at least."""
     UNKNOWN = "unknown"
     """Its batch was deleted from the table, or cannot be read."""
+    CHOSEN = "chosen to be loaded"
+    """The person said so of its batch."""
     LOST = "lost"
     """It was recorded, and no batch that was loaded or will be has it: the loader lost it silently."""
 
@@ -46,7 +48,7 @@ _BY_STATUS = {
     LambdaStatus.ERROR: Fate.ERROR,
     LambdaStatus.REPROCESSED: Fate.ERROR,
 }
-_ORDER = (Fate.LOADED, Fate.OPEN, Fate.LOCKED, Fate.ERROR, Fate.UNKNOWN, Fate.LOST)
+_ORDER = (Fate.LOADED, Fate.CHOSEN, Fate.OPEN, Fate.LOCKED, Fate.ERROR, Fate.UNKNOWN, Fate.LOST)
 """What is told of a file that several batches have: the first of these."""
 
 
@@ -58,13 +60,11 @@ class FileFate:
         fate: See Fate.
         batch: The batch that says so; None where none does.
         size_bytes: Its size as the batch recorded it; None where that is not known.
-        written: The name as the tables have it.
     """
 
     fate: Fate
     batch: str | None
     size_bytes: int | None
-    written: str
 
 
 @dataclass(slots=True)
@@ -81,17 +81,18 @@ class Fates:
     lost: dict[str, str | None] = field(default_factory=dict)
     without_manifest: list[str] = field(default_factory=list)
 
-    def of(self, name: str) -> FileFate | None:
-        """Give the fate of an object by its name in S3.
+    def lost_as(self, name: str) -> str | None:
+        """Give the name under which the tables have an object that was lost; None for one that they do not have."""
+        return next((written for written in (name, as_written(name)) if written in self.lost), None)
 
-        A name with a plus may stand in the tables under itself: the loader lost that one even where it loaded the
-        other, whose blank it wrote as a plus.
+    def lost_name(self, written: str) -> str | None:
+        """Give the object that a lost name of the tables stands for, if nothing in S3 has shown which it is.
+
+        Returns:
+            None if it may well stand for an object that was loaded.
         """
-        return self.by_name.get(name)
-
-    def is_recorded(self, name: str) -> bool:
-        """Tell whether the loader heard of an object of this name, and lost it."""
-        return name in self.lost or as_written(name) in self.lost
+        name = as_in_manifest(written)
+        return None if name in self.by_name else name
 
 
 def as_in_manifest(written: str) -> str:
@@ -137,7 +138,7 @@ def judge_files(
         batches: All of its batches.
         manifests: The names in the manifests of its complete batches, by batch; None for one that is gone.
         files: Its processed files.
-        decided: Batches that the person decided about one by one: their files count as loaded, or as lost.
+        decided: Batches that the person decided about one by one.
     """
     fates = Fates()
     known: set[str] = set()
@@ -145,7 +146,7 @@ def judge_files(
     for batch in batches:
         known.add(batch.batch)
         if (choice := decided.get(batch.batch)) is not None:
-            _note_all(fates, batch, Fate.LOADED if choice is Choice.MARK else Fate.LOST)
+            _note_all(fates, batch, Fate.LOADED if choice is Choice.MARK else Fate.CHOSEN)
         elif batch.status is not LambdaStatus.COMPLETE:
             _note_all(fates, batch, _BY_STATUS[batch.status])
         elif (names := manifests.get(batch.batch)) is None:
@@ -154,11 +155,11 @@ def judge_files(
         else:
             sizes = {as_in_manifest(written): size for written, size in batch.entries.items()}
             for name in names:
-                _note(fates, FileFate(Fate.LOADED, batch.batch, sizes.get(name), as_written(name)), name)
+                _note(fates, FileFate(Fate.LOADED, batch.batch, sizes.get(name)), name)
             suspects.update((each, batch.batch) for each in batch.entries if as_in_manifest(each) not in names)
     for file in files:
         if file.batch is not None and file.batch not in known:
-            _note(fates, FileFate(Fate.UNKNOWN, file.batch, None, file.name), as_in_manifest(file.name))
+            _note(fates, FileFate(Fate.UNKNOWN, file.batch, None), as_in_manifest(file.name))
         else:
             suspects.setdefault(file.name, file.batch)
     for written, batch_id in suspects.items():
@@ -172,10 +173,7 @@ def judge_files(
 
 def _note_all(fates: Fates, batch: LambdaBatch, fate: Fate) -> None:
     for written, size_bytes in batch.entries.items():
-        if fate is Fate.LOST:
-            fates.lost[written] = batch.batch
-        else:
-            _note(fates, FileFate(fate, batch.batch, size_bytes, written), as_in_manifest(written))
+        _note(fates, FileFate(fate, batch.batch, size_bytes), as_in_manifest(written))
 
 
 def _note(fates: Fates, found: FileFate, name: str) -> None:
@@ -184,7 +182,7 @@ def _note(fates: Fates, found: FileFate, name: str) -> None:
         fates.by_name[name] = found
 
 
-def unloaded_clusters(batches: Iterable[LambdaBatch]) -> Iterator[tuple[LambdaBatch, tuple[str, ...]]]:
+def partly_loaded(batches: Iterable[LambdaBatch]) -> Iterator[tuple[LambdaBatch, tuple[str, ...]]]:
     """Give the batches that failed in one cluster and were loaded into others, with those."""
     for batch in batches:
         if batch.status in {LambdaStatus.ERROR, LambdaStatus.LOCKED} and batch.loaded_clusters:

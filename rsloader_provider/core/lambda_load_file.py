@@ -124,7 +124,7 @@ def connection_ids(clusters: Iterable[LambdaCluster]) -> dict[LambdaCluster, str
     return ids
 
 
-def connection_address(cluster: LambdaCluster) -> tuple[object, ...]:
+def connection_address(cluster: LambdaCluster) -> tuple[str, int, str | None, str]:
     """Give what tells a connection from others, but for its password."""
     return cluster.endpoint, cluster.port, cluster.database, cluster.user
 
@@ -150,9 +150,7 @@ def convert(
         Plain data in the order in which a load file is best read; not validated.
     """
     conversion = _Conversion(config, choices)
-    bucket, _, folder = config.prefix.partition("/")
-    source = f"s3://{bucket}/{folder}/" if folder else f"s3://{bucket}/"
-    settings: dict[str, Any] = {"load": load, "source": source}
+    settings: dict[str, Any] = {"load": load, "source": source_of(config.prefix)}
     if pattern := config.get("filenameFilterRegex"):
         settings["file_filter"] = as_re2(pattern)
     settings["schedule"] = choices.schedule
@@ -169,6 +167,15 @@ def convert(
     if any(topics.values()):
         settings["notify"] = {name: topic for name, topic in topics.items() if topic}
     return settings, conversion.findings
+
+
+def source_of(prefix: str) -> str:
+    """Give the source of a configuration: the loader took whole folders, and '*' for what stands behind a '='.
+
+    >>> source_of("landing/data/year=*")
+    's3://landing/data/year=*/'
+    """
+    return f"s3://{prefix.strip().removeprefix('s3://').strip('/')}/"
 
 
 def as_yaml(settings: Mapping[str, Any], prefix: str) -> str:

@@ -83,7 +83,7 @@ class LambdaConfig:
     """One configuration: a prefix and what becomes of its files. What an item lacks is None or empty.
 
     Attributes:
-        prefix: Its key, `bucket` or `bucket/prefix`, without a '/' at its end.
+        prefix: Its key, `bucket` or `bucket/prefix`.
         version: The loader's version that wrote it last; empty for none.
         clusters: At least one.
         settings: Every other attribute that is text or a number, as text.
@@ -179,7 +179,7 @@ def read_config(item: Item) -> tuple[LambdaConfig | None, list[ImportFinding]]:
         return None, findings.listed
     settings = {name: text for name, value in item.items() if (text := _text(value))}
     config = LambdaConfig(
-        prefix=str(item["s3Prefix"]).strip().removeprefix("s3://").strip("/"),
+        prefix=str(item["s3Prefix"]),
         version=version,
         clusters=tuple(clusters),
         settings=settings,
@@ -348,7 +348,7 @@ def _name(value: object) -> str:
 
 
 def _text(value: object) -> str:
-    """Give what is text or a number as text, and nothing for anything else: numbers may have been written as strings."""
+    """Give text, or a number as text, and nothing for anything else. Numbers may have been written as strings."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return ""
     return str(value).strip(" \t\r\n") if isinstance(value, str) and value.strip() else str(value)
