@@ -39,7 +39,8 @@ def move_options(text: str) -> MovedOptions:
     ({'compression': 'gzip', 'delimiter': '|'}, "TIMEFORMAT 'auto'")
     """
     moved = MovedOptions()
-    pieces = _PIECE.findall(text.replace(";", " "))
+    # The loader put a ';' behind its statement, and some put one behind their options.
+    pieces = [each for piece in _PIECE.findall(text) if (each := piece if piece[0] == "'" else piece.replace(";", ""))]
     kept: list[str] = []
     while pieces:
         piece = pieces.pop(0)
