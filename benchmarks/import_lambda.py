@@ -71,7 +71,9 @@ def _move(ports: ImportPorts, number: int) -> None:
     apply_import(report, ports, choices, stage)
     end = time.perf_counter()
     marked = report.loads[0].marked
-    print(f"import {number} of {FILES:,} processed files: {end - start:.0f} s (promised: at most 120), {marked:,} marked")
+    print(
+        f"import {number} of {FILES:,} processed files: {end - start:.0f} s (promised: at most 120), {marked:,} marked"
+    )
     for (name, began), (_, ended) in zip(stages, [*stages[1:], ("", end)], strict=True):
         print(f"    {name}: {ended - began:.1f} s")
 

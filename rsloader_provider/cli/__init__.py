@@ -13,6 +13,7 @@ from rsloader_provider.cli.look_up import batch, batches, files
 from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema
 from rsloader_provider.cli.setup import setup
+from rsloader_provider.cli.shadow_report import shadow_report
 from rsloader_provider.cli.validate import validate
 
 app = typer.Typer(
@@ -35,6 +36,7 @@ for command in (
     mark_loaded,
     mark_not_loaded,
     import_lambda,
+    shadow_report,
     demo,
 ):
     app.command()(command)

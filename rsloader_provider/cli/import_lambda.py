@@ -1,22 +1,19 @@
 """`rsloader import-lambda`: moves over from AWS's Lambda-based Redshift loader."""
 
 import json
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.lambda_fates import Choice, Fate
 from rsloader_provider.core.lambda_load_file import ConversionChoices
 from rsloader_provider.core.schedules import schedule_text
-from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts, Stage
+from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.import_connections import ConnectionFile, ConnectionSecrets, ConnectionSink
 from rsloader_provider.loader.import_lambda import apply_import, plan_import
 from rsloader_provider.loader.import_report import UNRECORDED
@@ -95,7 +92,7 @@ def import_lambda(
             },
             only=frozenset(only) if only else None,
         )
-        with _shown_progress() as stage:
+        with shown_progress() as stage:
             report = plan_import(ports, choices, stage)
             if apply and not report.undecided:
                 apply_import(report, ports, choices, stage)
@@ -111,18 +108,3 @@ def import_lambda(
             console.print("[yellow]Nothing was written. Do it by --apply.[/]")
     if report.undecided:
         raise typer.Exit(1)
-
-
-@contextmanager
-def _shown_progress() -> Iterator[Stage]:
-    """Show a bar for each stage on standard error, where it disturbs no JSON."""
-    # One line for each of thousands of writes would tear the bars.
-    logging.getLogger("rsloader_provider.loader").setLevel(logging.WARNING)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-
-        def stage(name: str, total: int | None) -> Callable[[int], None]:
-            task = progress.add_task(escape(name), total=total)
-            return lambda count: progress.advance(task, count)
-
-        yield stage

@@ -7,14 +7,13 @@ yet. So an import may be stopped anywhere and made again, and the second time it
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from rsloader_provider.core.batch import IMPORTED
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError, NotSetUpError
 from rsloader_provider.core.kms_secrets import secret_text
-from rsloader_provider.core.lambda_fates import judge_files, manifest_names, partly_loaded
+from rsloader_provider.core.lambda_fates import partly_loaded
 from rsloader_provider.core.lambda_load_file import (
     AirflowConnection,
     as_yaml,
@@ -28,19 +27,17 @@ from rsloader_provider.core.lambda_tables import (
     BATCH_TABLE,
     CONFIG_TABLE,
     ImportFinding,
-    LambdaBatch,
     LambdaCluster,
     LambdaConfig,
     LambdaFile,
-    LambdaStatus,
     owning_prefix,
-    read_batch,
     read_config,
     read_file,
 )
 from rsloader_provider.core.load_file import LoadFileError, read_load_file
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts, Stage
 from rsloader_provider.loader.import_claims import ClaimsWalk, ledger_name
+from rsloader_provider.loader.import_fates import read_fates
 from rsloader_provider.loader.import_report import (
     SHOWN,
     ImportReport,
@@ -53,7 +50,6 @@ from rsloader_provider.loader.ports.secret_store import Stored
 
 log = logging.getLogger(__name__)
 
-_READERS = 8
 _NOT_ENCRYPTED_YET = secret_text(b"is encrypted when the file is written")
 
 
@@ -270,42 +266,12 @@ class _Planning:
                 files[prefix].append(file)
         return files
 
-    def _read_batches(self, prefix: str) -> list[LambdaBatch]:
-        told = self._stage(f"{prefix}: reading batches", None)
-        batches = []
-        for item in self._ports.tables.batches(prefix):
-            told(1)
-            batch, findings = read_batch(item)
-            self._report.findings.extend(findings)
-            if batch is not None:
-                batches.append(batch)
-        self._seen_batches.update(each.batch for each in batches)
-        return batches
-
-    def _read_manifests(self, prefix: str, batches: Iterable[LambdaBatch]) -> dict[str, frozenset[str] | None]:
-        wanted = [each for each in batches if each.status is LambdaStatus.COMPLETE]
-        told = self._stage(f"{prefix}: reading manifests", len(wanted))
-        manifests: dict[str, frozenset[str] | None] = {}
-        with ThreadPoolExecutor(_READERS) as readers:
-            for batch, names in zip(wanted, readers.map(self._manifest, wanted), strict=True):
-                manifests[batch.batch] = names
-                told(1)
-        return manifests
-
-    def _manifest(self, batch: LambdaBatch) -> frozenset[str] | None:
-        if batch.manifest is None:
-            return None
-        bucket, _, key = batch.manifest.partition("/")
-        try:
-            content = self._ports.services.storage.read(bucket, key)
-            return None if content is None else manifest_names(content)
-        except (NotSetUpError, ValueError):
-            return None
-
     def _plan_claims(self, plan: LoadPlan, files: list[LambdaFile]) -> None:
-        batches = self._read_batches(plan.prefix)
-        manifests = self._read_manifests(plan.prefix, batches)
-        fates = judge_files(batches, manifests, files, self._choices.decided)
+        tables, storage = self._ports.tables, self._ports.services.storage
+        read = read_fates(tables, storage, plan.prefix, files, self._choices.decided, self._stage)
+        batches, fates = read.batches, read.fates
+        self._report.findings.extend(read.findings)
+        self._seen_batches.update(each.batch for each in batches)
         if fates.without_manifest:
             named = ", ".join(sorted(fates.without_manifest)[:SHOWN])
             self._find(

@@ -19,7 +19,7 @@ from rsloader_provider.hooks.rsloader import RsloaderHook
 if TYPE_CHECKING:
     from conftest import Loads
 
-PASSWORD = "Pass/w0rd@home"  # noqa: S105 (a test's)
+PASSWORD = "Pass/w0rd@home"
 
 
 class CommandLine:
@@ -91,7 +91,7 @@ def test_airflow_reads_the_connections(command: CommandLine, loads: "Loads", aws
         region_name="us-east-1",
         endpoint_url=aws_arguments["endpoint_url"],
         aws_access_key_id="local",
-        aws_secret_access_key="local",  # noqa: S106 (the local AWS's)
+        aws_secret_access_key="local",
     )
     found = backend.get_conn_value(conn_id)
     assert found is not None

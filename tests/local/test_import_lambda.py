@@ -47,7 +47,7 @@ from rsloader_provider.loader.load_folder import read_load_folder
 from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
 
-PASSWORD = "S3cret/p@ss"  # noqa: S105 (a test's)
+PASSWORD = "S3cret/p@ss"
 _numbers = itertools.count(1)
 
 

@@ -38,6 +38,7 @@ from rsloader_provider.loader.import_lambda import apply_import, plan_import
 from rsloader_provider.loader.import_report import UNRECORDED, ImportReport
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.shadow_report import compare_shadow
 
 PASSWORD = "not-4-the-log"
 PREFIXED = {
@@ -472,3 +473,26 @@ def test_what_was_moved_is_loaded_by_the_rows(move: Move):
     (work,) = buffer_objects(config, move.world.services, run="r", is_active=lambda _: False, max_work=9)
     load_batch(config, move.world.services, work.batch.batch, work.target, Asker("try-1", "r"))
     assert len(move.world.warehouse.tables["public.orders"]) == 2
+
+
+def test_a_shadow_is_compared_with_what_the_lambda_loader_did(move: Move):
+    """What was there when the shadow began is nobody's news."""
+    move.world.put("orders/0")
+    move.complete("a", *names("0"))
+    move.choices = ImportChoices(REGION, ConversionChoices(shadow=True), by_fate=PREFIXED)
+    move.apply()
+    config = read_load_folder(move.folder / "loads").loads["landing_orders"]
+    move.world.put("orders/1", "orders/2", "orders/lost", "orders/late")
+    move.complete("b", *names("1", "2"), lost=(*names("lost"),))
+    buffer_objects(config, move.world.services, run="r", is_active=lambda _: False, max_work=9)
+    move.complete("c", *names("3"))
+    report = compare_shadow(config, move.world.services, move.tables, lambda *_: lambda _: None)
+    assert report.as_json() == {
+        "load": "landing_orders",
+        "same": 2,
+        "only_ours": ["s3://landing/orders/late", "s3://landing/orders/lost"],
+        "only_theirs": ["s3://landing/orders/3"],
+    }
+    other = config.model_copy(update={"load": "other"})
+    with pytest.raises(ConfigurationError, match=r"becomes load other\. They become: landing_orders"):
+        compare_shadow(other, move.world.services, move.tables, lambda *_: lambda _: None)

@@ -144,7 +144,7 @@ def test_what_no_load_can_do_is_told():
 
 def test_an_access_key_is_kept_or_a_role_takes_its_place():
     keys = {"accessKeyForS3": "AKIAIOSFODNN7EXAMPLE", "secretKeyForS3": as_base64(b"y")}
-    kept = converted(secret="kms:abc", **keys)["copy"]  # noqa: S106 (no secret)
+    kept = converted(secret="kms:abc", **keys)["copy"]
     assert (kept["access_key_id"], kept["secret_access_key"]) == ("AKIAIOSFODNN7EXAMPLE", "kms:abc")
     role = "arn:aws:iam::123456789012:role/r"
     assert converted(ConversionChoices(iam_role=role), **keys)["copy"]["iam_role"] == role
