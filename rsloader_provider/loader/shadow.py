@@ -35,6 +35,7 @@ class ShadowLoad:
         size_bytes: Their bytes.
         manifest: The manifest that would have been written; None where every object is empty.
         copy: The COPY that would have been sent, without credentials; None where there is nothing to copy.
+        reader: With what Redshift would have read, for people.
         urls: The objects that the manifest would have named, sorted.
     """
 
@@ -44,6 +45,7 @@ class ShadowLoad:
     size_bytes: int
     manifest: str | None
     copy: str | None
+    reader: str
     urls: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -56,6 +58,7 @@ class ShadowLoad:
             "size_bytes": self.size_bytes,
             "manifest": self.manifest,
             "copy": self.copy,
+            "reader": self.reader,
         }
 
 
@@ -112,11 +115,13 @@ def _would_load(config: LoadConfig, services: Services, batch_id: str, target_na
         "SHADOW: %s would be loaded into %s: %d objects, %d bytes, manifest %s",
         batch, target_name, batch.files, batch.size_bytes, manifest,
     )  # fmt: skip
+    log.info("SHADOW: Redshift would read with %s", config.copy_options.reader)
     log.info("SHADOW: %s", copy or "no COPY, as every object is empty or the load no longer has the target")
     for url in urls:
         log.info("SHADOW:   %s", url)
     written = str(manifest) if copy else None
-    return ShadowLoad(batch_id, target_name, batch.files, batch.size_bytes, written, copy, urls)
+    reader = config.copy_options.reader
+    return ShadowLoad(batch_id, target_name, batch.files, batch.size_bytes, written, copy, reader, urls)
 
 
 def _without_keys(options: CopyOptions) -> CopyOptions:

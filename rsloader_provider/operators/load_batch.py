@@ -27,7 +27,7 @@ class LoadBatchOperator(SqlLeftUnrendered, BaseOperator):
 
     Returns:
         `{"outcome", "batch", "target", "generation", "rows", "query_id"}`; with `shadow` the outcome is "shadow", with
-        "files", "size_bytes", "manifest" and "copy" as they would have been.
+        "files", "size_bytes", "manifest", "copy" and "reader" as they would have been.
     """
 
     template_fields: Sequence[str] = ("load_config", "batch", "target")

@@ -38,9 +38,11 @@ from rsloader_provider.loader.import_lambda import apply_import, plan_import
 from rsloader_provider.loader.import_report import UNRECORDED, ImportReport
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.load_secrets import decrypt_secret
 from rsloader_provider.loader.shadow_report import compare_shadow
 
 PASSWORD = "not-4-the-log"
+SECRET = "Abc/def+ghi"
 PREFIXED = {
     Fate.OPEN: Choice.LOAD,
     Fate.LOCKED: Choice.MARK,
@@ -473,6 +475,33 @@ def test_what_was_moved_is_loaded_by_the_rows(move: Move):
     (work,) = buffer_objects(config, move.world.services, run="r", is_active=lambda _: False, max_work=9)
     load_batch(config, move.world.services, work.batch.batch, work.target, Asker("try-1", "r"))
     assert len(move.world.warehouse.tables["public.orders"]) == 2
+
+
+def test_an_access_key_is_encrypted_anew_for_its_load(move: Move):
+    """The old key's context is the Lambda loader's; ours binds the secret to one load."""
+    sealed = as_base64(move.encrypted(SECRET))
+    keys = {"accessKeyForS3": "AKIAIOSFODNN7EXAMPLE", "secretKeyForS3": sealed}
+    move.tables.config_items = [a_config_item(move.password, **keys)]
+    move.choices = ImportChoices(REGION, kms_key="alias/ours", by_fate=PREFIXED)
+    report = move.apply()
+    path = move.folder / "loads" / "landing_orders.yaml"
+    text, options = path.read_text(), read_load_folder(path.parent).loads["landing_orders"].copy_options
+    assert options.access_key_id == "AKIAIOSFODNN7EXAMPLE"
+    assert options.secret_access_key is not None
+    found = decrypt_secret(move.keys, load="landing_orders", setting="s", text=options.secret_access_key)
+    assert found == SECRET
+    assert SECRET not in text + json.dumps(report.as_json()) + repr(report)
+    assert str(move.apply().loads[0].file_state) == "there already"
+    assert path.read_text() == text
+
+
+def test_an_access_key_whose_secret_cannot_be_decrypted_is_dropped_and_told(move: Move):
+    keys = {"accessKeyForS3": "AKIAIOSFODNN7EXAMPLE", "secretKeyForS3": as_base64(b"nothing of KMS")}
+    move.tables.config_items = [a_config_item(move.password, **keys)]
+    move.choices = ImportChoices(REGION, kms_key="alias/ours", by_fate=PREFIXED)
+    report = move.apply()
+    assert "secretKeyForS3 cannot be decrypted" in "\n".join(report.lines())
+    assert "access_key_id" not in (move.folder / "loads" / "landing_orders.yaml").read_text()
 
 
 def test_a_shadow_is_compared_with_what_the_lambda_loader_did(move: Move):

@@ -40,6 +40,7 @@ def test_a_shadow_tells_what_it_would_load_and_does_nothing_outside(world: World
     assert tell(world, work.batch.batch) == ShadowLoad(
         work.batch.batch, TARGET, 2, 4, manifest,
         f"COPY \"public\".\"orders\" FROM '{manifest}' IAM_ROLE default MANIFEST FORMAT AS CSV",
+        "the default role of the cluster or workgroup (`copy.iam_role`)",
         ("s3://landing/orders/1.csv", "s3://landing/orders/2.csv"),
     )  # fmt: skip
     assert not [*world.storage.objects("loader", "")]
@@ -48,6 +49,18 @@ def test_a_shadow_tells_what_it_would_load_and_does_nothing_outside(world: World
     assert look_for_work(SHADOW, world.services) is Found.NOTHING
     assert tell(world, work.batch.batch) is None
     assert tell(world, work.batch.batch, Asker("try-2", "dag/run", cleared=True)) is not None
+
+
+def test_no_key_is_told_or_asked_for(world: World):
+    """The shadow's report is an XCom, and its task needs no right to decrypt."""
+    keys = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "kms:c2VjcmV0"}
+    config = a_config(shadow=True, copy={"format": "csv", **keys})
+    world.put("orders/1.csv", "orders/2.csv")
+    (work,) = buffer(world, config)
+    told = shadow_batch(config, world.services, work.batch.batch, TARGET, Asker("try-1", "dag/run"))
+    assert told is not None
+    assert told.reader == "the access key of `copy.access_key_id`"
+    assert not [value for value in keys.values() if value in str(told)]
 
 
 def test_the_real_start_begins_where_the_import_left_off(world: World):
