@@ -49,6 +49,8 @@ def move_options(text: str) -> MovedOptions:
             moved.settings["compression"] = _COMPRESSIONS[word]
         elif word in {"DELIMITER", "IGNOREHEADER", "IAM_ROLE", "FIXEDWIDTH"}:
             _set(moved, word, _operand(pieces))
+        elif word == "WITH":
+            continue  # COPY takes it before any clause, and it means nothing
         elif word == "MANIFEST":
             moved.dropped.append("MANIFEST: every batch is loaded by a manifest")
         elif word in _ACCESS:

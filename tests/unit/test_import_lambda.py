@@ -367,6 +367,9 @@ def test_two_passwords_of_one_login_are_told(move: Move):
         ({"dataFormat": "XML"}, "its load file would not be valid: 'format' cannot be 'xml'"),
         ({"filenameFilterRegex": r"(?=x)\.csv$"}, "it looks ahead or behind"),
         ({"copyOptions": "NOLOAD"}, "copyOptions hold NOLOAD"),
+        ({"loadClusters": [a_cluster("eA==", presql="TRUNCATE t;")]}, "TRUNCATE would commit"),
+        ({"loadClusters": [a_cluster("eA==", connectPassword="?")]}, "the password of cluster 1 cannot be read"),
+        ({"successTopicARN": "topic"}, "no ARN of a standard SNS topic"),
         ({"masterSymmetricKey": as_base64(b"x")}, "client-side encryption"),
         ({"manifestBucket": "landing", "manifestKey": "orders"}, "would not be valid"),
         ({"batchSize": None}, "batchSize is missing"),
@@ -437,7 +440,7 @@ def test_nested_prefixes_and_wildcards_own_their_files(move: Move):
     move.world.put("orders/old/1", "data/year=2023/month=1/x/2")
     move.world.storage.write("whole-bucket", "3", b"3\n")
     move.record(None, "landing/orders/old/1", "landing/data/year=2023/month=1/x/2", "whole-bucket/3")
-    found = {plan.load: (dict(plan.counts), str(plan.config and plan.config.source)) for plan in move.apply().loads}
+    found = {plan.load: (dict(plan.counts), plan.settings["source"]) for plan in move.apply().loads}
     assert found == {
         "landing_data_year_month": ({"lost": 1}, "s3://landing/data/year=*/month=*/"),
         "landing_orders": ({}, "s3://landing/orders/"),

@@ -62,7 +62,7 @@ def test_a_whole_configuration_becomes_a_valid_load_file():
         successTopicARN="arn:aws:sns:us-east-1:123456789012:ok",
         failureTopicARN="arn:aws:sns:us-east-1:123456789012:failed",
         loadClusters=[
-            a_cluster(PASSWORD, columnList='id, "Amount"', truncateTarget=True, presql="DELETE FROM staging;"),
+            a_cluster(PASSWORD, columnList='id, "Amount"', truncateTarget=True, presql="DELETE FROM a; DELETE FROM b;"),
             a_cluster(PASSWORD, clusterEndpoint="other.abc", targetTable='"Sales"."orders"', postsql="SELECT 1"),
         ],
     )
@@ -87,7 +87,7 @@ def test_a_whole_configuration_becomes_a_valid_load_file():
                 "table": "public.orders",
                 "mode": "replace",
                 "columns": ["id", "Amount"],
-                "pre_sql": "DELETE FROM staging;",
+                "pre_sql": "DELETE FROM a; DELETE FROM b;",
             },
             {"conn_id": "redshift_other_dev_loader", "table": "Sales.orders", "post_sql": "SELECT 1"},
         ],
@@ -119,13 +119,15 @@ def test_a_whole_configuration_becomes_a_valid_load_file():
         ({"copyOptions": "FIXEDWIDTH 'id:3,name:10'"}, {"format": "fixedwidth", "fixed_width": "id:3,name:10"}),
         ({"copyOptions": "IAM_ROLE 'arn:aws:iam::123456789012:role/r' MANIFEST"},
          {"format": "csv", "delimiter": "|", "iam_role": "arn:aws:iam::123456789012:role/r"}),
-        ({"copyOptions": "CREDENTIALS 'aws_iam_role=x' NULL AS 'NULL'"},
+        ({"copyOptions": "with credentials as 'aws_iam_role=x' NULL AS 'NULL'"},
          {"format": "csv", "delimiter": "|", "options": "NULL AS 'NULL'"}),
     ],
 )  # fmt: skip
 def test_how_files_are_read(fields: dict[str, Any], expected: dict[str, Any]):
     """What our validation would refuse among the options is moved to its setting, or left out and told."""
-    assert converted(**fields)["copy"] == expected
+    settings = converted(**fields)
+    assert settings["copy"] == expected
+    assert read_load_file(as_yaml(settings, "landing/orders"), "orders.yaml").load == "orders"
 
 
 def test_options_are_read_with_their_quotes():
@@ -156,6 +158,7 @@ def test_an_access_key_is_kept_or_a_role_takes_its_place():
 def test_sql_that_looks_like_jinja_is_kept_as_it_is():
     settings = converted(loadClusters=[a_cluster(PASSWORD, presql="SELECT '{{ x }}'")])
     assert settings["targets"][0]["pre_sql"] == "{% raw %}SELECT '{{ x }}'{% endraw %}"
+    assert read_load_file(as_yaml(settings, "landing/orders"), "orders.yaml").load == "orders"
 
 
 @pytest.mark.parametrize(
