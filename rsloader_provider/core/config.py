@@ -366,6 +366,11 @@ class LoadConfig(_Settings):
     such as `30s`.
     """
 
+    shadow: bool = Field(default=False, strict=True)
+    """Whether the load only tells what it would load: it writes no manifest, asks Redshift nothing and tells no topic,
+    and what it records in the meantime is forgotten once this is taken out.
+    """
+
     batch: BatchLimits = BatchLimits()
     """When a batch is loaded."""
 

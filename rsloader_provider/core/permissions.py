@@ -12,6 +12,7 @@ from typing import Any
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.kms_secrets import encryption_context
+from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.core.sources import S3Url
 
 _WILDCARD = re.compile(r"[*?$]")
@@ -94,7 +95,7 @@ def worker_policy(
     """
     table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
     # Each item's hash key is its load. None of these actions comes without one, so that the condition always decides.
-    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (config.load,)}}
+    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (as_recorded(config).load,)}}
     statements = [
         *_listing(config, installation),
         *(

@@ -36,6 +36,7 @@ from rsloader_provider.core.errors import (
     AccessDeniedError,
     AttemptLostError,
     BadDataError,
+    ConfigurationError,
     ConnectionLostError,
     ContentionError,
     CorruptLedgerError,
@@ -129,6 +130,8 @@ def load_batch(
         TransientError: Nothing was loaded, or it is not known; call again.
         RsloaderError: Any other reason, for example something is not set up. The next run tries again.
     """
+    if config.shadow:
+        raise ConfigurationError(f"load {config.load} has 'shadow: true' and loads nothing. Take the line out first.")
     batch = services.ledger.get(config.load, batch_id)
     denied: UnansweredCommit | None = None
     for _ in range(_RACES):
