@@ -41,6 +41,10 @@ _RENEW = (
 )
 _ROLE_REFUSED = re.compile("not authorized to (?:assume|get credentials of role)", re.IGNORECASE)
 _CANCELED = "57014"
+_REDSHIFTS_OWN = {"XX000", ""}
+"""The SQLSTATE of what PostgreSQL knows nothing of: with COPY, nearly always files that it cannot read. The Data API
+tells none."""
+
 _PASSING = {"08", "40", "53", "57"}
 """Classes of SQLSTATE: connection, transaction rolled back (a deadlock for one), resources, an operator's hand."""
 
@@ -98,6 +102,8 @@ def explained(answer: Answer, statement: Statement, secrets: Collection[str]) ->
         )
     if sqlstate == "42501" or message.startswith("permission denied"):
         return AccessDeniedError(f"{words}. Grant it to the user of the Airflow connection.")
+    if isinstance(statement, Copy) and sqlstate in _REDSHIFTS_OWN and not _S3_ANSWER.search(message):
+        return BadDataError(words)
     if isinstance(statement, DropTable) and "depend" in message:
         return StatementError(
             f"{words}. Mode swap puts a new table in the place of this one, and what depends on it would go on reading "
@@ -110,7 +116,8 @@ def explained(answer: Answer, statement: Statement, secrets: Collection[str]) ->
         return TransientError(f"{words}{known}: another load into the same table is still at work.")
     if sqlstate[:2] in _PASSING and sqlstate != _CANCELED:
         return TransientError(f"{words}{known}")
-    return StatementError(f"{words}{known}", sqlstate)
+    remedy = " Correct `copy` or `targets` in the load file, or the table." if isinstance(statement, Copy) else ""
+    return StatementError(f"{words}{known}.{remedy}", sqlstate)
 
 
 def unconnected(answer: Answer | None, said: str, conn_id: str, secrets: Collection[str]) -> RsloaderError:

@@ -5,10 +5,11 @@ Every model is frozen, refuses unknown keys, and goes to plain JSON and back:
 """
 
 from datetime import timedelta
-from typing import Literal, TypeVar
+from typing import Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from rsloader_provider.core.copy_clauses import COLUMNAR, check_copy_options
 from rsloader_provider.core.linear_regex import linear
 from rsloader_provider.core.mistakes import mistake
 from rsloader_provider.core.quantities import Duration, Size
@@ -17,7 +18,9 @@ from rsloader_provider.core.setting_types import (
     AccessKeyId,
     ConnectionId,
     Delimiter,
+    FixedWidth,
     Identifier,
+    JsonPaths,
     KmsSecret,
     LoadName,
     Prefix,
@@ -30,9 +33,10 @@ from rsloader_provider.core.setting_types import (
 )
 from rsloader_provider.core.sources import S3Url, SourcePattern
 from rsloader_provider.core.sql_templates import names_used
-from rsloader_provider.core.sql_text import check_copy_options
 
 _DELIMITED = {"csv", "text"}
+_WITH_HEADER = _DELIMITED | {"fixedwidth"}
+_BY_NAME = {"json", "avro"}
 _COMPRESSED_INSIDE = {"avro", "parquet", "orc"}
 
 Mode = Literal["append", "replace", "swap", "truncate", "merge"]
@@ -70,9 +74,9 @@ class BatchLimits(_Settings):
 class CopyOptions(_Settings):
     """How Redshift's COPY reads the files."""
 
-    format: Literal["csv", "text", "json", "avro", "parquet", "orc"] = Field(examples=["csv"])
-    """The files' format. `text` is delimited text without CSV's quoting, `json` and `avro` match fields to columns by
-    name.
+    format: Literal["csv", "text", "fixedwidth", "json", "avro", "parquet", "orc"] = Field(examples=["csv"])
+    """The files' format. `text` is delimited text without CSV's quoting, which the options REMOVEQUOTES and ESCAPE are
+    for; `json` and `avro` match fields to columns by name, or as `jsonpaths` says.
     """
 
     delimiter: Delimiter | None = Field(default=None, examples=["|"])
@@ -80,8 +84,18 @@ class CopyOptions(_Settings):
     Without it COPY's own: `,` for csv, `|` for text.
     """
 
+    fixed_width: FixedWidth | None = Field(default=None, validate_default=True, examples=["id:3,name:10"])
+    """The fields of fixedwidth files, in the order of the table's columns: a label, which means nothing, and how many
+    characters the field has.
+    """
+
+    jsonpaths: JsonPaths | None = Field(default=None, examples=["auto ignorecase"])
+    """How the fields of json and avro find their columns. Without it `auto`: by the same name; `auto ignorecase`:
+    whatever the capitals; or the URL of a JSONPaths file. For json also `noshred`: each document into one SUPER column.
+    """
+
     ignore_header: int = Field(default=0, ge=0, strict=True)
-    """Lines to skip at the start of each file, for csv and text."""
+    """Lines to skip at the start of each file, for csv, text and fixedwidth."""
 
     compression: Literal["gzip", "bzip2", "zstd", "lzop"] | None = None
     """How the files are compressed; all in the same way. Avro, Parquet and ORC compress inside the file and take
@@ -136,16 +150,32 @@ class CopyOptions(_Settings):
             raise mistake(f"iam_role and {other} are two ways for Redshift to read.", _ONE_WAY)
         return value
 
-    @field_validator("delimiter", "ignore_header")
+    @field_validator("delimiter", "ignore_header", "jsonpaths")
     @classmethod
-    def _only_for_delimited_formats(cls, value: _Value, info: ValidationInfo) -> _Value:
+    def _only_for_its_formats(cls, value: _Value, info: ValidationInfo) -> _Value:
         copy_format = info.data.get("format")
-        if value and copy_format and copy_format not in _DELIMITED:
+        taken_by = {"delimiter": _DELIMITED, "ignore_header": _WITH_HEADER, "jsonpaths": _BY_NAME}[str(info.field_name)]
+        if value and copy_format and copy_format not in taken_by:
             raise mistake(
-                f"COPY takes no {info.field_name} with {copy_format}.", "Leave it out; it is for csv and text."
+                f"COPY takes no {info.field_name} with {copy_format}.",
+                f"Leave it out; it is for {' and '.join(sorted(taken_by))}.",
             )
+        if value == "noshred" and copy_format == "avro":
+            raise mistake("COPY takes 'noshred' with json only.", "Write 'auto', or the URL of a JSONPaths file.")
         if value == '"' and copy_format == "csv":
             raise mistake("in CSV the '\"' is the quote.", "Choose another delimiter, or write 'format: text'.")
+        return value
+
+    @field_validator("fixed_width")
+    @classmethod
+    def _with_fixed_width_only(cls, value: str | None, info: ValidationInfo) -> str | None:
+        copy_format = info.data.get("format")
+        if value and copy_format and copy_format != "fixedwidth":
+            raise mistake(
+                f"COPY takes no fixed_width with {copy_format}.", "Leave it out, or write 'format: fixedwidth'."
+            )
+        if value is None and copy_format == "fixedwidth":
+            raise mistake("fixedwidth files need a 'fixed_width'.", "Add for example: fixed_width: 'id:3,name:10'")
         return value
 
     @field_validator("compression")
@@ -159,7 +189,24 @@ class CopyOptions(_Settings):
     @field_validator("options")
     @classmethod
     def _only_what_is_not_set_elsewhere(cls, value: str, info: ValidationInfo) -> str:
-        return check_copy_options(value, copy_format=info.data.get("format"))
+        return check_copy_options(value, copy_format=info.data.get("format"), delimiter=info.data.get("delimiter"))
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether COPY reads the files with the scanner of Redshift Spectrum, from their end."""
+        return self.format in COLUMNAR
+
+    @property
+    def jsonpaths_url(self) -> S3Url | None:
+        """The JSONPaths file; None where there is none."""
+        return S3Url.parse(self.jsonpaths) if self.jsonpaths and self.jsonpaths.startswith("s3://") else None
+
+    @property
+    def fields(self) -> int | None:
+        """How many columns a file fills; None where only the file, or the table, tells."""
+        if self.jsonpaths == "noshred":
+            return 1
+        return None if self.fixed_width is None else self.fixed_width.count(",") + 1
 
     @property
     def reads_with_key(self) -> bool:
@@ -391,7 +438,7 @@ class LoadConfig(_Settings):
         options: CopyOptions | None = info.data.get("copy_options")
         if options is not None and options.reads_with_key:
             for index, target in enumerate(value):
-                if getattr(target, "transport", "driver") == "data_api":
+                if target.transport == "data_api":
                     raise mistake(
                         "over the Data API AWS keeps the text of COPY for a day, with the access key in it, for all "
                         "who may call redshift-data:DescribeStatement.",
@@ -399,6 +446,31 @@ class LoadConfig(_Settings):
                         at=(index, "transport"),
                     )
         return value
+
+    @field_validator("targets")
+    @classmethod
+    def _as_many_columns_as_fields(cls, value: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+        copy_options: CopyOptions | None = info.data.get("copy_options")
+        fields = copy_options.fields if copy_options else None
+        for index, target in enumerate(value):
+            if fields is not None and target.columns and len(target.columns) != fields:
+                raise mistake(
+                    f"the files fill {fields} column{'s' * (fields > 1)} and here are {len(target.columns)}.",
+                    "Name as many columns as copy.fixed_width has fields; for 'jsonpaths: noshred' name one.",
+                    at=(index, "columns"),
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _jsonpaths_are_no_data(self) -> Self:
+        jsonpaths = self.copy_options.jsonpaths_url
+        if jsonpaths is not None and self.matches(jsonpaths.bucket, jsonpaths.key):
+            raise mistake(
+                "the JSONPaths file lies in the source, and would be loaded as data.",
+                "Put it elsewhere, or exclude its prefix.",
+                at=("copy", "jsonpaths"),
+            )
+        return self
 
     @property
     def dag_id(self) -> str:

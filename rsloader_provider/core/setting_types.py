@@ -19,6 +19,11 @@ _IDENTIFIER_BYTES = 127
 _PREFIX_BYTES = 600
 """A manifest's key adds the load's name and the batch to the prefix, and S3's keys end at 1,024 bytes."""
 
+_FIELD = re.compile(r"\s*(\w+)\s*:\s*([0-9]+)\s*")
+_ROW_CHARACTERS = 4 * 1024 * 1024
+"""No row of COPY has more bytes, so none has more characters."""
+
+_MAPPINGS = ("auto", "auto ignorecase", "noshred")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=.@/-]+", re.ASCII)
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}", re.ASCII)
 _ACCESS_KEY_ID = re.compile(r"\w{16,128}", re.ASCII)
@@ -75,6 +80,35 @@ def _delimiter(text: str) -> str:
     raise mistake(
         f"{shown(text)} is no delimiter.", r"Write one character, for example '|', '\t' for a tab, or octal '\001'."
     )
+
+
+def _fixed_width(text: str) -> str:
+    fields = [_FIELD.fullmatch(field) for field in text.split(",")]
+    for field, written in zip(fields, text.split(","), strict=True):
+        if field is None:
+            raise mistake(
+                f"{shown(written)} is no field of fixed width.",
+                "Write label:width, parted by ',', for example 'id:3,name:10'; labels have letters, digits and '_'.",
+            )
+        if not 0 < int(field[2]) <= _ROW_CHARACTERS:
+            raise mistake(
+                f"the field {shown(field[1])} has {field[2]} characters.", f"A width is from 1 to {_ROW_CHARACTERS}."
+            )
+    return ",".join(f"{field[1]}:{int(field[2])}" for field in fields if field)
+
+
+def _jsonpaths(text: str) -> str:
+    if text in _MAPPINGS:
+        return text
+    if not text.startswith("s3://"):
+        raise mistake(
+            f"{shown(text)} is no way to map fields to columns.",
+            "Write 'auto', 'auto ignorecase', 'noshred' (json only), or the URL of a JSONPaths file: s3://bucket/key.",
+        )
+    url = S3Url.parse(text)
+    if not url.key or url.key.endswith("/"):
+        raise mistake(f"'{url}' is no object.", "Write the URL of one JSONPaths file: s3://bucket/key.")
+    return str(url)
 
 
 def _identifier(text: str) -> str:
@@ -155,6 +189,10 @@ TopicArn = Annotated[str, AfterValidator(_topic), Field(examples=["arn:aws:sns:e
 AccessKeyId = Annotated[str, AfterValidator(_access_key_id)]
 RoleArns = Annotated[str, AfterValidator(_role)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
+FixedWidth = Annotated[str, AfterValidator(_fixed_width)]
+"""Labels and widths as COPY takes them, `id:3,name:10`; blanks are dropped."""
+
+JsonPaths = Annotated[str, AfterValidator(_jsonpaths)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 TableText = Annotated[str, AfterValidator(_table)]
 ConnectionId = Annotated[str, AfterValidator(_connection)]

@@ -570,7 +570,7 @@ def _(statement: Copy) -> str:
         f"FROM {literal(statement.manifest_url)}",
         _access(options, statement.access_key),
         "MANIFEST",
-        _FORMATS[options.format],
+        _format(options),
     ]
     if options.delimiter is not None:
         clauses.append(f"DELIMITER {_delimiter(options.delimiter)}")
@@ -590,14 +590,16 @@ def _access(options: CopyOptions, key: AccessKey | None) -> str:
     return clauses if key.session_token is None else f"{clauses} SESSION_TOKEN {literal(key.session_token)}"
 
 
-_FORMATS = {
-    "csv": "FORMAT AS CSV",
-    "text": "",
-    "json": "FORMAT AS JSON 'auto'",
-    "avro": "FORMAT AS AVRO 'auto'",
-    "parquet": "FORMAT AS PARQUET",
-    "orc": "FORMAT AS ORC",
-}
+def _format(options: CopyOptions) -> str:
+    match options.format:
+        case "text":
+            return ""
+        case "fixedwidth":
+            return f"FIXEDWIDTH {literal(options.fixed_width)}"
+        case "json" | "avro":
+            return f"FORMAT AS {options.format.upper()} {literal(options.jsonpaths or 'auto')}"
+        case _:
+            return f"FORMAT AS {options.format.upper()}"
 
 
 def _delimiter(delimiter: str) -> str:

@@ -53,6 +53,7 @@ from rsloader_provider.core.sources import S3Url
 from rsloader_provider.core.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.notify import tell_failure, tell_success
+from rsloader_provider.loader.overwritten import overwritten, with_sizes_of_now
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
@@ -63,6 +64,10 @@ log = logging.getLogger(__name__)
 
 ROW_ERRORS_SHOWN = 10
 _ERROR_CHARACTERS = 2000
+_OBJECTS_SHOWN = 10
+_VIEW_URL_BYTES = 256
+"""So much of a URL the load-error views keep."""
+
 _RACES = 20
 _NEEDS_A_PERSON = (BadDataError, ObjectsMissingError, OutOfOrderError, StatementError)
 
@@ -221,7 +226,7 @@ class _Attempt:
         self.number = progress.attempt
         self.table = sql.TableName(self.target.schema_name, self.target.table_name)
         self.key = sql.LoadKey(self.table, config.load, batch.batch, progress.generation)
-        self.manifest = config.manifests.join(f"{config.load}/{batch.batch}.manifest")
+        self.manifest = config.manifests.join(batch.manifest_name)
         self.entries: Sequence[Entry] = ()
 
     def _taking(self, step: Step) -> AbstractContextManager[None]:
@@ -263,6 +268,9 @@ class _Attempt:
                 f"{self.batch} has {len(self.entries)} objects in its segments, but counts {self.batch.files}. "
                 "Somebody edited the ledger's tables; nothing was loaded."
             )
+        if self.batch.progress(self.target_name).opened_by is not None:
+            log.info("%s: a person asked for it, so objects may have been repaired: asking S3 for sizes", self.batch)
+            self.entries = with_sizes_of_now(self.services.storage, self.entries, self.config.copy_options)
         content = render_manifest(self.entries)
         if content is not None:
             log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
@@ -411,7 +419,12 @@ class _Attempt:
         """Add to an error of COPY what Redshift and S3 know of it. Called after the rollback."""
         match error:
             case BadDataError():
-                return BadDataError(f"{self.batch} into {self.table}: {error}", _row_errors(session, pid))
+                return self._refused_files(error, _row_errors(session, pid))
+            case ObjectsMissingError() if (jsonpaths := self._missing_jsonpaths()) is not None:
+                return NotSetUpError(
+                    f"{self.batch} into {self.table}: the JSONPaths file {jsonpaths} (`copy.jsonpaths`) is not in S3. "
+                    "Nothing was loaded. Put it there, and the next run loads the batch; or correct the load file."
+                )
             case ObjectsMissingError():
                 return ObjectsMissingError(
                     f"{self.batch} into {self.table}: objects that it claimed are no longer in S3. Nothing was loaded. "
@@ -420,6 +433,30 @@ class _Attempt:
                 )
             case _:
                 return error
+
+    def _refused_files(self, error: BadDataError, rows: tuple[RowError, ...]) -> BadDataError:
+        # A session's number is given out again, and the views go back for days.
+        own = {entry.url.encode()[:_VIEW_URL_BYTES].decode(errors="ignore").strip() for entry in self.entries}
+        rows = tuple(row for row in rows if row.file in own)
+        text = f"{self.batch} into {self.table}: {error}"
+        changed = overwritten(self.services.storage, self.entries) if self.config.copy_options.is_columnar else ()
+        if changed:
+            text += (
+                "\nObjects were written again after the batch claimed them, and COPY refuses files of another size:"
+                f"{_listed(changed)}\nNothing was loaded. Clear the task, and they are loaded as they are then."
+            )
+            return BadDataError(text, rows)
+        if not rows and not any(entry.name in str(error) for entry in self.entries):
+            text += f"\nRedshift names no object. The batch has:{_listed([entry.url for entry in self.entries])}"
+        text += (
+            "\nNothing was loaded. Repair the objects under their keys, or correct the load file or the table, "
+            "and clear the task."
+        )
+        return BadDataError(text, rows)
+
+    def _missing_jsonpaths(self) -> S3Url | None:
+        url = self.config.copy_options.jsonpaths_url
+        return None if url is None or self.services.storage.exists(url.bucket, url.key) else url
 
     def _missing_urls(self) -> tuple[str, ...]:
         log.info("%s: asking S3 which of its %d objects are missing", self.batch, len(self.entries))
@@ -473,6 +510,11 @@ class _Attempt:
             else:
                 return
         raise ContentionError(f"{self.batch}: others wrote to it {_RACES} times in a row. Try again.")
+
+
+def _listed(lines: Sequence[str]) -> str:
+    left = len(lines) - _OBJECTS_SHOWN
+    return "".join(f"\n  {line}" for line in [*lines[:_OBJECTS_SHOWN], *([f"and {left} more"] if left > 0 else [])])
 
 
 def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:

@@ -45,7 +45,7 @@ def tell_failure(
     failed = errors = None
     if config.failed_manifests is not None:
         if content is not None:
-            failed = config.failed_manifests.join(f"{config.load}/{batch.batch}.manifest")
+            failed = config.failed_manifests.join(batch.manifest_name)
             failed = _kept(services, batch, Step.KEEP_MANIFEST, failed, content)
         errors = config.failed_manifests.join(f"{config.load}/{errors_file_name(batch, target)}")
         document = errors_document(batch, target=target, manifest=manifest, error=error)

@@ -2,12 +2,14 @@
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from house import CSV, House
 
 from rsloader_provider.core import sql
+from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
@@ -142,6 +144,15 @@ def test_bad_data_is_told_as_such_and_its_rows_can_be_asked_for_after_the_rollba
     assert (file, line, column, value, code) == (f"s3://{house.bucket}/1.csv", 2, "id", "bad", 1207)
     assert query_id > 0
     assert house.count_rows() == 0
+
+
+@pytest.mark.parametrize("copy_format", ["parquet", "orc"])
+def test_a_columnar_object_of_another_size_than_the_manifest_tells_is_bad_data(house: House, copy_format: str):
+    copy = replace(house.copy(("1", "1\n")), options=CopyOptions(format=copy_format))
+    entry = {"url": f"s3://{house.bucket}/1", "mandatory": True, "meta": {"content_length": 3}}
+    house.storage.write(house.bucket, "manifest", json.dumps({"entries": [entry]}).encode())
+    with house.connect() as session, pytest.raises(BadDataError, match="content_length"):
+        session.execute(copy)
 
 
 def test_a_missing_object_is_told_as_such(house: House):

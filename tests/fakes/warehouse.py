@@ -1,7 +1,8 @@
 """A warehouse in memory: tables of one-line rows, transactions, a lock per load history, and accidents on request.
 
-COPY takes each line of each object as a row. A line that reads `bad` is refused, as Redshift refuses a row. What
-stands before the first comma is the key that rows are merged on.
+COPY takes each line of each object as a row, whatever the format. A line that reads `bad` is refused, as Redshift
+refuses a row; and so is a columnar object of another size than the manifest tells. What stands before the first comma
+is the key that rows are merged on.
 """
 
 import json
@@ -304,11 +305,15 @@ class MemorySession:
         self._rows(table)
         query_id = next(self.warehouse.query_ids)
         rows = []
-        for url in self._manifest(statement.manifest_url):
+        for entry in self._manifest(statement.manifest_url):
+            url = entry["url"]
             bucket, _, key = url.removeprefix("s3://").partition("/")
             if not self.warehouse.storage.exists(bucket, key):
                 raise ObjectsMissingError("Mandatory url is not present in manifest file.", ())
-            lines = self.warehouse.storage.read(bucket, key).decode().splitlines()
+            content = self.warehouse.storage.read(bucket, key)
+            if statement.options.is_columnar and entry["meta"]["content_length"] != len(content):
+                raise BadDataError(f"content_length does not match the size of the file: {url}")
+            lines = content.decode().splitlines()
             for number, line in enumerate(
                 lines[statement.options.ignore_header :], 1 + statement.options.ignore_header
             ):
@@ -322,8 +327,9 @@ class MemorySession:
         load = MemoryLoad(statement.manifest_url, self.pid, query_id, None if self.in_transaction else "committed")
         self.warehouse.loads.append(load)
         self.loads.append(load)
-        self.warehouse.files[query_id] = set(self._manifest(statement.manifest_url))
+        self.warehouse.files[query_id] = {entry["url"] for entry in self._manifest(statement.manifest_url)}
 
-    def _manifest(self, url: str) -> list[str]:
+    def _manifest(self, url: str) -> list[dict[str, Any]]:
         bucket, _, key = url.removeprefix("s3://").partition("/")
-        return [entry["url"] for entry in json.loads(self.warehouse.storage.read(bucket, key))["entries"]]
+        entries: list[dict[str, Any]] = json.loads(self.warehouse.storage.read(bucket, key))["entries"]
+        return entries

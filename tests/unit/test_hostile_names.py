@@ -141,6 +141,26 @@ def test_copy_options_never_hold_a_second_statement(options: str):
     assert not "".join(between).strip(), "and nothing is a comment"
 
 
+@given(texts)
+def test_a_jsonpaths_file_may_have_any_key(key: str):
+    try:
+        checked = CopyOptions(format="json", jsonpaths=f"s3://acme/{key}")
+    except ValidationError:
+        return
+    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", f"s3://acme/{key}"]
+
+
+@given(st.lists(st.sampled_from([*PIECES, "id:3", ",", ":"]), max_size=8).map("".join))
+def test_widths_are_one_literal_whatever_their_labels(widths: str):
+    try:
+        checked = CopyOptions(format="fixedwidth", fixed_width=widths)
+    except ValidationError:
+        return
+    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", checked.fixed_width]
+
+
 @pytest.mark.parametrize("word", ["COMMIT", "ROLLBACK", "TRUNCATE t", "BEGIN", "ABORT", "END"])
 @pytest.mark.parametrize(
     "hidden",
