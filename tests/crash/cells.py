@@ -1,10 +1,13 @@
-"""What is played: one cell for each step, side, recovery, isolation level and number of targets."""
+"""What is played: one cell for each step, side, recovery, isolation level and number of targets, and over the Data API
+one for each step of a load, side and recovery.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 from typing import Literal
 
+from rsloader_provider.core.config import Transport
 from rsloader_provider.loader.ports.steps import Step
 
 
@@ -56,23 +59,34 @@ class Cell:
     recovery: Recovery
     isolation: Isolation
     targets: int
+    transport: Transport = "driver"
 
     def __str__(self) -> str:
         targets = "one target" if self.targets == 1 else f"{self.targets} targets"
-        return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}"
+        way = "" if self.transport == "driver" else " over the Data API"
+        return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}{way}"
 
 
-ALL = tuple(Cell(*each) for each in product(STEPS, Side, Recovery, ISOLATIONS, TARGETS))
+BY_DRIVER = tuple(Cell(*each) for each in product(STEPS, Side, Recovery, ISOLATIONS, TARGETS))
+BY_DATA_API = tuple(
+    Cell(step, side, recovery, ISOLATIONS[number % len(ISOLATIONS)], 1, "data_api")
+    for number, (step, side, recovery) in enumerate(
+        product([step for step in STEPS if step not in BUFFERING], Side, Recovery)
+    )
+)
+ALL = BY_DRIVER + BY_DATA_API
 
 
 def _selected() -> tuple[Cell, ...]:
-    """Every step and side with one recovery each, in turn, and all recoveries round the commit."""
+    """Every step and side with one recovery each, in turn, all recoveries round the commit, some over the Data API."""
     places = list(product(STEPS, Side))
     turns = list(product(Recovery, ISOLATIONS, TARGETS))
     # 7 and 20 share no divisor, so that neighbours differ in recovery and every combination has its turn.
     once = [Cell(*place, *turns[7 * number % len(turns)]) for number, place in enumerate(places)]
-    around = [cell for cell in ALL if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT}]
-    return tuple(dict.fromkeys([*once, *around]))
+    around = [cell for cell in BY_DRIVER if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT}]
+    # The other isolation level needs an AWS of its own, which only `make crash-matrix` has.
+    api = [cell for cell in BY_DATA_API if cell.step in {Step.COPY, Step.COMMIT} and cell.isolation == "snapshot"]
+    return tuple(dict.fromkeys([*once, *around, *api]))
 
 
 SELECTED = _selected()

@@ -14,6 +14,7 @@ from crash.stage import LANDING, LOADER, Stage
 from crash.worker import Ended, Worker
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Asker, Batch, BatchStatus
+from rsloader_provider.core.config import Transport
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.ports.steps import Step
@@ -34,10 +35,18 @@ class Scene:
         stage: Where it is played.
         isolation: On which of the Redshifts.
         targets: How many tables it loads into.
+        transport: How it gets there.
         settings: Settings of the load that differ.
     """
 
-    def __init__(self, stage: Stage, isolation: Isolation, targets: int = 1, **settings: Any):
+    def __init__(
+        self,
+        stage: Stage,
+        isolation: Isolation,
+        targets: int = 1,
+        transport: Transport = "driver",
+        **settings: Any,
+    ):
         self.stage = stage
         self.isolation = isolation
         self.load = f"crash_{uuid.uuid4().hex}"
@@ -48,7 +57,7 @@ class Scene:
             source=f"s3://{LANDING}/{self.prefix}",
             manifests=f"s3://{LOADER}/{self.prefix}manifests/",
             failed_manifests=f"s3://{LOADER}/{self.prefix}failed/",
-            targets=[{"table": table} for table in tables],
+            targets=[{"table": table, "transport": transport} for table in tables],
             notify={"success": stage.succeeded, "failure": stage.failed},
             **settings,
         )
