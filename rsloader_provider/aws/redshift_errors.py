@@ -19,8 +19,8 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.sql import (
     Copy,
+    DropTable,
     FindLoaded,
-    FindNewerBatch,
     LockHistory,
     ReadBatchHistory,
     ReadHistory,
@@ -34,12 +34,21 @@ _LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")
 """Where COPY sends those who want to know which rows it refused: the first on a cluster, the second on Serverless."""
 
 _S3_ANSWER = re.compile(r"S3ServiceException:.*?,\s*Status (?P<status>\d{3})(?:,\s*Error (?P<code>\w+))?", re.DOTALL)
+_WRONG_KEY = {"InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
+_RENEW = (
+    "Correct the connection in Airflow; or write the key's id, and what `rsloader encrypt` prints for its secret, into "
+    "the load file."
+)
 _ROLE_REFUSED = re.compile("not authorized to (?:assume|get credentials of role)", re.IGNORECASE)
 _CANCELED = "57014"
+_REDSHIFTS_OWN = {"XX000", ""}
+"""The SQLSTATE of what PostgreSQL knows nothing of: with COPY, nearly always files that it cannot read. The Data API
+tells none."""
+
 _PASSING = {"08", "40", "53", "57"}
 """Classes of SQLSTATE: connection, transaction rolled back (a deadlock for one), resources, an operator's hand."""
 
-_OF_HISTORY = (FindLoaded, FindNewerBatch, RecordLoaded, ReadHistory, ReadBatchHistory)
+_OF_HISTORY = (FindLoaded, RecordLoaded, ReadHistory, ReadBatchHistory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +102,22 @@ def explained(answer: Answer, statement: Statement, secrets: Collection[str]) ->
         )
     if sqlstate == "42501" or message.startswith("permission denied"):
         return AccessDeniedError(f"{words}. Grant it to the user of the Airflow connection.")
+    if isinstance(statement, Copy) and sqlstate in _REDSHIFTS_OWN and not _S3_ANSWER.search(message):
+        return BadDataError(words)
+    if isinstance(statement, DropTable) and "depend" in message:
+        return StatementError(
+            f"{words}. Mode swap puts a new table in the place of this one, and what depends on it would go on reading "
+            "the old one. Create those views WITH NO SCHEMA BINDING, or use mode replace.",
+            redacted(sqlstate, secrets),
+        )
     sqlstate = redacted(sqlstate, secrets)
     known = f" ({sqlstate})" if sqlstate else ""
     if sqlstate == _CANCELED and isinstance(statement, LockHistory):
         return TransientError(f"{words}{known}: another load into the same table is still at work.")
     if sqlstate[:2] in _PASSING and sqlstate != _CANCELED:
         return TransientError(f"{words}{known}")
-    return StatementError(f"{words}{known}", sqlstate)
+    remedy = " Correct `copy` or `targets` in the load file, or the table." if isinstance(statement, Copy) else ""
+    return StatementError(f"{words}{known}.{remedy}", sqlstate)
 
 
 def unconnected(answer: Answer | None, said: str, conn_id: str, secrets: Collection[str]) -> RsloaderError:
@@ -128,20 +146,25 @@ def _target(statement: Any) -> TableName:
 
 def _refused_by_aws(message: str, words: str, copy: Copy) -> RsloaderError | None:
     """Read what COPY passes on of S3's and IAM's answers; None when it is neither's."""
-    role = copy.options.iam_role
-    named = "the default role of the cluster or workgroup" if role == "default" else f"the role {role}"
+    reader = copy.options.reader
     if _ROLE_REFUSED.search(message):
-        return AccessDeniedError(
-            f"{words}. Attach {named} (`copy.iam_role`) to the cluster or workgroup, and let Redshift assume it."
-        )
+        return AccessDeniedError(f"{words}. Attach {reader} to the cluster or workgroup, and let Redshift assume it.")
     found = _S3_ANSWER.search(message)
     if found is None:
         return None
     status, code = found["status"], found["code"]
+    if code == "ExpiredToken":
+        return TransientError(
+            f"{words}. Redshift reads with {reader}, which ended. Each attempt asks for new ones: that helps where the "
+            "connection has a role and COPY takes no longer than they are valid; a session token that was written into "
+            "the connection has to be replaced."
+        )
+    if code in _WRONG_KEY:
+        return AccessDeniedError(f"{words}. Redshift reads with {reader}: S3 does not know that key. {_RENEW}")
     if status == "403":
         return AccessDeniedError(
-            f"{words}. Redshift reads with {named} (`copy.iam_role`): allow it s3:GetObject and s3:ListBucket on the "
-            "source and on `manifests`, and kms:Decrypt where the objects are encrypted."
+            f"{words}. Redshift reads with {reader}: allow it s3:GetObject and s3:ListBucket on the source and on "
+            "`manifests`, and kms:Decrypt where the objects are encrypted."
         )
     if code == "NoSuchBucket":
         return NotSetUpError(f"{words}. Create the bucket, or correct its name in the load file.")

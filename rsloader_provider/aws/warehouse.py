@@ -9,7 +9,7 @@ from redshift_connector.error import Error as DriverError
 from rsloader_provider.aws.redaction import redacted
 from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError
-from rsloader_provider.core.sql import Statement, render
+from rsloader_provider.core.sql import Copy, Statement, render
 
 
 class RedshiftSession:
@@ -23,9 +23,12 @@ class RedshiftSession:
     def __init__(self, connection: Any, secrets: Collection[str] = ()):
         connection.autocommit = True
         self._connection = connection
-        self._secrets = secrets
+        self._secrets = {*secrets}
 
     def execute(self, statement: Statement) -> Sequence[Sequence[Any]]:
+        if isinstance(statement, Copy) and statement.access_key is not None:
+            # Redshift's words may quote the statement, now or when somebody asks for its errors.
+            self._secrets.update(statement.access_key.secrets)
         cursor = self._connection.cursor()
         # In the style of question marks the driver leaves percent signs in people's SQL alone.
         cursor.paramstyle = "qmark"
@@ -33,7 +36,8 @@ class RedshiftSession:
             cursor.execute(render(statement))
             return cursor.fetchall() if cursor.description else ()
         except (DriverError, OSError) as error:
-            raise _explained(error, statement, {*self._secrets, *_password(self._connection)}) from error
+            secrets = {*self._secrets, *_password(self._connection)}
+            raise _explained(error, statement, secrets) from _cause(error, secrets)
 
 
 class RedshiftWarehouse:
@@ -55,7 +59,7 @@ class RedshiftWarehouse:
         try:
             connection = self._connect(conn_id)
         except (DriverError, OSError) as error:
-            raise unconnected(_answer(error), str(error), conn_id, secrets) from error
+            raise unconnected(_answer(error), str(error), conn_id, secrets) from _cause(error, secrets)
         try:
             yield RedshiftSession(connection, secrets)
         finally:
@@ -70,6 +74,12 @@ def _password(connection: Any) -> tuple[str, ...]:
     if isinstance(password, bytes):
         return (password.decode(errors="replace"),)
     return (password,) if isinstance(password, str) else ()
+
+
+def _cause(error: BaseException, secrets: Collection[str]) -> BaseException | None:
+    """Give the driver's error as the cause of ours, or None when it holds a secret: logs print causes as they are."""
+    said = f"{error} {error!r}"
+    return error if redacted(said, secrets) == said else None
 
 
 def _answer(error: BaseException) -> Answer | None:

@@ -11,6 +11,9 @@ from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.aws.transports import WarehouseByTransport
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.loader.copy_access import roles_only
 from rsloader_provider.loader.services import Services
 
 
@@ -23,6 +26,7 @@ def wire(
     names: TableNames,
     secrets: Callable[[str], Collection[str]] = lambda _: (),
     data_api: DataApiWarehouse | None = None,
+    access_key: Callable[[LoadConfig], AccessKey | None] = roles_only,
 ) -> Services:
     """Make the services that work on AWS.
 
@@ -34,6 +38,7 @@ def wire(
         names: Names of the DynamoDB tables.
         secrets: Gives what no error of an Airflow connection may repeat.
         data_api: Opens sessions of the Redshift Data API; None where no target has `transport: data_api`.
+        access_key: Gives the key that Redshift reads a load's objects with; None for a role of its own.
     """
     return Services(
         ledger=DynamoLedger(dynamodb, names),
@@ -41,4 +46,5 @@ def wire(
         warehouse=WarehouseByTransport(RedshiftWarehouse(connect, secrets), data_api),
         notifier=SnsNotifier(sns),
         now=lambda: datetime.now(UTC),
+        access_key=access_key,
     )

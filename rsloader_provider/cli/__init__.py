@@ -3,11 +3,15 @@
 import typer
 
 from rsloader_provider.cli.audit import audit
+from rsloader_provider.cli.backfill import backfill
 from rsloader_provider.cli.decide import mark_loaded, mark_not_loaded
 from rsloader_provider.cli.demo import demo
+from rsloader_provider.cli.encrypt import encrypt
 from rsloader_provider.cli.explain import explain
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
+from rsloader_provider.cli.operate_batches import close_now, delete_batches, reprocess, restore, unlock
+from rsloader_provider.cli.operate_objects import forget, reprocess_objects
 from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema
 from rsloader_provider.cli.setup import setup
@@ -24,6 +28,7 @@ for command in (
     permissions,
     validate,
     schema,
+    encrypt,
     batches,
     batch,
     files,
@@ -31,6 +36,14 @@ for command in (
     explain,
     mark_loaded,
     mark_not_loaded,
+    reprocess,
+    close_now,
+    unlock,
+    forget,
+    reprocess_objects,
+    backfill,
+    delete_batches,
+    restore,
     demo,
 ):
     app.command()(command)

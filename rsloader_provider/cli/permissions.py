@@ -84,14 +84,25 @@ def _found(configs: Sequence[LoadConfig], user: str, installation: Installation)
     }
 
 
+def _reader(name: str) -> str:
+    kind, _, conn_id = name.partition(" ")
+    match kind:
+        case "default":
+            return "the default role of the cluster or workgroup"
+        case "copy.aws_conn_id":
+            return f"the role or user of Airflow connection {conn_id}"
+        case "copy.access_key_id":
+            return "the user whose key copy.access_key_id is"
+    return f"the role {name}"
+
+
 def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
     for config in configs:
         each = found["loads"][config.load]
         typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")
         typer.echo(json.dumps(each["worker_policy"], indent=2))
         for role, policy in each["redshift_role_policies"].items():
-            named = "the default role of the cluster or workgroup" if role == "default" else f"the role {role}"
-            typer.echo(f"-- load {config.load}: IAM policy for {named}, with which Redshift reads")
+            typer.echo(f"-- load {config.load}: IAM policy for {_reader(role)}, with which Redshift reads")
             typer.echo(json.dumps(policy, indent=2))
     for conn_id, statements in found["redshift_grants"].items():
         typer.echo(f"-- Airflow connection {conn_id}: SQL for a superuser or the owner of the tables")

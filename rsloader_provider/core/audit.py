@@ -32,6 +32,10 @@ class ObjectState(StrEnum):
     """Its batch is locked, and some target does not have it yet."""
     LOADED = "loaded"
     """It is in every target."""
+    MARKED = "marked as loaded"
+    """A person, or an import, said that it counts as loaded: no run loads it, and no history has it."""
+    LEFT_OUT = "left out by a person"
+    """A person left it out of its batch: it stays claimed, and nothing loads it until it is asked for."""
     LOADED_TWICE = "loaded more than once"
     """More often than a person asked for, or by two batches."""
     FAILED = "failed"
@@ -39,7 +43,7 @@ class ObjectState(StrEnum):
     CHANGED = "changed since its load"
     """Other bytes lie under its key than those that were claimed."""
     DELETED = "deleted since its load"
-    """Its rows are loaded; the object is no longer there, as after a lifecycle rule."""
+    """It is loaded, or marked so; the object is no longer there, as after a lifecycle rule."""
     GONE = "deleted before its load"
     """It is claimed and not loaded, and no longer there."""
     NOT_CLAIMED = "in the history but not claimed"
@@ -55,8 +59,11 @@ class ObjectState(StrEnum):
         return self not in _GOOD
 
 
-_GOOD = {ObjectState.NOT_SEEN, ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED, ObjectState.DELETED}
-_LOADED = {ObjectState.LOADED, ObjectState.LOADED_TWICE, ObjectState.NOT_CLAIMED}
+_GOOD = {
+    ObjectState.NOT_SEEN, ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED, ObjectState.MARKED,
+    ObjectState.LEFT_OUT, ObjectState.DELETED,
+}  # fmt: skip
+_LOADED = {ObjectState.LOADED, ObjectState.MARKED, ObjectState.LOADED_TWICE, ObjectState.NOT_CLAIMED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,8 @@ def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
             return ObjectState.BROKEN if batch.status is BatchStatus.OPEN else ObjectState.LOADED_TWICE
     if batch.status is BatchStatus.OPEN:
         return ObjectState.WAITING
+    if batch.is_marked:
+        return ObjectState.MARKED
     states = {progress.state for progress in batch.targets.values()}
     if TargetState.FAILED in states:
         return ObjectState.FAILED
@@ -147,6 +156,7 @@ def judge_object(
     *,
     name: str,
     looked: bool = True,
+    left_out: bool = False,
 ) -> ObjectState:
     """Give the state of one object.
 
@@ -158,18 +168,21 @@ def judge_object(
         copied_by: Batches whose committed COPY read the object although it is not theirs.
         name: Bucket and key.
         looked: Whether S3 was asked: a claim outside of the source as it is now is judged without.
+        left_out: Whether a person left it out of that batch.
     """
     if claimed is None:
         return ObjectState.NOT_CLAIMED if copied_by else ObjectState.NOT_SEEN
+    if left_out and verdict is not None:
+        return ObjectState.LEFT_OUT
     if verdict is None or (verdict.entries is not None and name not in verdict.entries):
         return ObjectState.BROKEN
     if copied_by - {batch}:
         return ObjectState.LOADED_TWICE if verdict.state in _LOADED else ObjectState.NOT_CLAIMED
-    if verdict.state not in {ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED}:
+    if verdict.state not in {ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED, ObjectState.MARKED}:
         return verdict.state
     if name in verdict.unread:
         return ObjectState.NOT_IN_HISTORY
-    loaded = verdict.state is ObjectState.LOADED
+    loaded = verdict.state in {ObjectState.LOADED, ObjectState.MARKED}
     if found is None and looked:
         return ObjectState.DELETED if loaded else ObjectState.GONE
     # Somebody may have repaired it before it was loaded. S3 lists times in whole seconds.

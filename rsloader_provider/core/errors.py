@@ -5,6 +5,7 @@ RsloaderError
 ├── NotSetUpError                a DynamoDB table, a history table or a bucket is missing
 ├── AccessDeniedError            AWS or Redshift refused the credentials' rights
 ├── UnknownBatchError            no such batch, or no such target in it
+│   └── DeletedBatchError        a person deleted it; its objects stay claimed
 ├── CorruptLedgerError           an item in DynamoDB does not say what it must
 ├── AttemptLostError             a newer attempt took this one's place
 ├── BadDataError                 COPY refused what is in the files; has the load errors
@@ -12,6 +13,8 @@ RsloaderError
 ├── OutOfOrderError              a newer batch is in the table that this one would overwrite
 ├── UndecidedError               without a load history: nobody knows whether a COMMIT was carried out
 ├── NothingToDecideError         a person decides what is not, or no longer, in question
+├── UnknownObjectError           the load has no claim of an object that a person named
+├── OperationRefusedError        what a person asked for would be wrong as things are; nothing was changed
 ├── StatementError               Redshift refused a statement
 └── TransientError               trying again is expected to help (retryable)
     ├── ConnectionLostError      the outcome of the last statement is unknown
@@ -20,6 +23,8 @@ RsloaderError
     └── ContentionError          other writers won too many times in a row
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -31,6 +36,28 @@ class RsloaderError(Exception):
     """
 
     retryable = False
+
+    def concerns(self, what: object) -> None:
+        """Have the message begin with what it happened to, unless it names that already.
+
+        >>> error = RsloaderError("Access denied.")
+        >>> error.concerns("load orders")
+        >>> error.concerns("load orders")
+        >>> str(error)
+        'load orders: Access denied.'
+        """
+        if str(what) not in str(self):
+            self.args = (f"{what}: {self}", *self.args[1:])
+
+
+@contextmanager
+def concerning(what: object) -> Iterator[None]:
+    """Have each error of ours say what it happened to, as `RsloaderError.concerns` does."""
+    try:
+        yield
+    except RsloaderError as error:
+        error.concerns(what)
+        raise
 
 
 class ConfigurationError(RsloaderError):
@@ -47,6 +74,18 @@ class AccessDeniedError(RsloaderError):
 
 class UnknownBatchError(RsloaderError):
     """No batch of this id, or no target of this name in it."""
+
+
+class DeletedBatchError(UnknownBatchError):
+    """The batch was complete, and a person deleted it: its objects stay claimed, and count as loaded."""
+
+
+class UnknownObjectError(RsloaderError):
+    """A person named an object that the load has not claimed, or a prefix below which it has claimed nothing."""
+
+
+class OperationRefusedError(RsloaderError):
+    """What a person asked for would be wrong as things are. Nothing was changed; the message says what to do first."""
 
 
 class CorruptLedgerError(RsloaderError):
@@ -71,6 +110,7 @@ class RowError:
         value: The field's text as it stands in the file.
         reason: Redshift's words.
         code: Redshift's error code, for example 1207.
+        query_id: Redshift's id of the COPY; None where nobody knows.
     """
 
     file: str
@@ -79,12 +119,14 @@ class RowError:
     value: str
     reason: str
     code: int
+    query_id: int | None = None
 
     def __str__(self) -> str:
         """One line for a log: file, line, column, value, reason."""
         column = f", column {self.column}" if self.column else ""
         value = f", value {self.value!r}" if self.value else ""
-        return f"{self.file}:{self.line}{column}{value}: {self.reason} (code {self.code})"
+        line = f":{self.line}" if self.line else ""
+        return f"{self.file}{line}{column}{value}: {self.reason} (code {self.code})"
 
 
 class BadDataError(RsloaderError):

@@ -11,6 +11,7 @@ from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.data_api import DataApiPlace
+from rsloader_provider.core.kms_secrets import encryption_context
 from rsloader_provider.core.sources import S3Url
 
 _WILDCARD = re.compile(r"[*?$]")
@@ -129,6 +130,13 @@ def worker_policy(
     if topics:
         statements.append(PolicyStatement("Notify", ("sns:Publish",), topics))
     statements += _data_api_statements(installation, [*(places or {}).values()])
+    if config.copy_options.secret_access_key is not None:
+        key = f"arn:{installation.partition}:kms:{installation.region}:{installation.account}:key/*"
+        # Which key it was encrypted with, only KMS can tell; for which load, the condition.
+        own_secrets = {
+            f"kms:EncryptionContext:{name}": (value,) for name, value in encryption_context(config.load).items()
+        }
+        statements.append(PolicyStatement("DecryptSecrets", ("kms:Decrypt",), (key,), {"StringEquals": own_secrets}))
     return tuple(statements)
 
 
@@ -175,7 +183,10 @@ def _data_api_needs(installation: Installation, place: DataApiPlace) -> Iterator
 
 
 def reader_policies(config: LoadConfig, installation: Installation) -> dict[str, tuple[PolicyStatement, ...]]:
-    """Give what the roles of the load's `copy.iam_role` need, by role; `default` is the cluster's or workgroup's own.
+    """Give what those need with whom Redshift reads the load's objects.
+
+    By role of `copy.iam_role`, where `default` is the cluster's or workgroup's own; else one policy, by the setting
+    that names the connection or the key.
 
     Of a chain the last role reads, and each before it may only take on the next. Listing has no condition here: to
     those who may not list a whole bucket S3 answers that a missing object is forbidden, not that it is missing.
@@ -192,7 +203,12 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
             tuple(_arn(installation, bucket) for bucket in dict.fromkeys((source.bucket, manifests.bucket))),
         ),
     )
-    roles = config.copy_options.iam_role.split(",")
+    options = config.copy_options
+    if options.aws_conn_id is not None:
+        return {f"copy.aws_conn_id {options.aws_conn_id}": reading}
+    if options.access_key_id is not None:
+        return {"copy.access_key_id": reading}
+    roles = options.iam_role.split(",")
     assuming = {
         role: (PolicyStatement("AssumeNextRole", ("sts:AssumeRole",), (following,)),)
         for role, following in pairwise(roles)

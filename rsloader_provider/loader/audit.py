@@ -10,7 +10,7 @@ from itertools import islice
 
 from rsloader_provider.core.audit import ObjectState, Verdict, judge_batch, judge_object
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import CorruptLedgerError, UnknownBatchError
+from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.objects import S3Object, ledger_key
 from rsloader_provider.loader.audit_batches import BatchFindings, BatchWalk, Fingerprint, fingerprint
 from rsloader_provider.loader.audit_remedies import remedies
@@ -52,7 +52,7 @@ def audit_load(
 def _claimed(inventory: Inventory, load: str) -> dict[str, Fingerprint]:
     claimed: dict[str, Fingerprint] = {}
     for claim in inventory.claims(load):
-        if isinstance(claim, Claim):
+        if isinstance(claim, Claim) and claim.left_out_at is None:
             claimed[claim.batch] = fingerprint((claim.name,), claimed.get(claim.batch, (0, 0)))
     return claimed
 
@@ -149,6 +149,7 @@ class _ObjectWalk:
             self._take_copied(claim.name),
             name=claim.name,
             looked=self._is_listed(claim.name),
+            left_out=claim.left_out_at is not None,
         )
         self._count(state, claim.name, claim.batch)
 
@@ -157,9 +158,12 @@ class _ObjectWalk:
         if batch_id not in self._verdicts:
             try:
                 batch = self._services.ledger.get(self._config.load, batch_id)
+            except DeletedBatchError:
+                self._verdicts[batch_id] = Verdict(ObjectState.LOADED)
             except (UnknownBatchError, CorruptLedgerError):
                 return None
-            self._verdicts[batch_id] = Verdict(judge_batch(batch, {}))
+            else:
+                self._verdicts[batch_id] = Verdict(judge_batch(batch, {}))
         return self._verdicts[batch_id]
 
     def _take_copied(self, name: str) -> frozenset[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from rsloader_provider.core.batch import Batch, TargetProgress, adopt
 from rsloader_provider.core.config import LoadConfig
@@ -55,15 +56,32 @@ def buffer_objects(
         at present, however many, hold up neither the new ones nor each other. If a target does not append, strictly
         the oldest first.
     """
-    buffering = _Buffering(config, services, run)
+    buffering = Buffering(config, services, run)
     buffering.claim_all(new_objects(config, services))
     buffering.lock_if_due()
     log.info("load %s: %d objects claimed, %d batches locked", config.load, buffering.claimed, len(buffering.locked))
     return _take_over(config, services, buffering.locked, run, is_active, max_work)
 
 
-class _Buffering:
-    """One pass over the new objects; knows the open batch as of its last write."""
+def target_settings(config: LoadConfig) -> dict[str, dict[str, Any]]:
+    """Give the settings of the load's targets by name, as a batch carries them from its lock on."""
+    return {
+        target.name: target.model_dump(mode="json", by_alias=True, exclude_defaults=True) for target in config.targets
+    }
+
+
+class Buffering:
+    """One pass over the new objects; knows the open batch as of its last write.
+
+    Args:
+        config: The load.
+        services: The ports and the clock.
+        run: Who has to load what it locks.
+
+    Attributes:
+        claimed: Objects claimed so far.
+        locked: Batches locked so far.
+    """
 
     def __init__(self, config: LoadConfig, services: Services, run: str):
         self.config = config
@@ -76,6 +94,7 @@ class _Buffering:
         self.batch = self._open_batch()
 
     def claim_all(self, objects: Iterator[S3Object]) -> None:
+        """Claim objects, and lock each batch that is full."""
         pending: list[S3Object] = []
         while True:
             pending.extend(islice(objects, CLAIM_OBJECTS - len(pending)))
@@ -99,14 +118,10 @@ class _Buffering:
     def lock_if_due(self) -> None:
         """Lock the open batch if a limit is reached. Whoever loses to another writer looks again."""
         while reason := due_reason(self.batch, self.config.batch, self.now()):
-            targets = {
-                target.name: target.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-                for target in self.config.targets
-            }
             try:
                 with self.steps.taking(Step.LOCK, self.batch):
                     locked, self.batch = self.ledger.lock(
-                        self.batch, reason=reason, run=self.run, targets=targets, now=self.now()
+                        self.batch, reason=reason, run=self.run, targets=target_settings(self.config), now=self.now()
                     )
             except LostRaceError:
                 self.batch = self._open_batch()

@@ -8,6 +8,8 @@ import pytest
 from objects_for_tests import NOON, TARGET, an_object
 
 from rsloader_provider.core.batch import (
+    IMPORTED,
+    MARKED,
     Asker,
     Batch,
     BatchStatus,
@@ -253,3 +255,62 @@ def test_a_batch_read_long_ago_can_still_be_compared(ledger: Ledger):
     batch = a_locked_batch(ledger)
     ledger.replace(replace(batch, reason="something else"), adopt(batch, "run-9"))
     assert ledger.get("orders", batch.batch).run == "run-9"
+
+
+def mark(ledger: Ledger, *keys: str, into: Batch | None = None, reason: str = IMPORTED, run: str = "import-1") -> Batch:
+    objects = [an_object(key, 7) for key in keys]
+    return ledger.mark("orders", objects, reason=reason, run=run, now=NOON, into=into)
+
+
+def test_marked_objects_are_claimed_for_a_complete_batch_without_targets(ledger: Ledger):
+    """Every complete batch has a history row in each of its targets; this one has none, and needs none."""
+    first = mark(ledger, "orders/1.csv", "orders/2.csv")
+    batch = mark(ledger, "orders/3.csv", into=first)
+    assert batch == Batch(
+        "orders", first.batch, BatchStatus.COMPLETE, 3, 21, NOON, NOON, IMPORTED, "import-1", {}, None, 1
+    )
+    assert batch.is_marked
+    assert ledger.get("orders", batch.batch) == batch
+    assert sorted(ledger.entries(batch)) == [Entry(f"landing/orders/{n}.csv", 7) for n in (1, 2, 3)]
+    found = ledger.find_claim("orders", "landing/orders/3.csv")
+    assert found is not None
+    assert found.batch == batch.batch
+    assert list(ledger.unfinished("orders")) == []
+    opened = ledger.open_batch("orders", NOON)
+    assert opened.files == 0
+    assert list(ledger.batches("orders")) == sorted([opened, batch], key=lambda each: each.batch, reverse=True)
+
+
+def test_an_object_claimed_already_spoils_a_whole_marking_and_is_named(ledger: Ledger):
+    """A run that is at work may be quicker; its batch keeps the object, and nothing else is marked by halves."""
+    ledger.claim(ledger.open_batch("orders", NOON), [an_object("orders/1.csv")], LIMITS, NOON)
+    first = mark(ledger, "orders/2.csv")
+    for into in (None, first):
+        with pytest.raises(AlreadyClaimedError) as raised:
+            mark(ledger, "orders/0.csv", "orders/1.csv", "orders/2.csv", into=into)
+        assert raised.value.names == {"landing/orders/1.csv", "landing/orders/2.csv"}
+    assert ledger.find_claim("orders", "landing/orders/0.csv") is None
+    assert ledger.get("orders", first.batch) == first
+    assert len(ledger.entries(first)) == 1
+    assert len([*ledger.batches("orders")]) == 2
+
+
+def test_nothing_is_marked_into_a_batch_of_another_kind(ledger: Ledger):
+    """Else a batch that a run loads would count objects that its COPY never sees."""
+    locked, first = a_locked_batch(ledger), mark(ledger, "orders/2.csv")
+    loading = ledger.replace(locked, begin_attempt(locked, TARGET, Asker("try-1", "dag/run-1")))
+    loaded = ledger.replace(loading, finish_attempt(loading, TARGET, 1, rows=1, query_id=1))
+    unknown = replace(first, batch="01ARZ3NDEKTSV4RRFFQ69G5FAV")
+    for into in (ledger.open_batch("orders", NOON), loaded, unknown):
+        with pytest.raises(LostRaceError):
+            mark(ledger, "orders/3.csv", into=into)
+    for other in ({"reason": MARKED}, {"run": "import-2"}):
+        with pytest.raises(LostRaceError):
+            mark(ledger, "orders/3.csv", into=first, **other)
+    assert ledger.find_claim("orders", "landing/orders/3.csv") is None
+
+
+def test_the_largest_marking_fits_into_one_transaction(ledger: Ledger):
+    batch = mark(ledger, *(f"orders/{number:04}.csv" for number in range(CLAIM_OBJECTS)))
+    batch = mark(ledger, *(f"orders/{number:04}.txt" for number in range(CLAIM_OBJECTS)), into=batch)
+    assert batch.files == len(ledger.entries(batch)) == 2 * CLAIM_OBJECTS

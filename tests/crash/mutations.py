@@ -56,19 +56,15 @@ MUTATIONS = (
     ),
     Mutation(
         "without the look into the history",
-        (
-            Replacement(
-                "loader/load.py", "if self.has_history and (found := run(sql.FindLoaded(self.key))):", "if found := ():"
-            ),
-        ),
+        (Replacement("loader/load.py", "if not times:", "if True:"),),
     ),
     Mutation(
         "without the condition of a claim",
         (
             Replacement(
                 "aws/ledger.py",
-                'claim_item(batch.load, each, batch.batch, now), "attribute_not_exists(#load)")',
-                'claim_item(batch.load, each, batch.batch, now), "attribute_not_exists(#missing)")',
+                'condition: str = "attribute_not_exists(#load)"',
+                'condition: str = "attribute_not_exists(#missing)"',
             ),
         ),
     ),

@@ -126,7 +126,7 @@ class Account:
 
     def put(self, config: LoadConfig, *names: str) -> None:
         for name in names:
-            self.s3.put_object(Bucket=LANDING, Key=config.source.pattern + name, Body=b"1\n")
+            self.s3.put_object(Bucket=LANDING, Key=config.source.pattern + name, Body=f"{next(_numbers)}\n".encode())
 
     def data_api_services(self, key: dict[str, str], place: DataApiPlace) -> Services:
         """Services that reach Redshift by the Data API only."""
@@ -362,11 +362,12 @@ def plain_user(account: Account) -> tuple[str, Callable[[], Any]]:
     return name, lambda: account.login(name, password)
 
 
-@pytest.mark.parametrize("mode", ["append", "replace"])
+@pytest.mark.parametrize("mode", ["append", "replace", "swap", "truncate", "merge"])
 def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, mode: str):
     user, login = plain_user(account)
     number = next(_numbers)
-    config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode}])
+    merge_on = {"merge_on": ["id"]} if mode == "merge" else {}
+    config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode, **merge_on}])
     account.run(f"CREATE SCHEMA plain_{number}", f"CREATE TABLE plain_{number}.orders (id int)")
     account.run(*map(sql.render, grants_for_loads([config], user)["redshift_default"]))
     whole_life(account, config, account.services({}, login))
@@ -375,10 +376,10 @@ def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, 
 @pytest.mark.parametrize(
     ("kind", "schema"),
     [
-        (sql.GrantUsage, None),
-        (sql.GiveHistory, None),
-        (sql.GrantUsage, "own"),
-        (sql.GrantLoading, None),
+        (sql.GrantOnSchema, None),
+        (sql.GiveTable, None),
+        (sql.GrantOnSchema, "own"),
+        (sql.GrantOnTable, None),
     ],
     ids=["usage of the history's schema", "the history", "usage of the target's schema", "loading"],
 )
@@ -393,7 +394,7 @@ def test_without_a_grant_the_batch_waits_for_it_and_is_then_loaded(
     (missing,) = (
         each
         for each in grants
-        if isinstance(each, kind) and (not isinstance(each, sql.GrantUsage) or each.schema == schema)
+        if isinstance(each, kind) and (not isinstance(each, sql.GrantOnSchema) or each.schema == schema)
     )
     account.run(*(sql.render(each) for each in grants if each is not missing))
     account.put(config, "1.csv", "2.csv", "3.csv")

@@ -222,7 +222,7 @@ def test_a_batch_that_only_the_history_knows_is_told_with_its_files(world: World
     for key in ("1", "2"):
         world.ledger.edit_claim("orders", f"landing/orders/{key}.csv")
     world.ledger.edit_entries(batch, [])
-    world.ledger.delete(batch)
+    world.ledger.lose(batch)
     world.storage.delete("landing", "orders/2.csv")
     report = audit(world)
     assert states(report) == {"loaded": ["3.csv", "4.csv"], "in the history but not claimed": ["1.csv", "2.csv"]}
@@ -289,6 +289,21 @@ def test_a_manifest_that_somebody_changed_is_written_again(world: World):
         assert list(repair(world, report)) == [f"{batch}: put right; it is complete."]
         assert world.storage.read("loader", key) == right
         assert not audit(world).is_wrong
+
+
+def test_a_manifest_with_the_sizes_of_repaired_objects_is_right(world: World):
+    """Only the attempts that a person asked for write one, and an audit must not put the old sizes back."""
+    world.put("orders/1.csv", content="")
+    batch = loaded(world, "orders/2.csv")
+    key = f"manifests/orders/{batch.batch}.manifest"
+    world.put("orders/1.csv", content="11\n")
+    load(world, batch, cleared="asked")
+    written = world.storage.read("loader", key) or b""
+    assert b"orders/1.csv" in written
+    assert list(repair(world, audit(world))) == []
+    for wrong in (written.replace(b"1.csv", b"9.csv"), written.replace(b"true", b"false")):
+        world.storage.write("loader", key, wrong)
+        assert "was changed" in "".join(each.text for each in audit(world).findings)
 
 
 def repair(world: World, report: AuditReport) -> Iterator[str]:

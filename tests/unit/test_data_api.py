@@ -224,7 +224,7 @@ CYCLE = "Serializable isolation violation on table - 100, transactions forming t
         ("ERROR: canceling statement due to user request", COPY, StatementError, "57014"),
         ("ERROR: current transaction is aborted, commands ignored", COPY, StatementError, "25P02"),
         ('ERROR: syntax error at or near "x"\n  Position: 1', PRE_SQL, StatementError, "42601"),
-        ("ERROR: numeric field overflow", PRE_SQL, StatementError, "overflow$"),
+        ("ERROR: numeric field overflow", PRE_SQL, StatementError, r"overflow\.$"),
         ('ERROR: bad value "relation "x" does not exist"', PRE_SQL, StatementError, "bad value"),
         ("Database response exceeded size limit", PRE_SQL, StatementError, "size limit"),
         ("FATAL: terminating connection due to administrator command", COPY, ConnectionLostError, "terminating"),

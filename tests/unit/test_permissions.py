@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from objects_for_tests import a_config
 from typer.testing import CliRunner
 
@@ -14,6 +15,7 @@ from rsloader_provider.core.permissions import Installation, reader_policies, re
 from rsloader_provider.local.aws.iam_policies import Need, UnknownPolicyElementError, allows
 
 SAMPLE = Path(__file__).parents[2] / "dags" / "loads"
+KEY = {"format": "csv", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "kms:aHVudGVyMg=="}
 TABLES = Installation("rsloader_files", "rsloader_batches", "attention")
 
 
@@ -115,6 +117,36 @@ def test_the_connection_of_a_target_of_the_data_api_is_asked_for(tmp_path: Path,
     result = CliRunner().invoke(app, ["permissions", str(tmp_path)])
     assert result.exit_code == 1
     assert "redshift_default" in result.output
+
+
+def test_a_connection_or_a_key_reads_instead_of_a_role():
+    by_role = reader_policies(a_config(), TABLES)["default"]
+    connection = {"format": "csv", "aws_conn_id": "lake"}
+    assert reader_policies(a_config(copy=connection), TABLES) == {"copy.aws_conn_id lake": by_role}
+    assert reader_policies(a_config(copy=KEY), TABLES) == {"copy.access_key_id": by_role}
+
+
+def test_a_worker_decrypts_the_secrets_of_its_load_where_it_has_some():
+    installation = Installation("f", "b", "i", "eu-west-1", "123456789012")
+    (decrypting,) = (each for each in worker_policy(a_config(copy=KEY), installation) if "kms:Decrypt" in each.actions)
+    assert decrypting.resources == ("arn:aws:kms:eu-west-1:123456789012:key/*",)
+    assert decrypting.conditions == {"StringEquals": {"kms:EncryptionContext:rsloader:load": ("orders",)}}
+    assert "kms" not in json.dumps(render_policy(worker_policy(a_config(), installation)))
+
+
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        ({"aws_conn_id": "lake"}, "the role or user of Airflow connection lake, with which Redshift reads"),
+        (KEY, "the user whose key"),
+        ({"iam_role": "arn:aws:iam::123456789012:role/x"}, "the role arn:aws:iam::123456789012:role/x, with"),
+    ],
+    ids=["connection", "key", "role"],
+)
+def test_people_are_told_who_it_is_that_reads(tmp_path: Path, access: dict[str, str], said: str):
+    sample = yaml.safe_load((SAMPLE / "orders.yaml").read_text())
+    (tmp_path / "orders.yaml").write_text(yaml.safe_dump(sample | {"copy": {"format": "csv", **access}}))
+    assert said in CliRunner().invoke(app, ["permissions", str(tmp_path)]).output
 
 
 def test_what_is_a_wildcard_for_iam_only_stands_for_itself():
