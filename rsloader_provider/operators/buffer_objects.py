@@ -6,14 +6,16 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import BaseOperator, Context, conf, is_run_active
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
 _SUMMARY_CHARACTERS = 250
 
 
-class BufferObjectsOperator(BaseOperator):
+class BufferObjectsOperator(SqlLeftUnrendered, BaseOperator):
     """Claims new objects into batches, locks the batches that are due, and returns what this run has to load.
 
     Running it again is safe at any time: nothing is claimed twice, and what is left to load is returned again.
@@ -42,7 +44,7 @@ class BufferObjectsOperator(BaseOperator):
             dag_id, _, run_id = run.partition("/")
             return is_run_active(task_instance, dag_id, run_id)
 
-        with as_task_failures():
+        with as_task_failures(), concerning(f"load {config.load}"):
             work = buffer_objects(
                 config,
                 RsloaderHook(config.aws_conn_id).get_conn(),
