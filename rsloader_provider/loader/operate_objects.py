@@ -48,7 +48,7 @@ class Fate(StrEnum):
     WAITS = "waits already"
     """It is in a batch that waits for its load anyway, and was left there."""
     BEING_LOADED = "being loaded"
-    """Its batch is being loaded: it was left there. Ask again later."""
+    """Its batch is being loaded, or what an attempt did is not known yet: it was left there. Ask again later."""
     TAKEN = "taken by somebody else"
     """Somebody else forgot it or had it reprocessed in the same moment: it was left to them."""
 
@@ -312,7 +312,7 @@ def _find_batch(services: Services, load: str, batch_id: str) -> Batch | None:
 
 
 def _is_being_loaded(batch: Batch) -> bool:
-    return any(progress.state is TargetState.LOADING for progress in batch.targets.values())
+    return any(progress.may_commit for progress in batch.targets.values())
 
 
 def _fate(batch: Batch | None, wanted: Fate, *, left_out: bool) -> Fate:
