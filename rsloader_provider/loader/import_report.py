@@ -157,7 +157,7 @@ class ImportReport:
         for each in self.loads:
             yield from _about(each, is_applied=self.is_applied)
         for connection, state in self.connections:
-            yield f"Connection {connection.conn_id}: {state} ({self.where})."
+            yield f"Connection {connection.conn_id}: {_told(state, is_applied=self.is_applied)} ({self.where})."
         if self.without_load:
             yield f"{self.without_load:,} processed files belong to no configuration and are left out."
         for finding in self.findings:
@@ -171,7 +171,8 @@ def _about(plan: LoadPlan, *, is_applied: bool) -> Iterator[str]:
         yield f"{plan.prefix}: cannot be moved; the reasons stand below."
         return
     counts = ", ".join(f"{objects:,} {fate}" for fate, objects in sorted(plan.counts.items())) or "nothing"
-    yield f"{plan.prefix} → load {plan.load} ({plan.file}: {plan.file_state}): {counts}."
+    state = _told(plan.file_state, is_applied=is_applied)
+    yield f"{plan.prefix} → load {plan.load} ({plan.file}: {state}): {counts}."
     marked = f"{plan.marked:,} objects marked" if is_applied else f"{len(plan.to_mark):,} objects to be marked"
     yield (
         f"  {marked} as loaded, {plan.claimed:,} claimed before, {plan.to_load:,} left for the first run"
@@ -180,8 +181,8 @@ def _about(plan: LoadPlan, *, is_applied: bool) -> Iterator[str]:
     there = [each for each in plan.lost if each.is_there]
     if plan.lost:
         yield (
-            f"  {len(plan.lost):,} files were silently lost by the Lambda loader; {len(there):,} are in S3 and are "
-            "loaded by the first run:"
+            f"  The Lambda loader silently lost {len(plan.lost):,} of these; the first run loads the {len(there):,} "
+            "that are in S3:"
         )
         yield from _some([f"s3://{each.name}{'' if each.is_there else ' (no longer in S3)'}" for each in plan.lost])
     if plan.changed:
@@ -190,6 +191,10 @@ def _about(plan: LoadPlan, *, is_applied: bool) -> Iterator[str]:
     if plan.unrecorded:
         yield "  The Lambda loader never recorded for example:"
         yield from _some([f"s3://{name}" for name in plan.unrecorded])
+
+
+def _told(state: Stored, *, is_applied: bool) -> str:
+    return "will be created" if state is Stored.CREATED and not is_applied else str(state)
 
 
 def _some(lines: list[str]) -> Iterator[str]:
