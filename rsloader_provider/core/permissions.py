@@ -129,16 +129,23 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
     Of a chain the last role reads, and each before it may only take on the next. Listing has no condition here: to
     those who may not list a whole bucket S3 answers that a missing object is forbidden, not that it is missing.
     """
-    source, manifests = config.source, config.manifests
+    source, manifests, jsonpaths = config.source, config.manifests, config.copy_options.jsonpaths_url
+    buckets = (source.bucket, manifests.bucket, *([jsonpaths.bucket] if jsonpaths else []))
     reading = (
         PolicyStatement(
             "ReadObjects", ("s3:GetObject",), (_arn(installation, source.bucket, _as_wildcards(source.pattern) + "*"),)
         ),
         PolicyStatement("ReadManifests", ("s3:GetObject",), (_manifest_arn(installation, config, manifests),)),
+        *(
+            PolicyStatement(
+                "ReadJsonPaths", ("s3:GetObject",), (_arn(installation, each.bucket, _literally(each.key)),)
+            )
+            for each in filter(None, [jsonpaths])
+        ),
         PolicyStatement(
             "TellMissingFromForbidden",
             ("s3:ListBucket",),
-            tuple(_arn(installation, bucket) for bucket in dict.fromkeys((source.bucket, manifests.bucket))),
+            tuple(_arn(installation, bucket) for bucket in dict.fromkeys(buckets)),
         ),
     )
     roles = config.copy_options.iam_role.split(",")
