@@ -402,6 +402,15 @@ def test_targets_of_a_batch_are_loaded_each_for_itself(world: World):
     assert message["rows"] == {TARGET: 4, "redshift_default/public.other": 4}
 
 
+def test_consumers_of_messages_get_all_sources_in_one_text(world: World):
+    """The field's name and type are the Lambda loader's."""
+    sources = ["s3://landing/orders/", "s3://landing/returns/"]
+    config = a_config(source=sources, notify={"success": OK_TOPIC})
+    load(world, locked(world, config), config=config)
+    ((_, message),) = world.notifier.messages[OK_TOPIC]
+    assert message["s3Prefix"] == "s3://landing/orders/, s3://landing/returns/"
+
+
 def test_a_target_that_is_no_longer_configured_is_loaded_as_the_batch_was_locked_with_it(world: World):
     batch = locked(world)
     world.warehouse.create("public.new")
