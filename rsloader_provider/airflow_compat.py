@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AirflowNotFoundException,
         AirflowSkipException,
     )
+    from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]  # as Airflow's own providers do
 else:
     try:
         from airflow.sdk import (
@@ -63,6 +64,14 @@ else:
             AirflowSkipException,
         )
 
+    try:
+        from airflow.sdk.log import mask_secret, redact
+    except ImportError:
+        try:
+            from airflow.sdk.execution_time.secrets_masker import mask_secret, redact
+        except ImportError:
+            from airflow.utils.log.secrets_masker import mask_secret, redact
+
 __all__ = [
     "DAG",
     "AirflowException",
@@ -81,6 +90,8 @@ __all__ = [
     "conf",
     "get_parsing_context",
     "is_run_active",
+    "mask_secret",
+    "redact",
 ]
 
 _ACTIVE = ["queued", "running"]

@@ -1,7 +1,7 @@
 """Turns load configurations into DAGs: one DAG for each load file, or one built by hand."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ _DEFAULT_ARGS = {"owner": "rsloader", "retries": 3, "retry_delay": timedelta(sec
 _CONTINUOUS_WAIT = timedelta(hours=1)
 
 
-def load_dags(folder: Path) -> dict[str, DAG]:
+def load_dags(folder: Path, **dag_arguments: Any) -> dict[str, DAG]:
     """Make the DAGs of a folder of load files, for `globals().update(...)` in a DAG file.
 
     A broken load file gets a DAG of its load's name that shows what is wrong and fails with it; the other
@@ -31,30 +31,33 @@ def load_dags(folder: Path) -> dict[str, DAG]:
 
     Args:
         folder: The folder, unless `[rsloader] loads_folder` in airflow.cfg names another.
+        dag_arguments: Anything else for each of the DAGs, as for `load_dag`; those of broken files take the
+            `default_args` only.
 
     Raises:
         ConfigurationError: There is no such folder.
     """
     folder = Path(conf.get("rsloader", "loads_folder", fallback="") or folder)
-    return {dag.dag_id: dag for dag in _dags(folder, get_parsing_context().dag_id)}
+    return {dag.dag_id: dag for dag in _dags(folder, get_parsing_context().dag_id, dag_arguments)}
 
 
-def _dags(folder: Path, wanted: str | None) -> Iterator[DAG]:
+def _dags(folder: Path, wanted: str | None, dag_arguments: Mapping[str, Any]) -> Iterator[DAG]:
+    default_args = dag_arguments.get("default_args", {})
     has_operations = conf.getboolean("rsloader", "operations_dag", fallback=True)
     if wanted in {None, OPERATIONS_DAG_ID}:
         loads = read_load_folder(folder)
         if wanted is None:
-            yield from map(load_dag, loads.loads.values())
-            yield from (_invalid_dag(name, broken) for name, broken in loads.broken.items())
+            yield from (load_dag(config, **dag_arguments) for config in loads.loads.values())
+            yield from (_invalid_dag(name, broken, default_args) for name, broken in loads.broken.items())
         if has_operations and loads.loads:
-            yield operations_dag(folder, list(loads.loads))
+            yield operations_dag(folder, list(loads.loads), default_args)
     elif wanted is not None and wanted.startswith(_DAG_PREFIX):
         name = wanted.removeprefix(_DAG_PREFIX)
         match read_one(folder, name):
             case LoadConfig() as config:
-                yield load_dag(config)
+                yield load_dag(config, **dag_arguments)
             case BrokenLoad() as broken:
-                yield _invalid_dag(name, broken)
+                yield _invalid_dag(name, broken, default_args)
 
 
 def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
@@ -62,7 +65,8 @@ def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
 
     Args:
         config: The load.
-        dag_arguments: Anything else for the DAG; wins over what is set here.
+        dag_arguments: Anything else for the DAG; wins over what is set here. `default_args` are added to those that
+            are set here, and win over them one by one.
     """
     arguments: dict[str, Any] = {
         "dag_id": config.dag_id,
@@ -72,10 +76,10 @@ def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
         # Runs of one load take turns, as people expect to see them; nothing else rests on it. A run that waits for one
         # of several targets must not hold up the others, so with several Airflow's own limit holds.
         **({"max_active_runs": 1} if len(config.targets) == 1 or config.schedule == "@continuous" else {}),
-        "default_args": _DEFAULT_ARGS,
         "tags": ["rsloader"],
         "doc_md": _description(config),
         **dag_arguments,
+        "default_args": {**_DEFAULT_ARGS, **dag_arguments.get("default_args", {})},
     }
     with DAG(**arguments) as dag:
         _tasks(config)
@@ -133,7 +137,7 @@ def _suffixes(targets: tuple[Target, ...]) -> Iterator[tuple[Target, str]]:
         yield target, suffix
 
 
-def _invalid_dag(name: str, broken: BrokenLoad) -> DAG:
+def _invalid_dag(name: str, broken: BrokenLoad, default_args: Mapping[str, Any]) -> DAG:
     report = "\n".join(str(mistake) for mistake in broken.mistakes)
     # Code in lines of their own is not wrapped in Airflow's narrow window; code in a list is.
     listed = "\n".join(f"- `` {mistake} ``" for mistake in broken.mistakes)
@@ -143,7 +147,7 @@ def _invalid_dag(name: str, broken: BrokenLoad) -> DAG:
         start_date=_START,
         catchup=False,
         max_active_runs=1,
-        default_args={**_DEFAULT_ARGS, "retries": 0},
+        default_args={**_DEFAULT_ARGS, **default_args, "retries": 0},
         tags=["rsloader", "invalid"],
         doc_md=f"### The load file is invalid, so nothing is loaded\n\n{listed}\n",
     ) as dag:

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 # Airflow reads its settings when it is first imported, which may be by any test module.
@@ -17,6 +18,7 @@ os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
 
 import pytest  # noqa: E402
 import redshift_connector  # noqa: E402
+import secret_search  # noqa: E402
 
 from rsloader_provider.local.aws import LocalAws  # noqa: E402
 from rsloader_provider.local.redshift import LocalRedshift  # noqa: E402
@@ -28,6 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         folder = item.path.parent.name
         shared = folder if folder in {"airflow", "end_to_end"} else str(item.path)
         item.add_marker(pytest.mark.xdist_group(shared))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_that_airflow_kept_holds_a_secret() -> Iterator[None]:
+    """Searched when all tests of this process are over: logs, XCom, rendered fields, DAGs, everything."""
+    yield
+    assert secret_search.secrets_below(Path(_HOME), secret_search.USED) == []
 
 
 @pytest.fixture(scope="session")
@@ -57,6 +66,7 @@ def redshift(local_aws: LocalAws) -> Iterator[LocalRedshift]:
             user=server.user,
             password=server.password,
         )
+        secret_search.use(the_password_of_Redshift=server.password)
         yield server
 
 

@@ -100,7 +100,7 @@ class MadeUpLoad:
     # the warehouse and its session
 
     @contextmanager
-    def connect(self, conn_id: str) -> Iterator["MadeUpLoad"]:
+    def connect(self, conn_id: str, transport: str = "driver") -> Iterator["MadeUpLoad"]:
         yield self
 
     def execute(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:

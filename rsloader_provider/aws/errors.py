@@ -35,7 +35,9 @@ _MISSING = {
     "NotFoundException",
 }
 _PASSING = {
-    "InternalError", "InternalServerError", "LimitExceededException", "ProvisionedThroughputExceededException",
+    "ActiveSessionsExceededException", "ActiveStatementsExceededException", "ExecuteStatementException",
+    "InternalError", "InternalServerError", "InternalServerException", "LimitExceededException",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded", "RequestTimeout", "ServiceUnavailable", "SlowDown", "Throttled", "Throttling",
     "ThrottlingException", "ThrottledException", "TransactionConflictException", "TransactionInProgressException",
     "ExpiredToken", "ExpiredTokenException", "500", "502", "503", "504",

@@ -1,8 +1,14 @@
-"""Keeps a connection's secrets out of what the loader says of it: errors go to logs, DynamoDB and subscribers."""
+"""Keeps secrets out of what the loader says: errors go to logs, DynamoDB and subscribers."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
+
+from rsloader_provider.core.sql import literal
+
+_CLAUSE = re.compile(r"((?:SECRET_ACCESS_KEY|SESSION_TOKEN)\s+\\?')(?:[^'\\]|\\.|'')*")
+"""COPY's secrets, to the end of the text where it is cut off in one."""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
@@ -10,11 +16,18 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
     >>> redacted("login loader:s3cret@host failed", ["s3cret"])
     'login loader:***@host failed'
+    >>> redacted("at or near SESSION_TOKEN 'FwoG", ["FwoGZXIvYXdz"])
+    "at or near SESSION_TOKEN '***"
     """
-    forms = {form for secret in secrets if secret for form in _forms(secret)}
+    forms = {form for secret in secrets if secret for each in _written(secret) for form in _forms(each)}
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, "***")
-    return text
+    return _CLAUSE.sub(r"\1***", text)
+
+
+def _written(secret: str) -> Iterator[str]:
+    yield secret
+    yield literal(secret)[1:-1]
 
 
 def _forms(secret: str) -> Iterator[str]:

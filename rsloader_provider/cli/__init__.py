@@ -6,6 +6,7 @@ from rsloader_provider.cli.audit import audit
 from rsloader_provider.cli.backfill import backfill
 from rsloader_provider.cli.decide import mark_loaded, mark_not_loaded
 from rsloader_provider.cli.demo import demo
+from rsloader_provider.cli.encrypt import encrypt
 from rsloader_provider.cli.explain import explain
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
@@ -27,6 +28,7 @@ for command in (
     permissions,
     validate,
     schema,
+    encrypt,
     batches,
     batch,
     files,

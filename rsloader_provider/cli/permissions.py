@@ -10,6 +10,7 @@ import typer
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
 from rsloader_provider.loader.load_folder import read_load_folder
@@ -26,11 +27,12 @@ def permissions(
 ) -> None:
     """Print the least that each load needs: IAM policies for the workers and for Redshift, and Redshift's grants.
 
-    Nothing is asked of AWS or Redshift. What `rsloader setup` needs besides, once, is not part of it.
+    Nothing is asked of AWS or Redshift; Airflow is asked for the connections of targets with `transport: data_api`.
+    What `rsloader setup` needs besides, once, is not part of it.
     """
     with told():
         configs = _configs(folder, load)
-    found = _found(configs, user, _installation(region, account))
+        found = _found(configs, user, _installation(region, account))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
     else:
@@ -57,12 +59,19 @@ def _installation(region: str, account: str) -> Installation:
     return Installation(names.files, names.batches, ATTENTION_INDEX, region, account)
 
 
+def _places(config: LoadConfig) -> dict[str, DataApiPlace]:
+    from rsloader_provider.hooks.redshift_connection import data_api_place_of  # noqa: PLC0415
+
+    conn_ids = dict.fromkeys(target.conn_id for target in config.targets if target.transport == "data_api")
+    return {conn_id: data_api_place_of(conn_id) for conn_id in conn_ids}
+
+
 def _found(configs: Sequence[LoadConfig], user: str, installation: Installation) -> dict[str, Any]:
     return {
         "loads": {
             config.load: {
                 "aws_conn_id": config.aws_conn_id,
-                "worker_policy": render_policy(worker_policy(config, installation)),
+                "worker_policy": render_policy(worker_policy(config, installation, _places(config))),
                 "redshift_role_policies": {
                     role: render_policy(policy) for role, policy in reader_policies(config, installation).items()
                 },
@@ -75,14 +84,25 @@ def _found(configs: Sequence[LoadConfig], user: str, installation: Installation)
     }
 
 
+def _reader(name: str) -> str:
+    kind, _, conn_id = name.partition(" ")
+    match kind:
+        case "default":
+            return "the default role of the cluster or workgroup"
+        case "copy.aws_conn_id":
+            return f"the role or user of Airflow connection {conn_id}"
+        case "copy.access_key_id":
+            return "the user whose key copy.access_key_id is"
+    return f"the role {name}"
+
+
 def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
     for config in configs:
         each = found["loads"][config.load]
         typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")
         typer.echo(json.dumps(each["worker_policy"], indent=2))
         for role, policy in each["redshift_role_policies"].items():
-            named = "the default role of the cluster or workgroup" if role == "default" else f"the role {role}"
-            typer.echo(f"-- load {config.load}: IAM policy for {named}, with which Redshift reads")
+            typer.echo(f"-- load {config.load}: IAM policy for {_reader(role)}, with which Redshift reads")
             typer.echo(json.dumps(policy, indent=2))
     for conn_id, statements in found["redshift_grants"].items():
         typer.echo(f"-- Airflow connection {conn_id}: SQL for a superuser or the owner of the tables")

@@ -177,6 +177,11 @@ class Batch:
         return f"batch {self.batch} of load {self.load}"
 
     @property
+    def was_asked_for(self) -> bool:
+        """Whether a person has ever cleared it for a target."""
+        return any(progress.opened_by is not None for progress in self.targets.values())
+
+    @property
     def is_marked(self) -> bool:
         """Whether its objects count as loaded by a person's word alone: nothing of it was loaded, or will be."""
         return self.status is BatchStatus.COMPLETE and self.reason in (MARKED, IMPORTED) and not self.targets

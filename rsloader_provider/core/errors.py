@@ -23,6 +23,8 @@ RsloaderError
     └── ContentionError          other writers won too many times in a row
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -34,6 +36,28 @@ class RsloaderError(Exception):
     """
 
     retryable = False
+
+    def concerns(self, what: object) -> None:
+        """Have the message begin with what it happened to, unless it names that already.
+
+        >>> error = RsloaderError("Access denied.")
+        >>> error.concerns("load orders")
+        >>> error.concerns("load orders")
+        >>> str(error)
+        'load orders: Access denied.'
+        """
+        if str(what) not in str(self):
+            self.args = (f"{what}: {self}", *self.args[1:])
+
+
+@contextmanager
+def concerning(what: object) -> Iterator[None]:
+    """Have each error of ours say what it happened to, as `RsloaderError.concerns` does."""
+    try:
+        yield
+    except RsloaderError as error:
+        error.concerns(what)
+        raise
 
 
 class ConfigurationError(RsloaderError):
@@ -86,6 +110,7 @@ class RowError:
         value: The field's text as it stands in the file.
         reason: Redshift's words.
         code: Redshift's error code, for example 1207.
+        query_id: Redshift's id of the COPY; None where nobody knows.
     """
 
     file: str
@@ -94,12 +119,14 @@ class RowError:
     value: str
     reason: str
     code: int
+    query_id: int | None = None
 
     def __str__(self) -> str:
         """One line for a log: file, line, column, value, reason."""
         column = f", column {self.column}" if self.column else ""
         value = f", value {self.value!r}" if self.value else ""
-        return f"{self.file}:{self.line}{column}{value}: {self.reason} (code {self.code})"
+        line = f":{self.line}" if self.line else ""
+        return f"{self.file}{line}{column}{value}: {self.reason} (code {self.code})"
 
 
 class BadDataError(RsloaderError):

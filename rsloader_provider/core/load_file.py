@@ -88,7 +88,8 @@ def _mistakes_in(text: str, file: str) -> tuple[LoadFileMistake, ...]:
             if details["type"] == "too_short" and details["input"]:
                 continue  # pydantic counts good entries only, and the bad ones are told one by one
             place, message, hint = explain(details)
-            line = document.line_of(place, key=details["type"] == "extra_forbidden")
+            within = details.get("ctx", {}).get("line")
+            line = document.line_of(place, key=details["type"] == "extra_forbidden", within=within)
             if line not in explained:
                 mistakes.append(LoadFileMistake(file, line, message, hint))
     return tuple(sorted(mistakes))

@@ -29,13 +29,14 @@ def shown(text: str) -> str:
     return "what is written here (not shown, as it may hold a secret)" if holds_secret(text) else repr(text)
 
 
-def mistake(message: str, hint: str, *, at: tuple[str | int, ...] = ()) -> PydanticCustomError:
+def mistake(message: str, hint: str, *, at: tuple[str | int, ...] = (), line: int | None = None) -> PydanticCustomError:
     """Build the error that a check raises; it is a `ValueError`, and pydantic collects it with all others.
 
     Args:
         message: What is wrong, as a sentence that starts small and ends with a full stop.
         hint: What to write instead, as a sentence.
         at: Where below the setting being checked the mistake stands, e.g. `(1, "table")`. Empty means the setting.
+        line: Line of the setting's text; 1 is the first. None means the setting as a whole.
     """
     # The template holds no text of the user's: braces in it would be read as places to fill.
-    return PydanticCustomError(MISTAKE, "{message} {hint}", {"message": message, "hint": hint, "at": at})
+    return PydanticCustomError(MISTAKE, "{message} {hint}", {"message": message, "hint": hint, "at": at, "line": line})

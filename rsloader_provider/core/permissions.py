@@ -4,12 +4,14 @@ Source: https://docs.aws.amazon.com/service-authorization/latest/reference/refer
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.data_api import DataApiPlace
+from rsloader_provider.core.kms_secrets import encryption_context
 from rsloader_provider.core.sources import S3Url
 
 _WILDCARD = re.compile(r"[*?$]")
@@ -77,11 +79,18 @@ def render_policy(statements: tuple[PolicyStatement, ...]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": rendered}
 
 
-def worker_policy(config: LoadConfig, installation: Installation) -> tuple[PolicyStatement, ...]:
+def worker_policy(
+    config: LoadConfig, installation: Installation, places: Mapping[str, DataApiPlace] | None = None
+) -> tuple[PolicyStatement, ...]:
     """Give what the role or user of the load's `aws_conn_id` needs to discover, buffer and load.
 
     It cannot read a single object, nor touch another load's claims, batches or manifests. `rsloader setup` needs more,
     once; so do buckets and topics that are encrypted with a KMS key of one's own.
+
+    Args:
+        config: The load.
+        installation: What things are called.
+        places: Where each connection leads to over which a target is reached by the Data API; None for none.
     """
     table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
     # Each item's hash key is its load. None of these actions comes without one, so that the condition always decides.
@@ -114,11 +123,64 @@ def worker_policy(config: LoadConfig, installation: Installation) -> tuple[Polic
     topics = tuple(dict.fromkeys(filter(None, (config.notify.success, config.notify.failure))))
     if topics:
         statements.append(PolicyStatement("Notify", ("sns:Publish",), topics))
+    statements += _data_api_statements(installation, [*(places or {}).values()])
+    if config.copy_options.secret_access_key is not None:
+        key = f"arn:{installation.partition}:kms:{installation.region}:{installation.account}:key/*"
+        # Which key it was encrypted with, only KMS can tell; for which load, the condition.
+        own_secrets = {
+            f"kms:EncryptionContext:{name}": (value,) for name, value in encryption_context(config.load).items()
+        }
+        statements.append(PolicyStatement("DecryptSecrets", ("kms:Decrypt",), (key,), {"StringEquals": own_secrets}))
     return tuple(statements)
 
 
+def _data_api_statements(installation: Installation, places: Sequence[DataApiPlace]) -> Iterator[PolicyStatement]:
+    """Allow SQL on the clusters and workgroups, and no look at statements that somebody else runs."""
+    needed: dict[tuple[str, str], dict[str, None]] = {}
+    for place in places:
+        for sid, action, arns in _data_api_needs(installation, place):
+            needed.setdefault((sid, action), {}).update(dict.fromkeys(arns))
+    for (sid, action), resources in needed.items():
+        yield PolicyStatement(sid, (action,), tuple(resources))
+    if needed:
+        yield PolicyStatement(
+            "FollowOwnSql",
+            tuple(f"redshift-data:{name}" for name in ("CancelStatement", "DescribeStatement", "GetStatementResult")),
+            ("*",),
+            {"StringEquals": {"redshift-data:statement-owner-iam-userid": ("${aws:userid}",)}},
+        )
+
+
+def _data_api_needs(installation: Installation, place: DataApiPlace) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Give a name, an action and its resources for each right that one place asks for."""
+
+    def arn(service: str, resource: str) -> str:
+        region = place.region or installation.region
+        return f"arn:{installation.partition}:{service}:{region}:{installation.account}:{resource}"
+
+    # The ARN of a workgroup holds an id of its own, and not its name.
+    workgroup = arn("redshift-serverless", "workgroup/*")
+    cluster = place.cluster
+    yield "RunSql", "redshift-data:ExecuteStatement", (
+        workgroup if cluster is None else arn("redshift", f"cluster:{cluster}"),
+    )  # fmt: skip
+    if secret := place.secret_arn:
+        # Secrets Manager puts six characters of its own behind a name.
+        is_name = not secret.startswith("arn:")
+        secret = arn("secretsmanager", f"secret:{secret}-??????") if is_name else secret
+        yield "LogInWithSecret", "secretsmanager:GetSecretValue", (secret,)
+    elif cluster is None:
+        yield "LogInToWorkgroup", "redshift-serverless:GetCredentials", (workgroup,)
+    else:
+        names = (f"dbuser:{cluster}/{place.user}", f"dbname:{cluster}/{place.database}")
+        yield "LogInToCluster", "redshift:GetClusterCredentials", tuple(arn("redshift", name) for name in names)
+
+
 def reader_policies(config: LoadConfig, installation: Installation) -> dict[str, tuple[PolicyStatement, ...]]:
-    """Give what the roles of the load's `copy.iam_role` need, by role; `default` is the cluster's or workgroup's own.
+    """Give what those need with whom Redshift reads the load's objects.
+
+    By role of `copy.iam_role`, where `default` is the cluster's or workgroup's own; else one policy, by the setting
+    that names the connection or the key.
 
     Of a chain the last role reads, and each before it may only take on the next. Listing has no condition here: to
     those who may not list a whole bucket S3 answers that a missing object is forbidden, not that it is missing.
@@ -137,7 +199,12 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
             tuple(_arn(installation, bucket) for bucket in _buckets(config)),
         ),
     )
-    roles = config.copy_options.iam_role.split(",")
+    options = config.copy_options
+    if options.aws_conn_id is not None:
+        return {f"copy.aws_conn_id {options.aws_conn_id}": reading}
+    if options.access_key_id is not None:
+        return {"copy.access_key_id": reading}
+    roles = options.iam_role.split(",")
     assuming = {
         role: (PolicyStatement("AssumeNextRole", ("sts:AssumeRole",), (following,)),)
         for role, following in pairwise(roles)

@@ -6,11 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from rsloader_provider.core.kms_secrets import KMS, ciphertext_of
 from rsloader_provider.core.linear_regex import check_expression
 from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import Duration
 from rsloader_provider.core.sources import S3Url, SourcePattern
-from rsloader_provider.core.sql_text import check_statement
+from rsloader_provider.core.statements import check_sql
 
 LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LOAD_NAME_CHARACTERS = 200
@@ -19,8 +20,14 @@ _IDENTIFIER_BYTES = 127
 _PREFIX_BYTES = 600
 """A manifest's key adds the load's name and the batch to the prefix, and S3's keys end at 1,024 bytes."""
 
+_FIELD = re.compile(r"\s*(\w+)\s*:\s*([0-9]+)\s*")
+_ROW_CHARACTERS = 4 * 1024 * 1024
+"""No row of COPY has more bytes, so none has more characters."""
+
+_MAPPINGS = ("auto", "auto ignorecase", "noshred")
 _ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=.@/-]+", re.ASCII)
 _TOPIC = re.compile(r"arn:aws[a-z-]*:sns:[a-z0-9-]+:\d{12}:[\w-]{1,256}", re.ASCII)
+_ACCESS_KEY_ID = re.compile(r"\w{16,128}", re.ASCII)
 _CONNECTION = re.compile(r"[\w#!()\-.:/\\]{1,250}")  # what Airflow accepts as a connection's id
 
 
@@ -68,8 +75,8 @@ def _role(text: str) -> str:
         # Keys are what people most often write here, and any text may be one: it is never repeated.
         raise mistake(
             "this is neither 'default' nor a role's ARN.",
-            "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks. Redshift reads "
-            "with a role; keys do not belong into a load file.",
+            "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks. To read with a "
+            "key, write copy.aws_conn_id, or copy.access_key_id with an encrypted copy.secret_access_key.",
         )
     return text
 
@@ -81,6 +88,35 @@ def _delimiter(text: str) -> str:
     raise mistake(
         f"{shown(text)} is no delimiter.", r"Write one character, for example '|', '\t' for a tab, or octal '\001'."
     )
+
+
+def _fixed_width(text: str) -> str:
+    fields = [_FIELD.fullmatch(field) for field in text.split(",")]
+    for field, written in zip(fields, text.split(","), strict=True):
+        if field is None:
+            raise mistake(
+                f"{shown(written)} is no field of fixed width.",
+                "Write label:width, parted by ',', for example 'id:3,name:10'; labels have letters, digits and '_'.",
+            )
+        if not 0 < int(field[2]) <= _ROW_CHARACTERS:
+            raise mistake(
+                f"the field {shown(field[1])} has {field[2]} characters.", f"A width is from 1 to {_ROW_CHARACTERS}."
+            )
+    return ",".join(f"{field[1]}:{int(field[2])}" for field in fields if field)
+
+
+def _jsonpaths(text: str) -> str:
+    if text in _MAPPINGS:
+        return text
+    if not text.startswith("s3://"):
+        raise mistake(
+            f"{shown(text)} is no way to map fields to columns.",
+            "Write 'auto', 'auto ignorecase', 'noshred' (json only), or the URL of a JSONPaths file: s3://bucket/key.",
+        )
+    url = S3Url.parse(text)
+    if not url.key or url.key.endswith("/"):
+        raise mistake(f"'{url}' is no object.", "Write the URL of one JSONPaths file: s3://bucket/key.")
+    return str(url)
 
 
 def _identifier(text: str) -> str:
@@ -138,17 +174,54 @@ def _at_most_24_days(duration: timedelta) -> timedelta:
     return duration
 
 
+def _access_key_id(text: str) -> str:
+    # The halves of a key are easily confused, so that what is written here is never repeated.
+    if not _ACCESS_KEY_ID.fullmatch(text):
+        raise mistake("this is no id of an access key.", "Write the id that begins with AKIA.")
+    if text.startswith("ASIA"):
+        raise mistake(
+            "this is the id of a temporary key, which ends within hours.",
+            "Write copy.aws_conn_id: the connection's temporary credentials are fetched anew for each COPY.",
+        )
+    return text
+
+
+def _kms_secret(text: str) -> str:
+    if not text.startswith(KMS):
+        # Whatever stands here is most likely the secret itself: it is never repeated.
+        raise mistake(
+            "a secret stands here as it is (not shown).",
+            "Everybody who may read load files would have it: change the secret, and write what `rsloader encrypt "
+            "<load> --key <KMS key>` prints.",
+        )
+    try:
+        ciphertext_of(text)
+    except ValueError:
+        raise mistake(
+            f"behind '{KMS}' there is no base64.", "Copy the whole line that `rsloader encrypt` printed."
+        ) from None
+    return text
+
+
 LoadName = Annotated[str, AfterValidator(_load_name)]
 Prefix = Annotated[S3Url, AfterValidator(_prefix)]
 """An S3 URL that ends with '/' (added when missing), under which the loader writes."""
 
 RegularExpression = Annotated[str, AfterValidator(check_expression)]
 TopicArn = Annotated[str, AfterValidator(_topic), Field(examples=["arn:aws:sns:eu-west-1:123456789012:loads"])]
+AccessKeyId = Annotated[str, AfterValidator(_access_key_id)]
 RoleArns = Annotated[str, AfterValidator(_role)]
 Delimiter = Annotated[str, AfterValidator(_delimiter)]
+FixedWidth = Annotated[str, AfterValidator(_fixed_width)]
+"""Labels and widths as COPY takes them, `id:3,name:10`; blanks are dropped."""
+
+JsonPaths = Annotated[str, AfterValidator(_jsonpaths)]
 Identifier = Annotated[str, AfterValidator(_identifier)]
 TableText = Annotated[str, AfterValidator(_table)]
 ConnectionId = Annotated[str, AfterValidator(_connection)]
+KmsSecret = Annotated[str, AfterValidator(_kms_secret), Field(examples=["kms:AQICAHh..."])]
+"""A secret as `rsloader encrypt` prints it for this load: `kms:` and base64."""
+
 StatementTimeout = Annotated[Duration, AfterValidator(_at_most_24_days)]
 Sources = Annotated[
     tuple[SourcePattern, ...],
@@ -172,8 +245,8 @@ Sources = Annotated[
 """Prefixes, written as one text or as a list of texts; one is written back as a text."""
 
 Statements = Annotated[
-    tuple[Annotated[str, AfterValidator(check_statement)], ...],
+    tuple[Annotated[str, AfterValidator(check_sql)], ...],
     BeforeValidator(_one_as_list),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]
-"""SQL statements, written as one text or as a list of texts with one statement each."""
+"""SQL statements with Jinja in them, written as one text or as a list of texts, each with any number of statements."""

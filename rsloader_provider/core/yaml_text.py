@@ -82,12 +82,14 @@ class Explored:
             self._weed(root)
         self.data: object = None if root is None else _Loader("").construct_document(root)
 
-    def line_of(self, place: tuple[str | int, ...], *, key: bool = False) -> int:
+    def line_of(self, place: tuple[str | int, ...], *, key: bool = False, within: int | None = None) -> int:
         """Return the line of a value, or of the closest thing around it that is there.
 
         Args:
             place: Keys and positions from the top.
             key: Whether the line of the value's key is meant.
+            within: Line of the value's text; None for where the value begins. Only a text behind `|` keeps its lines:
+                of any other its beginning is given.
         """
         node, line = self._root, self._line(self._root)
         for part in place:
@@ -96,6 +98,8 @@ class Explored:
                 break
             key_node, node = step
             line = self._line(key_node if key and key_node is not None else node)
+        if within is not None and isinstance(node, yaml.ScalarNode) and node.style == "|":
+            return min(line + within, self._lines)
         return line
 
     def _line(self, node: yaml.Node | None) -> int:

@@ -6,21 +6,28 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
-from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf
+from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf, mask_secret
 from rsloader_provider.aws.client_settings import client_settings
+from rsloader_provider.aws.credentials import SessionCredentials
+from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.inventory import DynamoInventory
+from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_place_of
+from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.ports.inventory import Inventory
+from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
-_SECRET_NAME = re.compile("pass|secret|token|key|credential", re.IGNORECASE)
-"""How keys of a connection's extra are called whose values are secret."""
+_SECRET_NAME = re.compile("(?!.*_arn$).*(?:pass|secret|token|key|credential)", re.IGNORECASE)
+"""How keys of a connection's extra are called whose values are secret; an ARN only says where one is kept."""
 
 
 class RsloaderHook(BaseHook):
@@ -49,6 +56,8 @@ class RsloaderHook(BaseHook):
             connect=self._connect,
             names=table_names(),
             secrets=self._secrets,
+            data_api=DataApiWarehouse(self._data_api_client, data_api_place_of, self._secrets),
+            access_key=self._access_key,
         )
 
     def get_inventory(self) -> Inventory:
@@ -59,6 +68,14 @@ class RsloaderHook(BaseHook):
         """
         return DynamoInventory(self.dynamodb(), table_names())
 
+    def get_keys(self) -> Keys:
+        """Give the KMS that decrypts what stands encrypted in load files.
+
+        Raises:
+            ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
+        """
+        return KmsKeys(self._client("kms"))
+
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""
         return self._connected(resource_type="dynamodb").meta.client
@@ -66,19 +83,37 @@ class RsloaderHook(BaseHook):
     def _client(self, service: str) -> Any:
         return self._connected(client_type=service)
 
-    def _connected(self, **kind: str) -> Any:
+    def _data_api_client(self, region: str | None) -> Any:
+        return self._connected(client_type="redshift-data", region=region)
+
+    def _access_key(self, config: LoadConfig) -> AccessKey | None:
+        key = CopyAccess(self.get_keys, SessionCredentials(self._session))(config)
+        for secret in key.secrets if key else ():
+            # The loader says it to nobody but Redshift; whatever else writes into the task's log must not either.
+            mask_secret(secret)
+        return key
+
+    def _session(self, conn_id: str) -> Any:
+        if conn_id != _USUAL_CONNECTION:
+            self._require(conn_id, "copy.aws_conn_id")
+        with _explained(f"Airflow connection {conn_id} (`copy.aws_conn_id`)", "Correct its role or its keys."):
+            return AwsGenericHook(conn_id, client_type="sts").get_session()
+
+    def _connected(self, region: str | None = None, **kind: str) -> Any:
         # Where a connection is missing, the amazon provider goes on with whatever credentials the machine has.
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
-            self._require(self.aws_conn_id)
+            self._require(self.aws_conn_id, "aws_conn_id")
         with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
-            return AwsGenericHook(self.aws_conn_id, config=client_settings(*kind.values()), **kind).conn
+            return AwsGenericHook(
+                self.aws_conn_id, region_name=region, config=client_settings(*kind.values()), **kind
+            ).conn
 
-    def _require(self, conn_id: str) -> None:
+    def _require(self, conn_id: str, setting: str) -> None:
         try:
             self.get_connection(conn_id)
         except AirflowNotFoundException as error:
             raise ConfigurationError(
-                f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `aws_conn_id` in the "
+                f"There is no Airflow connection {conn_id}. Create it with type aws, or correct `{setting}` in the "
                 "load file."
             ) from error
 
@@ -88,28 +123,15 @@ class RsloaderHook(BaseHook):
         except AirflowNotFoundException:
             return ()  # connecting tells
         extra = connection.extra_dejson
-        named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.search(name))
+        named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.match(name))
         return (*filter(None, [connection.password]), *named)
 
     def _connect(self, conn_id: str) -> Any:
-        hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=self.aws_conn_id)
-        # With `iam` in its extra, the hook asks AWS for a temporary password first.
         with _explained(
             f"Airflow connection {conn_id}",
             "Correct `cluster_identifier` or `serverless_work_group` in its extra, its host or its region.",
         ):
-            try:
-                return hook.get_conn()
-            except AirflowNotFoundException as error:
-                raise ConfigurationError(
-                    f"There is no Airflow connection {conn_id}. Create it with type redshift, or correct `conn_id` in "
-                    "the load file."
-                ) from error
-            except TypeError as error:
-                raise ConfigurationError(
-                    f"The Airflow connection {conn_id} cannot be used: {error}. Its extra may hold only what "
-                    "redshift_connector.connect takes."
-                ) from error
+            return connect_driver(conn_id, self.aws_conn_id)
 
 
 @contextmanager

@@ -4,13 +4,13 @@ Everything is read again first, each write is conditional, and whoever writes in
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rsloader_provider.core.audit import mended
 from rsloader_provider.core.batch import Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
-from rsloader_provider.core.manifest import render_manifest
+from rsloader_provider.core.manifest import Entry, is_manifest_of, render_manifest
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.notify import tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -53,17 +53,20 @@ def _repair(config: LoadConfig, services: Services, histories: Histories, batch_
     except LostRaceError:
         return f"{before}: somebody else wrote to it in this moment; it was left to them."
     manifest = config.manifests.join(written.manifest_name)
-    _rewrite_manifest(services, written, manifest.bucket, manifest.key)
+    entries = services.ledger.entries(written)
+    _rewrite_manifest(services, written, entries, manifest.bucket, manifest.key)
     is_news = any(before.targets[name].state is not each.state for name, each in written.targets.items())
     if written.status is BatchStatus.COMPLETE and is_news:
-        tell_success(config, services, written, manifest)
+        tell_success(config, services, written, manifest, entries)
     return f"{written}: put right; it is {written.status}."
 
 
-def _rewrite_manifest(services: Services, batch: Batch, bucket: str, key: str) -> None:
+def _rewrite_manifest(services: Services, batch: Batch, entries: Sequence[Entry], bucket: str, key: str) -> None:
     """Write the manifest that every attempt writes, if another one lies there."""
-    content = render_manifest(services.ledger.entries(batch))
+    content = render_manifest(entries)
     found = services.storage.read(bucket, key)
-    if content is not None and found is not None and found != content:
+    if content is None or found is None:
+        return
+    if not is_manifest_of(found, entries, sizes_may_differ=batch.was_asked_for):
         with services.steps.taking(Step.WRITE_MANIFEST, batch):
             services.storage.write(bucket, key, content)

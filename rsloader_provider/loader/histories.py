@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.audit import HistoryRow
-from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.config import LoadConfig, Target, Transport
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 
@@ -23,7 +23,7 @@ QUERY_IDS = 200
 
 
 class Histories:
-    """Reads what Redshift committed. One session for each connection, each opened once it is needed.
+    """Reads what Redshift committed. One session for each connection and transport, each opened once it is needed.
 
     What cannot be read is remembered with the reason, and not asked for again.
 
@@ -43,7 +43,7 @@ class Histories:
         }
         self._warehouse = warehouse
         self._opened = ExitStack()
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[tuple[str, Transport], Session] = {}
         self.unreadable: dict[str, RsloaderError] = {}
         self.without_files: dict[str, RsloaderError] = {}
 
@@ -91,7 +91,7 @@ class Histories:
                 break
             statement = sql.ReadLoadedFiles(tuple(wanted[start : start + QUERY_IDS]))
             try:
-                for query_id, url in self._session(conn_id).execute(statement):
+                for query_id, url in self._session(self._targets[name]).execute(statement):
                     found[int(query_id)].add(str(url).rstrip())
             except RsloaderError as error:
                 log.info("%s: the files that COPYs read cannot be told: %s", conn_id, error)
@@ -105,16 +105,17 @@ class Histories:
         if name in self.unreadable:
             return []
         try:
-            return [_row(row) for row in self._session(self._targets[name].conn_id).execute(statement)]
+            return [_row(row) for row in self._session(self._targets[name]).execute(statement)]
         except RsloaderError as error:
             log.warning("%s: the load history cannot be read: %s", name, error)
             self.unreadable[name] = error
             return []
 
-    def _session(self, conn_id: str) -> Session:
-        if conn_id not in self._sessions:
-            self._sessions[conn_id] = self._opened.enter_context(self._warehouse.connect(conn_id))
-        return self._sessions[conn_id]
+    def _session(self, target: Target) -> Session:
+        way = (target.conn_id, target.transport)
+        if way not in self._sessions:
+            self._sessions[way] = self._opened.enter_context(self._warehouse.connect(*way))
+        return self._sessions[way]
 
 
 def _row(row: Sequence[Any]) -> HistoryRow:

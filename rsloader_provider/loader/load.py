@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import takewhile
+from typing import Any
 
-from rsloader_provider.core import sql
+from rsloader_provider.core import modes, sql
 from rsloader_provider.core.batch import (
     Asker,
     Batch,
@@ -49,17 +50,24 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.sources import S3Url
+from rsloader_provider.core.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.notify import tell_failure, tell_success
+from rsloader_provider.loader.overwritten import overwritten, with_sizes_of_now
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.user_sql import run_user_sql
 
 log = logging.getLogger(__name__)
 
 ROW_ERRORS_SHOWN = 10
 _ERROR_CHARACTERS = 2000
+_OBJECTS_SHOWN = 10
+_VIEW_URL_BYTES = 256
+"""So much of a URL the load-error views keep."""
+
 _RACES = 20
 _NEEDS_A_PERSON = (BadDataError, ObjectsMissingError, OutOfOrderError, StatementError)
 
@@ -91,7 +99,14 @@ class Result:
     target: str
 
 
-def load_batch(config: LoadConfig, services: Services, batch_id: str, target_name: str, asker: Asker) -> Result:
+def load_batch(
+    config: LoadConfig,
+    services: Services,
+    batch_id: str,
+    target_name: str,
+    asker: Asker,
+    renderer: SqlRenderer | None = None,
+) -> Result:
     """Load one batch into one target, unless that is done.
 
     Safe to call again at any time, by anybody, also while another call is at work: then the newer one goes on.
@@ -102,6 +117,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
         batch_id: A locked, complete or failed batch.
         target_name: One of the targets that it was locked with.
         asker: Who asks; a person who cleared the task may have a loaded batch loaded again.
+        renderer: Renders pre-SQL and post-SQL; None for one that knows the load's own values only.
 
     Raises:
         BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
@@ -134,7 +150,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
                 "%s is loaded into %s already and a person asked for it again: its %s rows are loaded A SECOND TIME "
                 "(generation %d)%s",
                 batch, target_name, progress.rows, progress.generation + 1,
-                "" if _target(config, batch, target_name).mode == "replace" else ", in addition to those in the table",
+                ", in addition to those in the table" if _target(config, batch, target_name).mode == "append" else "",
             )  # fmt: skip
         try:
             with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
@@ -144,7 +160,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
             # is begun either way.
             batch = services.ledger.get(config.load, batch_id)
         else:
-            return _Attempt(config, services, begun, target_name, denied).run()
+            return _Attempt(config, services, begun, target_name, denied, renderer or PlainSqlRenderer()).run()
     raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
 
 
@@ -181,6 +197,7 @@ class _Attempt:
         batch: The batch as it is since the attempt began.
         target_name: The target.
         denied: The COMMIT of which a person says that it was not carried out; None when nobody was asked.
+        renderer: Renders pre-SQL and post-SQL.
     """
 
     def __init__(
@@ -190,8 +207,10 @@ class _Attempt:
         batch: Batch,
         target_name: str,
         denied: UnansweredCommit | None,
+        renderer: SqlRenderer,
     ):
         self.config = config
+        self.renderer = renderer
         self.services = services
         self.batch = batch
         self.target_name = target_name
@@ -227,6 +246,8 @@ class _Attempt:
             held(self.services.ledger.get(self.batch.load, self.batch.batch), self.target_name, self.number)
             raise
         except RsloaderError as error:
+            if str(self.batch) not in str(error):
+                error.concerns(f"{self.batch} into {self.target_name}")
             self._end(error)
             raise
         with self._taking(Step.FINISH_ATTEMPT):
@@ -237,7 +258,7 @@ class _Attempt:
                 )
             )
         log.info("%s: %s into %s, %d rows, query %s", self.batch, outcome, self.target_name, rows, query_id)
-        tell_success(self.config, self.services, self.batch, self.manifest)
+        tell_success(self.config, self.services, self.batch, self.manifest, self.entries)
         return Result(outcome, self.batch, self.target_name)
 
     def _load(self) -> tuple[Outcome, int, int | None]:
@@ -247,12 +268,15 @@ class _Attempt:
                 f"{self.batch} has {len(self.entries)} objects in its segments, but counts {self.batch.files}. "
                 "Somebody edited the ledger's tables; nothing was loaded."
             )
+        if self.batch.progress(self.target_name).opened_by is not None:
+            log.info("%s: a person asked for it, so objects may have been repaired: asking S3 for sizes", self.batch)
+            self.entries = with_sizes_of_now(self.services.storage, self.entries, self.config.copy_options)
         content = render_manifest(self.entries)
         if content is not None:
             log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
             with self._taking(Step.WRITE_MANIFEST):
                 self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
-        with self.services.warehouse.connect(self.target.conn_id) as session:
+        with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
                 self._end_session(session, int(self.previous_session or 0))
@@ -301,35 +325,35 @@ class _Attempt:
 
     def _transaction(self, session: Session, *, has_rows: bool) -> tuple[Outcome, int, int | None]:
         run = session.execute
-        with self._taking(Step.BEGIN_TRANSACTION):
-            run(sql.Begin())
-            if self.has_history:
-                run(sql.LockHistory(self.table))
-        if self.has_history and (found := run(sql.FindLoaded(self.key))):
-            run(sql.Rollback())
-            rows, query_id, files = found[0]
-            if files != self.batch.files:
-                raise CorruptLedgerError(
-                    f"{self.batch} has {self.batch.files} objects, but was loaded into {self.table} with {files}. "
-                    "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
-                    "Nothing was loaded; `rsloader audit` names the objects."
-                )
-            return Outcome.FOUND_LOADED, rows, query_id
-        if self.target.mode != "append":
-            self._refuse_older(run(sql.FindNewerBatch(self.key))[0][0])
-        for text in self.target.pre_sql:
-            run(sql.UserStatement(text))
-        if self.target.mode == "replace":
-            run(sql.DeleteAll(self.table))
+        if self.target.mode == "truncate":
+            if found := self._begin(session):
+                return found
+            log.warning(
+                "%s: TRUNCATE of %s commits: until the rows are loaded, and if they are refused, the table is empty",
+                self.batch, self.table,
+            )  # fmt: skip
+            with self._taking(Step.TRUNCATE):
+                run(sql.Truncate(self.table))
+            # The lock went with that commit, so that others may have loaded since: everything is looked at again.
+        if found := self._begin(session):
+            return found
+        run_user_sql(session, self.renderer, self.batch, self.target, "pre_sql", str(self.manifest))
+        filling = modes.filling(self.target)
+        for statement in filling.before:
+            run(statement)
         rows, query_id = 0, None
         if has_rows:
+            key = self.services.access_key(self.config)
             with self._taking(Step.COPY):
-                run(sql.Copy(self.table, self.target.columns, str(self.manifest), self.config.copy_options))
+                run(sql.Copy(filling.into, self.target.columns, str(self.manifest), self.config.copy_options, key))
             rows, query_id = run(sql.LastCopy())[0]
+        if filling.check is not None:
+            self._refuse_ambiguous(filling.check.keys, run(filling.check))
+        for statement in filling.after:
+            run(statement)
         if self.has_history:
             self._write_history(session, rows, query_id)
-        for text in self.target.post_sql:
-            run(sql.UserStatement(text))
+        run_user_sql(session, self.renderer, self.batch, self.target, "post_sql", str(self.manifest), rows)
         if not self.has_history:
             with self._taking(Step.ANNOUNCE_COMMIT):
                 self._change(
@@ -338,6 +362,29 @@ class _Attempt:
         with self._taking(Step.COMMIT):
             run(sql.Commit())
         return Outcome.LOADED, rows, query_id
+
+    def _begin(self, session: Session) -> tuple[Outcome, int, int | None] | None:
+        """Open the transaction with the target's mutex; give the result when there is nothing to load any more."""
+        run = session.execute
+        with self._taking(Step.BEGIN_TRANSACTION):
+            run(sql.Begin())
+            if self.has_history:
+                run(sql.LockHistory(self.table))
+        if not self.has_history:
+            return None
+        times, rows, query_id, files, newer = run(sql.FindLoaded(self.key))[0]
+        if not times:
+            if self.target.mode != "append":
+                self._refuse_older(newer)
+            return None
+        run(sql.Rollback())
+        if files != self.batch.files:
+            raise CorruptLedgerError(
+                f"{self.batch} has {self.batch.files} objects, but was loaded into {self.table} with {files}. "
+                "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
+                "Nothing was loaded; `rsloader audit` names the objects."
+            )
+        return Outcome.FOUND_LOADED, rows, query_id
 
     def _write_history(self, session: Session, rows: int, query_id: int | None) -> None:
         loaded = sql.RecordLoaded(
@@ -351,6 +398,15 @@ class _Attempt:
         with self._taking(Step.WRITE_HISTORY):
             session.execute(loaded)
 
+    def _refuse_ambiguous(self, keys: Sequence[str], found: Sequence[Sequence[Any]]) -> None:
+        if found:
+            listed = "; ".join(f"({', '.join(map(str, values))}) in {rows} rows" for *values, rows in found)
+            raise BadDataError(
+                f"the key ({', '.join(keys)}) does not tell which row is meant: it stands more than once in the batch, "
+                f"or a part of it is NULL. Nothing was loaded. The first {len(found)}: {listed}. Correct the files and "
+                "clear the task; where one file follows another with newer rows, let each be a batch: max_files: 1."
+            )
+
     def _refuse_older(self, newer: str | None) -> None:
         if newer is not None:
             raise OutOfOrderError(
@@ -363,7 +419,12 @@ class _Attempt:
         """Add to an error of COPY what Redshift and S3 know of it. Called after the rollback."""
         match error:
             case BadDataError():
-                return BadDataError(f"{self.batch} into {self.table}: {error}", _row_errors(session, pid))
+                return self._refused_files(error, _row_errors(session, pid))
+            case ObjectsMissingError() if (jsonpaths := self._missing_jsonpaths()) is not None:
+                return NotSetUpError(
+                    f"{self.batch} into {self.table}: the JSONPaths file {jsonpaths} (`copy.jsonpaths`) is not in S3. "
+                    "Nothing was loaded. Put it there, and the next run loads the batch; or correct the load file."
+                )
             case ObjectsMissingError():
                 return ObjectsMissingError(
                     f"{self.batch} into {self.table}: objects that it claimed are no longer in S3. Nothing was loaded. "
@@ -372,6 +433,30 @@ class _Attempt:
                 )
             case _:
                 return error
+
+    def _refused_files(self, error: BadDataError, rows: tuple[RowError, ...]) -> BadDataError:
+        # A session's number is given out again, and the views go back for days.
+        own = {entry.url.encode()[:_VIEW_URL_BYTES].decode(errors="ignore").strip() for entry in self.entries}
+        rows = tuple(row for row in rows if row.file in own)
+        text = f"{self.batch} into {self.table}: {error}"
+        changed = overwritten(self.services.storage, self.entries) if self.config.copy_options.is_columnar else ()
+        if changed:
+            text += (
+                "\nObjects were written again after the batch claimed them, and COPY refuses files of another size:"
+                f"{_listed(changed)}\nNothing was loaded. Clear the task, and they are loaded as they are then."
+            )
+            return BadDataError(text, rows)
+        if not rows and not any(entry.name in str(error) for entry in self.entries):
+            text += f"\nRedshift names no object. The batch has:{_listed([entry.url for entry in self.entries])}"
+        text += (
+            "\nNothing was loaded. Repair the objects under their keys, or correct the load file or the table, "
+            "and clear the task."
+        )
+        return BadDataError(text, rows)
+
+    def _missing_jsonpaths(self) -> S3Url | None:
+        url = self.config.copy_options.jsonpaths_url
+        return None if url is None or self.services.storage.exists(url.bucket, url.key) else url
 
     def _missing_urls(self) -> tuple[str, ...]:
         log.info("%s: asking S3 which of its %d objects are missing", self.batch, len(self.entries))
@@ -427,6 +512,11 @@ class _Attempt:
         raise ContentionError(f"{self.batch}: others wrote to it {_RACES} times in a row. Try again.")
 
 
+def _listed(lines: Sequence[str]) -> str:
+    left = len(lines) - _OBJECTS_SHOWN
+    return "".join(f"\n  {line}" for line in [*lines[:_OBJECTS_SHOWN], *([f"and {left} more"] if left > 0 else [])])
+
+
 def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
     for statement in (sql.FindRowErrors(pid, ROW_ERRORS_SHOWN), sql.FindRowErrorsWithoutValues(pid, ROW_ERRORS_SHOWN)):
         try:
@@ -436,7 +526,7 @@ def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
             continue
         if rows:
             return tuple(
-                RowError(file=file, line=int(line), column=column, value=value, reason=reason, code=int(code))
-                for file, line, column, value, reason, code in rows
+                RowError(file, int(line), column, value, reason, int(code), int(query_id))
+                for file, line, column, value, reason, code, query_id in rows
             )
     return ()

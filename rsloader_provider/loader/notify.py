@@ -8,7 +8,8 @@ from rsloader_provider.core.batch import Batch, BatchStatus, Notification, recor
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.manifest import Entry, render_manifest
-from rsloader_provider.core.sources import S3Url
+from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
+from rsloader_provider.core.sources import S3Url, SourcePattern
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
@@ -17,15 +18,17 @@ from rsloader_provider.loader.services import Services
 log = logging.getLogger(__name__)
 
 
-def tell_success(config: LoadConfig, services: Services, batch: Batch, manifest: S3Url) -> None:
+def tell_success(
+    config: LoadConfig, services: Services, batch: Batch, manifest: S3Url, entries: Sequence[Entry]
+) -> None:
     """Publish that a batch is in all of its targets; does nothing while one of them is missing.
 
     Only the attempt whose own write completed the batch may call this, so that it is told once.
     """
     if batch.status is not BatchStatus.COMPLETE or config.notify.success is None:
         return
-    rows = {name: progress.rows for name, progress in batch.targets.items()}
-    message = {**_facts(config, batch, manifest), "status": "ok", "rows": rows}
+    source, key = _last_object(config, entries)
+    message = success_message(batch, source=source, key=key, manifest=manifest)
     _tell(services, batch, config.notify.success, f"rsloader: {config.load} loaded", message)
 
 
@@ -38,31 +41,46 @@ def tell_failure(
     entries: Sequence[Entry],
     error: RsloaderError,
 ) -> None:
-    """Keep a copy of the manifest under the failed prefix, and publish why the batch waits for a person."""
-    message = {**_facts(config, batch, manifest), "status": "error", "target": target, "error": str(error)}
+    """Keep manifest and errors under the failed prefix, and publish why the batch waits for a person."""
     content = render_manifest(entries)
-    if config.failed_manifests is not None and content is not None:
-        failed = config.failed_manifests.join(batch.manifest_name)
-        try:
-            with services.steps.taking(Step.KEEP_MANIFEST, batch):
-                services.storage.write(failed.bucket, failed.key, content)
-            message["failedManifest"] = str(failed)
-        except RsloaderError as problem:
-            log.warning("%s: the failed manifest could not be kept at %s: %s", batch, failed, problem)
+    failed = errors = None
+    if config.failed_manifests is not None:
+        if content is not None:
+            failed = config.failed_manifests.join(batch.manifest_name)
+            failed = _kept(services, batch, Step.KEEP_MANIFEST, failed, content)
+        errors = config.failed_manifests.join(f"{config.load}/{errors_file_name(batch, target)}")
+        document = errors_document(batch, target=target, manifest=manifest, error=error)
+        errors = _kept(services, batch, Step.KEEP_ERRORS, errors, document)
     if config.notify.failure is not None:
+        source, key = _last_object(config, entries)
+        message = failure_message(
+            batch,
+            source=source,
+            key=key,
+            manifest=manifest,
+            target=target,
+            error=error,
+            failed_manifest=failed,
+            errors_file=errors,
+        )
         _tell(services, batch, config.notify.failure, f"rsloader: {config.load} failed", message)
 
 
-def _facts(config: LoadConfig, batch: Batch, manifest: S3Url) -> dict[str, Any]:
-    # The names in camel case are those of the Lambda loader's messages, which consumers know.
-    return {
-        "batchId": batch.batch,
-        "s3Prefix": ", ".join(map(str, config.sources)),
-        "originalManifest": str(manifest),
-        "load": config.load,
-        "files": batch.files,
-        "bytes": batch.size_bytes,
-    }
+def _last_object(config: LoadConfig, entries: Sequence[Entry]) -> tuple[SourcePattern, str]:
+    """Give the source that the batch's last object is below, and its key."""
+    bucket, _, key = entries[-1].name.partition("/") if entries else ("", "", "")
+    return config.source_of(bucket, key) or config.sources[0], key
+
+
+def _kept(services: Services, batch: Batch, step: Step, url: S3Url, content: bytes) -> S3Url | None:
+    """Write an object under the failed prefix; None when that failed, which is no reason to fail for."""
+    try:
+        with services.steps.taking(step, batch):
+            services.storage.write(url.bucket, url.key, content)
+    except RsloaderError as problem:
+        log.warning("%s: %s could not be written: %s", batch, url, problem)
+        return None
+    return url
 
 
 def _tell(services: Services, batch: Batch, topic: str, subject: str, message: Mapping[str, Any]) -> None:

@@ -5,6 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.loader.copy_access import roles_only
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.ports.notifier import Notifier
 from rsloader_provider.loader.ports.steps import Steps
@@ -21,6 +24,7 @@ class Services:
         now: Tells the time (aware, UTC).
         steps: Hears of each change outside.
         sleep: Waits so many seconds.
+        access_key: Gives the key that Redshift reads a load's objects with, as it is now; None for a role of its own.
     """
 
     ledger: Ledger
@@ -30,3 +34,4 @@ class Services:
     now: Callable[[], datetime]
     steps: Steps = field(default_factory=LoggedSteps)
     sleep: Callable[[float], None] = time.sleep
+    access_key: Callable[[LoadConfig], AccessKey | None] = roles_only

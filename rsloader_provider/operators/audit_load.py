@@ -7,10 +7,11 @@ from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator,
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
 
-class AuditLoadOperator(BaseOperator):
+class AuditLoadOperator(SqlLeftUnrendered, BaseOperator):
     """Compares S3, DynamoDB and Redshift for one load, and fails if anything is wrong. Changes nothing.
 
     Args:

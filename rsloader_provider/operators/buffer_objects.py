@@ -6,8 +6,10 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import BaseOperator, Context, conf, is_run_active
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
 APART = "apart"
@@ -16,7 +18,7 @@ APART = "apart"
 _SUMMARY_CHARACTERS = 250
 
 
-class BufferObjectsOperator(BaseOperator):
+class BufferObjectsOperator(SqlLeftUnrendered, BaseOperator):
     """Claims new objects into batches, locks the batches that are due, and returns what this run has to load.
 
     Running it again is safe at any time: nothing is claimed twice, and what is left to load is returned again.
@@ -46,7 +48,7 @@ class BufferObjectsOperator(BaseOperator):
             dag_id, _, run_id = run.partition("/")
             return is_run_active(task_instance, dag_id, run_id)
 
-        with as_task_failures():
+        with as_task_failures(), concerning(f"load {config.load}"):
             work = buffer_objects(
                 config,
                 RsloaderHook(config.aws_conn_id).get_conn(),

@@ -6,18 +6,20 @@ from typing import Any
 from rsloader_provider.airflow_compat import BaseOperator, Context
 from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load import load_batch
+from rsloader_provider.sql_rendering import AirflowSqlRenderer, SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
 
-class LoadBatchOperator(BaseOperator):
+class LoadBatchOperator(SqlLeftUnrendered, BaseOperator):
     """Loads one batch into one target, exactly once.
 
     Clearing it loads a batch that is loaded once more; a retry by Airflow never does.
 
     Args:
-        load_config: The load, as plain JSON of a LoadConfig (templated).
+        load_config: The load, as plain JSON of a LoadConfig (templated; the SQL of its targets when it runs).
         batch: The batch's id (templated).
         target: The target's name, `connection/schema.table` (templated).
         summary: What the grid shows for the task, through `map_index_template`; None for the batch's id.
@@ -40,10 +42,10 @@ class LoadBatchOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Load once."""
         config = LoadConfig.model_validate(self.load_config)
-        with as_task_failures():
-            result = load_batch(
-                config, RsloaderHook(config.aws_conn_id).get_conn(), self.batch, self.target, self._asker(context)
-            )
+        renderer = AirflowSqlRenderer(self.get_template_env(), context)
+        with as_task_failures(), concerning(f"batch {self.batch} of load {config.load}"):
+            services = RsloaderHook(config.aws_conn_id).get_conn()
+            result = load_batch(config, services, self.batch, self.target, self._asker(context), renderer)
         progress = result.batch.progress(self.target)
         return {
             "outcome": str(result.outcome),

@@ -6,13 +6,15 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import AirflowSkipException, BaseSensorOperator, Context
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.discover import Found, look_for_work
+from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 from rsloader_provider.triggers.new_objects import NewObjectsTrigger
 
 
-class NewObjectsSensor(BaseSensorOperator):
+class NewObjectsSensor(SqlLeftUnrendered, BaseSensorOperator):
     """Succeeds when there is a new object, a batch that is due, or a batch left to load.
 
     It looks once, and if there is nothing it waits in the triggerer, holding no task slot. When the timeout is
@@ -61,7 +63,7 @@ class NewObjectsSensor(BaseSensorOperator):
 
     def _look(self) -> Found:
         config = LoadConfig.model_validate(self.load_config)
-        with as_task_failures():
+        with as_task_failures(), concerning(f"load {config.load}"):
             return look_for_work(config, RsloaderHook(config.aws_conn_id).get_conn())
 
     def _skip(self) -> None:

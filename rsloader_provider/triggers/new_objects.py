@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 
 from rsloader_provider.airflow_compat import BaseTrigger, TriggerEvent
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.discover import Found, look_for_work
 
@@ -40,10 +41,12 @@ class NewObjectsTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look every `poke_interval` seconds; boto3 works in a thread, so that other triggers go on."""
         config = LoadConfig.model_validate(self.load_config)
-        services = await sync_to_async(RsloaderHook(config.aws_conn_id).get_conn, thread_sensitive=False)()
+        with concerning(f"load {config.load}"):
+            services = await sync_to_async(RsloaderHook(config.aws_conn_id).get_conn, thread_sensitive=False)()
         paused = False
         while True:
-            found = await sync_to_async(look_for_work, thread_sensitive=False)(config, services)
+            with concerning(f"load {config.load}"):
+                found = await sync_to_async(look_for_work, thread_sensitive=False)(config, services)
             if found is Found.NEW_OR_DUE or (found is Found.LEFT_OVER and paused):
                 yield TriggerEvent({"found": True})
                 return

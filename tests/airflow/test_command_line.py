@@ -4,6 +4,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+import boto3
 import pytest
 from objects_for_tests import a_config
 from typer.testing import CliRunner
@@ -15,6 +16,7 @@ from rsloader_provider.core.errors import UndecidedError
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.load_secrets import decrypt_secret
 
 if TYPE_CHECKING:
     from conftest import Loads
@@ -181,3 +183,22 @@ def test_tables_that_are_not_set_up_are_an_error_that_says_what_to_do(
     assert "rsloader setup" in result.output
     assert os.environ.get("AWS_ACCESS_KEY_ID") is None, "the connection was used"
     assert DEFAULT_PREFIX not in result.output
+
+
+@pytest.mark.usefixtures("connections")
+def test_a_secret_is_read_from_standard_input_and_printed_encrypted_for_its_load(aws_arguments: dict[str, Any]):
+    kms = boto3.client("kms", **aws_arguments)
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    result = CliRunner().invoke(app, ["encrypt", "orders", "--key", key], input="hunter2\n", catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "hunter2" not in result.output
+    text = result.stdout.strip()
+    assert decrypt_secret(RsloaderHook().get_keys(), load="orders", setting="a secret", text=text) == "hunter2"
+
+
+@pytest.mark.usefixtures("connections")
+def test_a_secret_that_cannot_be_encrypted_is_not_repeated():
+    result = CliRunner().invoke(app, ["encrypt", "orders", "--key", "alias/nowhere"], input="hunter2\n")
+    assert result.exit_code == 1
+    assert "alias/nowhere" in result.output
+    assert "hunter2" not in result.output

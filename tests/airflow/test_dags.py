@@ -168,3 +168,26 @@ def test_airflow_finds_the_provider_under_its_own_name():
     found = ProvidersManager().providers["airflow-provider-rsloader"]
     assert found.version == importlib.metadata.version("airflow-provider-rsloader")
     assert "loads_folder" in found.data["config"]["rsloader"]["options"]
+
+
+def test_default_args_of_the_dag_file_are_added_to_the_loaders_own(tmp_path: Path):
+    """Also for a broken load file: who is told of failures is told of that one."""
+
+    def tell(context: Any) -> None:
+        raise AssertionError(context)
+
+    write(tmp_path, "orders")
+    (tmp_path / "returns.yaml").write_text("load: returns\n")
+    dags = load_dags(tmp_path, default_args={"on_failure_callback": tell, "retries": 7})
+    tasks = {task.task_id: task for dag in dags.values() for task in dag.tasks}
+    assert {name: task.retries for name, task in tasks.items()} == {
+        "detect_new_objects": 7,
+        "buffer_objects": 7,
+        "load_batch": 7,
+        "load_file_is_invalid": 0,
+    }
+    assert {task.owner for task in tasks.values()} == {"rsloader"}
+    assert all(
+        tell in (each if isinstance(each := task.on_failure_callback, list) else [each]) for task in tasks.values()
+    )
+    assert load_dag(a_config()).default_args["retries"] == 3

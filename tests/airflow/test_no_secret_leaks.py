@@ -3,17 +3,20 @@
 import json
 import logging
 import os
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+import secret_search
 from airflow.dag_processing.dagbag import DagBag
 
+from rsloader_provider.aws.kms import KmsKeys
+from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.load_secrets import encrypt_secret
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 
@@ -26,10 +29,11 @@ Login = Callable[[str], None]
 
 
 @pytest.fixture
-def access_key(local_aws: LocalAws, aws_arguments: dict[str, Any]) -> Iterator[dict[str, str]]:
+def access_key(aws_arguments: dict[str, Any]) -> Iterator[dict[str, str]]:
     iam = boto3.client("iam", **aws_arguments)
     iam.create_user(UserName="planted")
     key = iam.create_access_key(UserName="planted")["AccessKey"]
+    secret_search.use(the_secret_of_the_workers_key=key["SecretAccessKey"])
     yield key
     iam.delete_access_key(UserName="planted", AccessKeyId=key["AccessKeyId"])
     iam.delete_user(UserName="planted")
@@ -52,6 +56,7 @@ def log_in(
     loads.query(f'ALTER TABLE rsloader."{schema}__{table}" OWNER TO {user}')
 
     def make(password: str) -> None:
+        secret_search.use(a_password_of_Redshift=password)
         aws = {
             "conn_type": "aws",
             "login": access_key["AccessKeyId"],
@@ -82,39 +87,74 @@ def run(loads: "Loads") -> str:
         return str(dag.test().state)
 
 
-def airflows_database_and_logs() -> str:
-    """All that Airflow keeps: XCom, rendered fields, DAGs, task instances, log files."""
+class Places:
+    """Everything outside of Redshift in which a run may leave a word."""
+
+    def __init__(self, loads: "Loads", aws_arguments: dict[str, Any]):
+        self._loads = loads
+        self._dynamodb, self._sqs, self._sns = (
+            boto3.client(name, **aws_arguments) for name in ("dynamodb", "sqs", "sns")
+        )
+        name = f"planted-{loads.number}"
+        self.topic = self._sns.create_topic(Name=name)["TopicArn"]
+        self._queue = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        asked = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
+        self._sns.subscribe(TopicArn=self.topic, Protocol="sqs", Endpoint=asked["Attributes"]["QueueArn"])
+
+    def texts(self) -> dict[str, str]:
+        return {
+            "the notifications": "\n".join(self._told()),
+            "DynamoDB": "\n".join(self._items()),
+            "the manifests": "\n".join(self._manifests()),
+            "the load file": "".join(each.read_text() for each in self._loads.folder.iterdir()),
+        }
+
+    def _told(self) -> Iterator[str]:
+        while found := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
+            for each in found:
+                yield each["Body"]
+                self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=each["ReceiptHandle"])
+
+    def _items(self) -> Iterator[str]:
+        for table in (TableNames().files, TableNames().batches):
+            for page in self._dynamodb.get_paginator("scan").paginate(TableName=table):
+                yield from (json.dumps(each, default=repr) for each in page["Items"])
+
+    def _manifests(self) -> Iterator[str]:
+        bucket = self._loads.bucket
+        for prefix in ("manifests/", "failed/"):
+            for each in self._loads.s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", ()):
+                body = self._loads.s3.get_object(Bucket=bucket, Key=each["Key"])["Body"]
+                yield each["Key"] + body.read().decode()
+
+
+@pytest.fixture
+def places(loads: "Loads", aws_arguments: dict[str, Any]) -> Places:
+    return Places(loads, aws_arguments)
+
+
+def searched(
+    places: Places, log: pytest.LogCaptureFixture, output: pytest.CaptureFixture[str], finds: dict[str, str]
+) -> None:
+    """Search all places for all secrets, once they hold what they must hold anyway."""
+    texts = {"the log": log.text, "the output": "".join(output.readouterr()), **places.texts()}
+    for place, word in finds.items():
+        assert word in texts[place], f"the search finds what is in {place}"
     home = Path(os.environ["AIRFLOW_HOME"])
-    dump = "\n".join(sqlite3.connect(home / "airflow.db").iterdump())
-    return dump + "".join(each.read_text(errors="replace") for each in (home / "logs").rglob("*") if each.is_file())
-
-
-def told_to_subscribers(aws_arguments: dict[str, Any], queue: str) -> str:
-    sqs = boto3.client("sqs", **aws_arguments)
-    messages: list[str] = []
-    while found := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages"):
-        messages += [each["Body"] for each in found]
-        for each in found:
-            sqs.delete_message(QueueUrl=queue, ReceiptHandle=each["ReceiptHandle"])
-    return "\n".join(messages)
+    assert secret_search.secrets_below(home, ["rsloader_orders_"]) != [], "the search finds what Airflow keeps"
+    assert secret_search.secrets_in_texts(texts, secret_search.USED) == []
+    assert secret_search.secrets_below(home, secret_search.USED) == []
 
 
 @pytest.mark.usefixtures("airflow_database")
 def test_runs_that_succeed_and_fail_tell_no_secret(
     loads: "Loads",
     log_in: Login,
-    access_key: dict[str, str],
-    aws_arguments: dict[str, Any],
+    places: Places,
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ):
-    sns, sqs = (boto3.client(name, **aws_arguments) for name in ("sns", "sqs"))
-    topic = sns.create_topic(Name=f"planted-{loads.number}")["TopicArn"]
-    queue = sqs.create_queue(QueueName=f"planted-{loads.number}")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    loads.write(notify={"success": topic, "failure": topic})
-
+    loads.write(notify={"success": places.topic, "failure": places.topic})
     loads.put("1.csv", "2.csv")
     with caplog.at_level(logging.DEBUG, "rsloader_provider"):
         log_in(WRONG_PASSWORD)
@@ -123,26 +163,71 @@ def test_runs_that_succeed_and_fail_tell_no_secret(
         loads.put("3.csv", "4.csv", content="no number\n")
         assert run(loads) == "failed"
     assert loads.rows() == [1, 1], "what the wrong password held up is loaded, and the bad data is not"
+    finds = {
+        "the log": "record notified",
+        "the output": "BadDataError",
+        "DynamoDB": "no number",
+        "the notifications": "no number",
+        "the manifests": "3.csv",
+    }
+    searched(places, caplog, capfd, finds)
 
-    ledger = repr(list(RsloaderHook().get_conn().ledger.batches(loads.load)))
-    output = "".join(capfd.readouterr())
-    places = {
-        "log": caplog.text,
-        "output": output,
-        "airflow": airflows_database_and_logs(),
-        "ledger": ledger,
-        "subscribers": told_to_subscribers(aws_arguments, queue),
+
+@pytest.fixture
+def ways_to_read(
+    loads: "Loads", aws_arguments: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, dict[str, str]]:
+    """Settings of `copy` by which Redshift reads with a temporary key, and with one whose secret KMS encrypts."""
+    key = boto3.client("sts", **aws_arguments).get_session_token()["Credentials"]
+    secret_search.use(the_secret_of_a_temporary_key=key["SecretAccessKey"], its_token=key["SessionToken"])
+    extra = {"region_name": "us-east-1", "aws_session_token": key["SessionToken"]}
+    lake = {"conn_type": "aws", "login": key["AccessKeyId"], "password": key["SecretAccessKey"], "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_LAKE", json.dumps(lake))
+    iam, kms = boto3.client("iam", **aws_arguments), boto3.client("kms", **aws_arguments)
+    iam.create_user(UserName="planted_reader")
+    user = iam.create_access_key(UserName="planted_reader")["AccessKey"]
+    (secret,) = secret_search.use(the_secret_of_an_encrypted_key=user["SecretAccessKey"])
+    encrypted = encrypt_secret(
+        KmsKeys(kms), load=loads.load, key=kms.create_key()["KeyMetadata"]["KeyId"], secret=secret
+    )
+    return {
+        "connection": {"aws_conn_id": "lake"},
+        "key": {"access_key_id": user["AccessKeyId"], "secret_access_key": encrypted},
     }
-    found = {
-        "log": "record notified",
-        "output": "BadDataError",
-        "airflow": f'"{loads.load}"',
-        "ledger": "no number",
-        "subscribers": "no number",
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_the_key_that_copy_carries_is_told_nowhere_not_even_where_redshift_quotes_the_statement(
+    loads: "Loads",
+    log_in: Login,
+    places: Places,
+    ways_to_read: dict[str, dict[str, str]],
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+):
+    log_in(PASSWORD)
+    notify = {"success": places.topic, "failure": places.topic}
+    with caplog.at_level(logging.DEBUG, "rsloader_provider"):
+        for number, (way, settings) in enumerate(ways_to_read.items()):
+            loads.write(
+                notify=notify, failed_manifests=f"s3://{loads.bucket}/failed/", copy={"format": "csv"} | settings
+            )
+            loads.query("LOCAL FAULT echo BEFORE '^copy'")
+            loads.put(f"{number}1.csv", f"{number}2.csv")
+            assert run(loads) == "failed", way
+            loads.put(f"{number}3.csv", f"{number}4.csv")
+            assert run(loads) == "success", way
+    assert loads.rows() == [1, 1, 1, 1]
+    echoed = "SECRET_ACCESS_KEY '***'"
+    finds = {
+        "the log": "Airflow connection lake",
+        "the output": echoed,
+        "DynamoDB": echoed,
+        "the notifications": echoed,
+        "the manifests": "failed/",
+        "the load file": "kms:",
     }
-    assert [place for place, text in found.items() if text not in places[place]] == [], "the search finds what is there"
-    secrets = (PASSWORD, WRONG_PASSWORD, access_key["SecretAccessKey"])
-    assert [(place, secret) for place, text in places.items() for secret in secrets if secret in text] == []
+    searched(places, caplog, capfd, finds)
 
 
 def a_connection(**extra: str) -> str:

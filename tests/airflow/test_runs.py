@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import zstandard
 from airflow.dag_processing.dagbag import DagBag
 
 from rsloader_provider.core.batch import BatchStatus
@@ -83,3 +84,17 @@ def test_a_table_that_is_missing_fails_clearly_and_is_loaded_once_it_is_there(
     state, _ = run(loads)
     assert state == "success"
     assert loads.rows() == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("copy", "content"),
+    [
+        ({"format": "fixedwidth", "fixed_width": "id:3", "compression": "zstd"}, zstandard.compress(b"001\n002\n")),
+        ({"format": "json", "jsonpaths": "auto ignorecase"}, b'{"ID": 1}{"Id": 2}'),
+    ],
+    ids=["fixedwidth", "json"],
+)
+def test_a_formats_own_settings_reach_copy(loads: "Loads", copy: dict[str, Any], content: bytes):
+    loads.s3.put_object(Bucket=loads.bucket, Key="orders/1", Body=content)
+    state, _ = run(loads, copy=copy, batch={"max_files": 1})
+    assert (state, loads.rows()) == ("success", [1, 2])

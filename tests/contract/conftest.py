@@ -1,11 +1,14 @@
 """Every port with its fake and its real adapter: both pass the same tests."""
 
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import boto3
 import pytest
+from fakes.credentials import MemoryCredentials
 from fakes.inventory import MemoryInventory
+from fakes.keys import MemoryKeys
 from fakes.ledger import MemoryLedger
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
@@ -13,13 +16,19 @@ from fakes.warehouse import MemoryWarehouse
 from house import House
 from objects_for_tests import counting_randomness
 
+from rsloader_provider.aws.client_settings import client_settings
+from rsloader_provider.aws.credentials import SessionCredentials
+from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.inventory import DynamoInventory
+from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.notifier import SnsNotifier
 from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.core import sql
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import ConfigurationError
 
 _numbers = count()
@@ -65,7 +74,38 @@ def notifier(request: pytest.FixtureRequest) -> Any:
     return client.create_topic(Name="loads")["TopicArn"], SnsNotifier(client)
 
 
-@pytest.fixture(params=["memory", "redshift"])
+@pytest.fixture(params=["memory", "boto3"])
+def credentials(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Makes the port with the connections that are given."""
+    if request.param == "memory":
+        return MemoryCredentials
+
+    def make(**connections: AccessKey) -> SessionCredentials:
+        def session(conn_id: str) -> boto3.Session:
+            if conn_id not in connections:
+                raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
+            key = connections[conn_id]
+            return boto3.Session(key.access_key_id, key.secret_access_key, key.session_token)
+
+        return SessionCredentials(session)
+
+    return make
+
+
+@pytest.fixture(params=["memory", "kms"])
+def keys(request: pytest.FixtureRequest) -> tuple[Any, str, Callable[[], object]]:
+    """The port, a key, and what disables that key."""
+    name = f"alias/loads-{next(_numbers)}"
+    if request.param == "memory":
+        memory = MemoryKeys(name)
+        return memory, name, lambda: memory.disabled.add(name)
+    client = boto3.client("kms", **request.getfixturevalue("aws_arguments"))
+    key = client.create_key()["KeyMetadata"]["KeyId"]
+    client.create_alias(AliasName=name, TargetKeyId=key)
+    return KmsKeys(client), name, lambda: client.disable_key(KeyId=key)
+
+
+@pytest.fixture(params=["memory", "redshift", "data_api"])
 def house(request: pytest.FixtureRequest) -> House:
     bucket, table = f"house-{next(_numbers)}", sql.TableName("public", f"t{next(_numbers)}")
     if request.param == "memory":
@@ -82,7 +122,16 @@ def house(request: pytest.FixtureRequest) -> House:
             raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
         return login()
 
-    warehouse = RedshiftWarehouse(connect)
+    def place(conn_id: str) -> DataApiPlace:
+        if conn_id != "redshift_default":
+            raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
+        return DataApiPlace("dev", cluster="any-cluster", user="awsuser")
+
+    def data_api(region: str | None) -> Any:
+        settings = client_settings("redshift-data")
+        return boto3.client("redshift-data", **request.getfixturevalue("aws_arguments"), config=settings)
+
+    warehouse = RedshiftWarehouse(connect) if request.param == "redshift" else DataApiWarehouse(data_api, place)
     with warehouse.connect("redshift_default") as session:
         session.execute(sql.UserStatement(f'CREATE TABLE public."{table.table}" (id integer)'))
         session.execute(sql.CreateHistorySchema())

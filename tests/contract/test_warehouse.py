@@ -2,12 +2,14 @@
 
 import json
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from house import CSV, House
 
 from rsloader_provider.core import sql
+from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
@@ -17,6 +19,14 @@ from rsloader_provider.core.errors import (
     ObjectsMissingError,
     StatementError,
 )
+from rsloader_provider.loader.ports.warehouse import Session
+
+NOT_LOADED = [0, None, None, None, None]
+
+
+def found(session: Session, key: sql.LoadKey) -> list[Any]:
+    (row,) = session.execute(sql.FindLoaded(key))
+    return list(row)
 
 
 def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
@@ -25,14 +35,14 @@ def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
         session.execute(sql.SetStatementTimeout(60_000))
         session.execute(sql.Begin())
         session.execute(sql.LockHistory(house.table))
-        assert list(session.execute(sql.FindLoaded(house.key))) == []
+        assert found(session, house.key) == NOT_LOADED
         session.execute(house.copy(("1.csv", "1\n2\n"), ("2 +%2B.csv", "3\n")))
         rows, query_id = session.execute(sql.LastCopy())[0]
         assert rows == 3
         session.execute(house.recorded(rows, query_id))
         session.execute(sql.Commit())
     with house.connect() as session:
-        assert [list(row) for row in session.execute(sql.FindLoaded(house.key))] == [[3, query_id, 2]]
+        assert found(session, house.key) == [1, 3, query_id, 2, None]
     assert house.count_rows() == 3
 
 
@@ -43,7 +53,7 @@ def test_a_closed_session_takes_back_what_it_did_not_commit(house: House):
         session.execute(house.copy(("1.csv", "1\n")))
         session.execute(house.recorded())
     with house.connect() as session:
-        assert list(session.execute(sql.FindLoaded(house.key))) == []
+        assert found(session, house.key) == NOT_LOADED
     assert house.count_rows() == 0
 
 
@@ -63,8 +73,8 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         session.execute(house.recorded(query_id=None))
         session.execute(sql.Commit())
         older = sql.LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
-        assert session.execute(sql.FindNewerBatch(older))[0][0] == house.key.batch
-        assert session.execute(sql.FindNewerBatch(house.key))[0][0] is None
+        assert found(session, older) == [*NOT_LOADED[:-1], house.key.batch]
+        assert found(session, house.key)[-1] is None
 
 
 def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):
@@ -78,6 +88,7 @@ def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):
         page = session.execute(sql.ReadHistory(house.table, "orders", "", 3))
         assert [(row[0], row[1]) for row in page] == [(batches[0], 1), (batches[0], 2), (batches[1], 1)]
         assert list(page[0][2:7]) == [1, 3, 2, None, "dag/run"]
+        assert page[0][7].year >= 2026
         rest = session.execute(sql.ReadHistory(house.table, "orders", batches[1], 3))
         assert [row[0] for row in rest] == [batches[2]]
         assert [row[1] for row in session.execute(sql.ReadBatchHistory(house.table, "orders", batches[0]))] == [1, 2]
@@ -117,7 +128,7 @@ def test_a_session_that_wants_the_history_waits_for_the_one_that_has_it(house: H
         first_may_commit.set()
         session.execute(sql.LockHistory(house.table))
         order.append("second has the lock")
-        assert len(session.execute(sql.FindLoaded(house.key))) == 1
+        assert found(session, house.key)[0] == 1
     thread.join()
     assert order == ["first commits", "second has the lock"]
 
@@ -129,9 +140,19 @@ def test_bad_data_is_told_as_such_and_its_rows_can_be_asked_for_after_the_rollba
         with pytest.raises(BadDataError):
             session.execute(house.copy(("1.csv", "1\nbad\n")))
         session.execute(sql.Rollback())
-        ((file, line, column, value, _, code),) = session.execute(sql.FindRowErrors(pid, 10))
+        ((file, line, column, value, _, code, query_id),) = session.execute(sql.FindRowErrors(pid, 10))
     assert (file, line, column, value, code) == (f"s3://{house.bucket}/1.csv", 2, "id", "bad", 1207)
+    assert query_id > 0
     assert house.count_rows() == 0
+
+
+@pytest.mark.parametrize("copy_format", ["parquet", "orc"])
+def test_a_columnar_object_of_another_size_than_the_manifest_tells_is_bad_data(house: House, copy_format: str):
+    copy = replace(house.copy(("1", "1\n")), options=CopyOptions(format=copy_format))
+    entry = {"url": f"s3://{house.bucket}/1", "mandatory": True, "meta": {"content_length": 3}}
+    house.storage.write(house.bucket, "manifest", json.dumps({"entries": [entry]}).encode())
+    with house.connect() as session, pytest.raises(BadDataError, match="content_length"):
+        session.execute(copy)
 
 
 def test_a_missing_object_is_told_as_such(house: House):
@@ -171,7 +192,7 @@ def test_a_session_that_was_ended_by_another_does_not_know_the_outcome(house: Ho
         other.execute(sql.TerminateSession(hung.execute(sql.BackendPid())[0][0]))
         with pytest.raises(ConnectionLostError):
             hung.execute(sql.Commit())
-        assert list(other.execute(sql.FindLoaded(house.key))) == []
+        assert found(other, house.key) == NOT_LOADED
 
 
 @pytest.mark.parametrize("end", [sql.Commit(), sql.Rollback(), None])

@@ -14,6 +14,7 @@ from crash.scene import OBJECTS, Scene
 from crash.stage import Stage
 from crash.worker import DEADLINE_SECONDS, StuckError, Worker
 from rsloader_provider.core import sql
+from rsloader_provider.core.config import Transport
 from rsloader_provider.loader.load import Outcome
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
@@ -75,8 +76,8 @@ class _LateEnds:
         self._warehouse = warehouse
 
     @contextmanager
-    def connect(self, conn_id: str) -> Iterator[Session]:
-        with self._warehouse.connect(conn_id) as session:
+    def connect(self, conn_id: str, transport: Transport = "driver") -> Iterator[Session]:
+        with self._warehouse.connect(conn_id, transport) as session:
             yield _LateEnd(session)
 
 

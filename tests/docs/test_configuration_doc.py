@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from rsloader_provider.cli.schema import load_schema
+from rsloader_provider.core.copy_clauses import CLAUSES
 from rsloader_provider.core.load_file import read_load_file
 
 DOC = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
@@ -40,6 +41,17 @@ def test_every_setting_has_a_row_with_its_default(name: str) -> None:
 def test_every_row_is_a_setting() -> None:
     """A setting that was renamed or removed leaves the page as well."""
     assert set(ROWS) == set(SETTINGS)
+
+
+def test_every_clause_of_copy_is_told_with_its_formats() -> None:
+    """What a load file may say in `options`."""
+    formats = SETTINGS["format"][1]["enum"]
+    told: dict[str, set[str]] = {}
+    for names, written in re.findall(r"^\| ([A-Z_, ]+) \| ([a-z, ]+) \|$", DOC, re.MULTILINE):
+        named = {each for each in formats if re.search(rf"\b{each}\b", written)}
+        for name in names.split(", "):
+            told[name] = set(formats) - named if written.startswith("all") else named
+    assert told == {name: set(clause.formats) for name, clause in CLAUSES.items()}
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

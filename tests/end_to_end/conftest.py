@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import secret_search
 import yaml
 from killable_airflow import NOTICE_COMPONENTS, SETTINGS, write_by_hand
 from running_stack import BUCKET, Stack
@@ -36,3 +37,6 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     write_by_hand(dags, BY_HAND)
     with LocalStack(dags=dags, paused_at_creation=True, airflow_settings=NOTICE_COMPONENTS) as running:
         yield Stack(running)
+        # Airflow's own processes have written these logs and this database.
+        used = [*secret_search.use(the_password_of_Redshift=running.redshift.password), *secret_search.USED]
+        assert secret_search.secrets_below(running.folder / "airflow", used) == []

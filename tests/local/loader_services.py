@@ -1,12 +1,15 @@
 """The real loader on a local AWS, in this process or in another."""
 
+from functools import partial
 from typing import Any
 
 import boto3
 
 from rsloader_provider.aws.client_settings import client_settings
+from rsloader_provider.aws.data_api import KEEP_ALIVE_SECONDS, DataApiWarehouse
 from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.aws.wiring import wire
+from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.loader.services import Services
 
 
@@ -19,24 +22,48 @@ def aws_client_arguments(endpoint_url: str) -> dict[str, Any]:
     }
 
 
-def loader_services(endpoint_url: str, prefix: str, connect: Any = None, sent: list[str] | None = None) -> Services:
-    """Wire the loader to a local AWS.
+def loader_services(
+    endpoint_url: str,
+    prefix: str,
+    connect: Any = None,
+    sent: list[str] | None = None,
+    keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
+) -> Services:
+    """Wire the loader to a local AWS; the Data API connects as the superuser of the local Redshift.
 
     Args:
         endpoint_url: Where it answers.
         prefix: What the names of the tables begin with.
         connect: Opens a connection to Redshift.
         sent: Gets the operation of each call that leaves.
+        keep_alive_seconds: How long a session of the Data API may idle.
     """
     arguments = aws_client_arguments(endpoint_url)
-    clients = {name: boto3.client(name, **arguments, config=client_settings(name)) for name in ("s3", "sns")}
-    clients["dynamodb"] = boto3.resource("dynamodb", **arguments, config=client_settings("dynamodb")).meta.client
-    if sent is not None:
-        for client in clients.values():
+
+    def noted(client: Any) -> Any:
+        if sent is not None:
             client.meta.events.register(
                 "before-call", lambda model, **_: sent.append(model.name), unique_id="name-operations"
             )
-    return wire(**clients, connect=connect, names=TableNames(prefix))
+        return client
+
+    def made(service: str, _region: str | None = None) -> Any:
+        return noted(boto3.client(service, **arguments, config=client_settings(service)))
+
+    dynamodb = boto3.resource("dynamodb", **arguments, config=client_settings("dynamodb")).meta.client
+    data_api = DataApiWarehouse(
+        partial(made, "redshift-data"),
+        lambda _: DataApiPlace("dev", cluster="any-cluster", user="awsuser"),
+        keep_alive_seconds=keep_alive_seconds,
+    )
+    return wire(
+        s3=made("s3"),
+        sns=made("sns"),
+        dynamodb=noted(dynamodb),
+        connect=connect,
+        names=TableNames(prefix),
+        data_api=data_api,
+    )
 
 
 def make_tables(endpoint_url: str, prefix: str) -> None:

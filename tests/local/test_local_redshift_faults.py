@@ -51,6 +51,12 @@ class TestFaults:
         client.rollback()
         assert client.run("SELECT 1") == [[1]]
 
+    def test_an_echo_quotes_the_statement(self, client: Client) -> None:
+        client.run("LOCAL FAULT echo BEFORE 'select 4713'")
+        with pytest.raises(redshift_connector.ProgrammingError) as raised:
+            client.run("SELECT 4713, 'planted'")
+        assert "SELECT 4713, 'planted'" in server_error(raised.value)["M"]
+
     def test_sleep_delays(self, client: Client) -> None:
         client.run("LOCAL FAULT sleep:0.3 BEFORE 'select ''x'''")
         started = time.monotonic()

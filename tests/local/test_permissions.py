@@ -16,12 +16,16 @@ import redshift_connector
 from local.loader_services import aws_client_arguments, make_tables
 from objects_for_tests import a_config
 
+from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
+from rsloader_provider.aws.transports import WarehouseByTransport
+from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Asker, BatchStatus, Notification
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import AccessDeniedError, ObjectsMissingError
+from rsloader_provider.core.data_api import DataApiPlace
+from rsloader_provider.core.errors import AccessDeniedError, ConnectionLostError, ObjectsMissingError, RsloaderError
 from rsloader_provider.core.permissions import (
     Installation,
     PolicyStatement,
@@ -122,15 +126,35 @@ class Account:
 
     def put(self, config: LoadConfig, *names: str) -> None:
         for name in names:
-            self.s3.put_object(Bucket=LANDING, Key=config.sources[0].pattern + name, Body=b"1\n")
+            self.s3.put_object(
+                Bucket=LANDING, Key=config.sources[0].pattern + name, Body=f"{next(_numbers)}\n".encode()
+            )
+
+    def data_api_services(self, key: dict[str, str], place: DataApiPlace) -> Services:
+        """Services that reach Redshift by the Data API only."""
+        arguments = aws_client_arguments(self.aws.endpoint_url) | key
+
+        def client(_: str | None) -> Any:
+            return boto3.client("redshift-data", **arguments)
+
+        warehouse = WarehouseByTransport(RedshiftWarehouse(_no_driver), DataApiWarehouse(client, lambda _: place))
+        return replace(self.services(key, self.login), warehouse=warehouse)
 
     def rows(self, config: LoadConfig) -> int:
         return int(self.run(f"SELECT count(*) FROM {config.targets[0].table}")[0][0])
 
 
+def _no_driver(conn_id: str) -> Any:
+    raise AssertionError(f"{conn_id} is reached by the driver")
+
+
 @pytest.fixture(scope="module")
 def account() -> Iterator[Account]:
     with LocalAws(enforce_iam=True) as aws, LocalRedshift(s3_endpoint=aws.endpoint_url) as redshift:
+        aws.use_redshift(
+            host=redshift.host, port=redshift.port, database=redshift.database, user=redshift.user,
+            password=redshift.password,
+        )  # fmt: skip
         yield Account(aws, redshift)
 
 
@@ -207,6 +231,51 @@ def test_without_a_permission_a_load_fails_and_names_it(account: Account, sid: s
         whole_life(account, config, account.services(account.user(policy), account.login))
     assert f"{action} on resource: " in str(told.value)
     assert resource in str(told.value)
+
+
+CLUSTER = DataApiPlace("dev", cluster="acme", user="awsuser")
+WORKGROUP = DataApiPlace("dev", workgroup="wg1")
+
+
+def load_by_data_api(account: Account, place: DataApiPlace, missing: tuple[str, str] = ("", "")) -> None:
+    number = next(_numbers)
+    config = account.config(targets=[{"table": f"api{number}.orders", "transport": "data_api"}])
+    account.run(f"CREATE SCHEMA api{number}", f"CREATE TABLE api{number}.orders (id int)")
+    account.run(sql.render(sql.CreateHistory(sql.TableName(f"api{number}", "orders"))))
+    policy = without(worker_policy(config, INSTALLATION, {"redshift_default": place}), *missing)
+    key = account.user(policy)
+    if place.workgroup:
+        # The database user of a workgroup is the caller's own.
+        (name,) = account.iam.list_users()["Users"][-1:]
+        account.run(f'CREATE USER "{name["UserName"]}" PASSWORD DISABLE')
+        account.run(*map(sql.render, grants_for_loads([config], name["UserName"])["redshift_default"]))
+    whole_life(account, config, account.data_api_services(key, place))
+    assert account.rows(config) == 3
+
+
+@pytest.mark.parametrize("place", [CLUSTER, WORKGROUP], ids=["cluster", "workgroup"])
+def test_a_whole_load_over_the_data_api_runs_with_exactly_the_generated_policy(account: Account, place: DataApiPlace):
+    load_by_data_api(account, place)
+
+
+@pytest.mark.parametrize(
+    ("place", "sid", "action", "kind"),
+    [
+        (CLUSTER, "RunSql", "redshift-data:ExecuteStatement", AccessDeniedError),
+        (CLUSTER, "LogInToCluster", "redshift:GetClusterCredentials", AccessDeniedError),
+        (WORKGROUP, "LogInToWorkgroup", "redshift-serverless:GetCredentials", AccessDeniedError),
+        (CLUSTER, "FollowOwnSql", "redshift-data:GetStatementResult", AccessDeniedError),
+        # Asked for late, when a statement takes long or has failed: by then its outcome is unknown.
+        (CLUSTER, "FollowOwnSql", "redshift-data:DescribeStatement", ConnectionLostError),
+    ],
+    ids=lambda each: each if isinstance(each, str) else None,
+)
+def test_without_a_permission_of_the_data_api_a_load_fails_and_names_it(
+    account: Account, place: DataApiPlace, sid: str, action: str, kind: type[RsloaderError]
+):
+    with pytest.raises(RsloaderError, match=f"{action} on resource: ") as told:
+        load_by_data_api(account, place, (sid, action))
+    assert type(told.value) is kind
 
 
 @pytest.mark.parametrize(("sid", "action", "resource"), pairs(WARNED))
@@ -295,11 +364,12 @@ def plain_user(account: Account) -> tuple[str, Callable[[], Any]]:
     return name, lambda: account.login(name, password)
 
 
-@pytest.mark.parametrize("mode", ["append", "replace"])
+@pytest.mark.parametrize("mode", ["append", "replace", "swap", "truncate", "merge"])
 def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, mode: str):
     user, login = plain_user(account)
     number = next(_numbers)
-    config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode}])
+    merge_on = {"merge_on": ["id"]} if mode == "merge" else {}
+    config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode, **merge_on}])
     account.run(f"CREATE SCHEMA plain_{number}", f"CREATE TABLE plain_{number}.orders (id int)")
     account.run(*map(sql.render, grants_for_loads([config], user)["redshift_default"]))
     whole_life(account, config, account.services({}, login))
@@ -308,10 +378,10 @@ def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, 
 @pytest.mark.parametrize(
     ("kind", "schema"),
     [
-        (sql.GrantUsage, None),
-        (sql.GiveHistory, None),
-        (sql.GrantUsage, "own"),
-        (sql.GrantLoading, None),
+        (sql.GrantOnSchema, None),
+        (sql.GiveTable, None),
+        (sql.GrantOnSchema, "own"),
+        (sql.GrantOnTable, None),
     ],
     ids=["usage of the history's schema", "the history", "usage of the target's schema", "loading"],
 )
@@ -326,7 +396,7 @@ def test_without_a_grant_the_batch_waits_for_it_and_is_then_loaded(
     (missing,) = (
         each
         for each in grants
-        if isinstance(each, kind) and (not isinstance(each, sql.GrantUsage) or each.schema == schema)
+        if isinstance(each, kind) and (not isinstance(each, sql.GrantOnSchema) or each.schema == schema)
     )
     account.run(*(sql.render(each) for each in grants if each is not missing))
     account.put(config, "1.csv", "2.csv", "3.csv")

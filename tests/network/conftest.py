@@ -1,17 +1,17 @@
 """A local AWS behind a proxy that breaks calls."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
 import pytest
 from local.loader_services import aws_client_arguments, make_tables
+from network.data_api_house import House
 from network.fault_proxy import FaultProxy
-from network.run_through import BUCKET, TOPIC_NAME
+from network.run_through import BUCKET, PREFIX, TOPIC_NAME
 
 from rsloader_provider.local.aws import LocalAws
-
-PREFIX = "network_"
+from rsloader_provider.local.redshift import LocalRedshift
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +38,23 @@ def proxy(network_aws: LocalAws) -> Iterator[FaultProxy]:
 def s3(network_aws: LocalAws) -> Any:
     """A client of S3 past the proxy."""
     return boto3.client("s3", **aws_client_arguments(network_aws.endpoint_url))
+
+
+@pytest.fixture(scope="module")
+def superuser(redshift: LocalRedshift, redshift_login: Callable[..., Any]) -> Iterator[Callable[[str], Any]]:
+    """Runs statements in the Redshift that the Data API uses."""
+    connection = redshift_login()
+    connection.autocommit = True
+
+    def run(text: str) -> Any:
+        cursor = connection.cursor()
+        cursor.execute(text)
+        return cursor.fetchall() if cursor.description else ()
+
+    yield run
+    connection.close()
+
+
+@pytest.fixture
+def data_api_house(network_aws: LocalAws, proxy: FaultProxy, superuser: Callable[[str], Any]) -> House:
+    return House(network_aws, proxy, superuser)

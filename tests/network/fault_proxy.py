@@ -262,16 +262,19 @@ def operation_of(method: str, path: str, headers: Mapping[str, str], body: bytes
 _REFUSALS: Mapping[Kind, Mapping[str, tuple[int, str]]] = {
     Kind.THROTTLED: {
         "dynamodb": (400, "ProvisionedThroughputExceededException"), "s3": (503, "SlowDown"), "sns": (429, "Throttled"),
+        "redshift-data": (400, "ThrottlingException"),
     },
     Kind.CANCELED_THROTTLED: {"dynamodb": (400, "TransactionCanceledException")},
     Kind.CANCELED_CONFLICT: {"dynamodb": (400, "TransactionCanceledException")},
     Kind.CONFLICT: {"dynamodb": (400, "TransactionConflictException")},
     Kind.EXPIRED: {
         "dynamodb": (400, "ExpiredTokenException"), "s3": (400, "ExpiredToken"), "sns": (403, "ExpiredToken"),
+        "redshift-data": (400, "ExpiredTokenException"),
     },
 }  # fmt: skip
 _FAILURES = {
     "dynamodb": (500, "InternalServerError"), "s3": (500, "InternalError"), "sns": (500, "InternalFailure"),
+    "redshift-data": (500, "InternalServerException"),
 }  # fmt: skip
 _REASONS = {Kind.CANCELED_THROTTLED: "ThrottlingError", Kind.CANCELED_CONFLICT: "TransactionConflict"}
 
@@ -280,6 +283,8 @@ def service_of(operation: str) -> str:
     """Name the service of one of the loader's operations."""
     if operation == "Publish":
         return "sns"
+    if "Statement" in operation:
+        return "redshift-data"
     return "s3" if "Object" in operation else "dynamodb"
 
 
@@ -287,6 +292,9 @@ def refusal(kind: Kind, operation: str, request: bytes) -> tuple[int, dict[str, 
     """Give AWS's answer to a request that it refuses, or says to have failed."""
     service = service_of(operation)
     status, code = _FAILURES[service] if kind is Kind.FAILED_AFTER else _REFUSALS[kind][service]
+    if service == "redshift-data":
+        body = json.dumps({"__type": code, "Message": str(kind)}).encode()
+        return status, {"Content-Type": "application/x-amz-json-1.1"}, body
     if service == "dynamodb":
         answer: dict[str, Any] = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": str(kind)}
         if reason := _REASONS.get(kind):

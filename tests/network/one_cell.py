@@ -5,12 +5,12 @@ from typing import Any
 
 from fakes.warehouse import MemoryWarehouse
 from network.cells import Cell
-from network.conftest import PREFIX
 from network.eager_clients import eager_client, shared_client
 from network.fault_proxy import FaultProxy, Kind, service_of
 from network.run_through import (
     BUCKET,
     OBJECTS,
+    PREFIX,
     TELLING,
     TELLING_OF_TWO,
     TOLD,

@@ -17,6 +17,7 @@ from rsloader_provider.loader.services import Services
 
 T = TypeVar("T")
 BUCKET = "network"
+PREFIX = "network_"
 TOPIC_NAME = "network"
 OBJECTS = 2
 TRIES = 4

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 import redshift_connector
-from network.conftest import PREFIX
 from network.eager_clients import shared_client
-from network.run_through import BUCKET, OBJECTS, carry_through, check_ledger
+from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_ledger
 from objects_for_tests import a_config
 
 from rsloader_provider.aws.tables import TableNames

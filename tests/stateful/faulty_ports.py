@@ -139,7 +139,7 @@ class WarehouseOfOne:
         """The session of an actor that was killed: the server does not know yet that its client is gone."""
 
     @contextmanager
-    def connect(self, conn_id: str) -> Iterator[PatientSession]:
+    def connect(self, conn_id: str, transport: str = "driver") -> Iterator[PatientSession]:
         session = PatientSession(self._warehouse, next(self._warehouse.pids))
         session.actor = self._actor
         self._warehouse.sessions[session.pid] = session

@@ -317,6 +317,21 @@ def test_a_manifest_that_somebody_changed_is_written_again(world: World):
         assert not audit(world).is_wrong
 
 
+def test_a_manifest_with_the_sizes_of_repaired_objects_is_right(world: World):
+    """Only the attempts that a person asked for write one, and an audit must not put the old sizes back."""
+    world.put("orders/1.csv", content="")
+    batch = loaded(world, "orders/2.csv")
+    key = f"manifests/orders/{batch.batch}.manifest"
+    world.put("orders/1.csv", content="11\n")
+    load(world, batch, cleared="asked")
+    written = world.storage.read("loader", key) or b""
+    assert b"orders/1.csv" in written
+    assert list(repair(world, audit(world))) == []
+    for wrong in (written.replace(b"1.csv", b"9.csv"), written.replace(b"true", b"false")):
+        world.storage.write("loader", key, wrong)
+        assert "was changed" in "".join(each.text for each in audit(world).findings)
+
+
 def repair(world: World, report: AuditReport) -> Iterator[str]:
     return repair_batches(CONFIG, world.services, report.mendable)
 

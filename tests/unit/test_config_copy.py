@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from objects_for_tests import a_config
 from pydantic import ValidationError
 
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.sql_text import check_copy_options
+from rsloader_provider.core.copy_clauses import check_copy_options
+from rsloader_provider.core.load_file import LoadFileError, read_load_file
 
 
 def options(**settings: Any) -> CopyOptions:
@@ -96,6 +98,14 @@ def test_what_is_no_role_is_refused(role: str) -> None:
         "",
         "ACCEPTINVCHARS '^' TIMEFORMAT 'auto' MAXERROR 10",
         "NULL AS '\\\\N' REGION 'eu-west-1'",
+        "NULL AS '' emptyasnull",
+        "NULL '\\0'",
+        "QUOTE '\\047' ACCEPTINVCHARS AS '''' TRIMBLANKS",
+        "acceptinvchars fillrecord\nIgnoreBlankLines",
+        "COMPUPDATE OFF STATUPDATE COMPROWS 5000 ROUNDEC",
+        "compupdate preset ENCODING AS UTF16LE",
+        "ENCODING 'utf-8' IGNOREALLERRORS",
+        "MAXERROR AS 100000 TIMEFORMAT AS 'epochmillisecs' DATEFORMAT AS 'auto'",
         "DATEFORMAT 'DD;MM -- YYYY' QUOTE AS '%'",
         "NULL AS 'FORMAT JSON FROM'",
         "NULL AS 'it''s'",
@@ -135,12 +145,231 @@ def test_further_clauses_of_copy_are_taken_as_written(text: str) -> None:
         ('QUOTE AS "', "not closed"),
         ("REMOVEQUOTES", "format: text"),
         ("ESCAPE", "format: text"),
+        ("FIXEDWIDTH 'id:3'", "copy.fixed_width"),
+        ("JOB CREATE nightly", "the load is the job"),
+        ("READRATIO 50", "DynamoDB"),
     ],
 )
 def test_clauses_that_repeat_contradict_or_end_the_statement_are_refused(text: str, said: str) -> None:
     """Two formats in one COPY is an error at 3 a.m.; NOLOAD is worse, since nothing fails and nothing is loaded."""
     with pytest.raises(ValidationError, match=said):
         options(options=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ACCEPTINVCHAR", "Did you mean ACCEPTINVCHARS"),
+        ("MAXERRORS 10", "Did you mean MAXERROR"),
+        ("TRIMBLANK", "Did you mean TRIMBLANKS"),
+        ("STATUPDATE TRIMBLANK", "Did you mean TRIMBLANKS"),
+        ("GZIPPED", "Did you mean GZIP"),
+        ("HEADER", "It knows ACCEPTANYDATE"),
+        ("NULLS ''", "Did you mean NULL"),
+        ("WITH CSV", "no clause 'WITH'.*copy.format"),
+        ("TIMEFORMAT", "TIMEFORMAT wants a text in single quotes"),
+        ("TIMEFORMAT AS", "TIMEFORMAT wants a text in single quotes"),
+        ("TIMEFORMAT auto", "TIMEFORMAT wants a text in single quotes"),
+        ('TIMEFORMAT "auto"', "TIMEFORMAT wants a text in single quotes"),
+        ("TIMEFORMAT ROUNDEC", "TIMEFORMAT wants a text in single quotes"),
+        ("TIMEFORMAT 'AUTO'", "'auto' in small letters"),
+        ("TIMEFORMAT 'Epochsecs'", "'epochsecs' in small letters"),
+        ("DATEFORMAT ''", "not empty"),
+        ("NULL AS '\\n'", "no line end"),
+        ("MAXERROR", "MAXERROR wants a whole number"),
+        ("MAXERROR ten", "MAXERROR wants a whole number"),
+        ("MAXERROR '10'", "MAXERROR wants a whole number"),
+        ("MAXERROR -1", "MAXERROR wants a whole number"),
+        ("MAXERROR 1.5", "'.' belongs to no COPY clause"),
+        ("MAXERROR 1 2", "'2' belongs to no COPY clause"),
+        ("MAXERROR 100001", "at most 100000"),
+        ("ROUNDEC 'yes'", "belongs to no COPY clause"),
+        ("ROUNDEC, TRIMBLANKS", "a ',' between clauses"),
+        ("QUOTE '%%'", "one ASCII character"),
+        ("QUOTE ''", "one ASCII character"),
+        ("QUOTE 'é'", "one ASCII character"),
+        ("QUOTE ','", "quote is its delimiter"),
+        ("QUOTE '\\054'", "quote is its delimiter"),
+        ("ACCEPTINVCHARS 'ab'", "one ASCII character"),
+        ("ACCEPTINVCHARS AS", "ACCEPTINVCHARS wants a text"),
+        ("COMPUPDATE 'ON'", "COMPUPDATE wants a word"),
+        ("COMPUPDATE AS MAYBE", "one of ON, OFF, TRUE, FALSE, PRESET"),
+        ("ENCODING LATIN1", "one of UTF8, UTF16"),
+        ("REGION 'Ireland'", "a region's name"),
+        ("ROUNDEC TRIMBLANKS roundec", "ROUNDEC stands twice"),
+        ("MAXERROR 5 IGNOREALLERRORS", "IGNOREALLERRORS and MAXERROR together"),
+        ("SERIALIZETOJSON", "it is for orc, parquet"),
+    ],
+)
+def test_a_clause_that_copy_would_not_take_is_refused_with_what_to_write(text: str, said: str) -> None:
+    """Redshift says 'syntax error at or near', when the first batch is due."""
+    with pytest.raises(ValidationError, match=said):
+        options(options=text)
+
+
+def test_all_mistakes_in_options_are_told_at_once() -> None:
+    """Who corrects one and starts again for the next does so three times."""
+    with pytest.raises(ValidationError) as raised:
+        options(options="GZIP MAXERROR many ESCAPE TRIMBLANC")
+    said = str(raised.value)
+    assert all(each in said for each in ("copy.compression", "MAXERROR wants", "ESCAPE with csv", "mean TRIMBLANKS"))
+
+
+FORMATS = ["csv", "text", "fixedwidth", "json", "avro", "parquet", "orc"]
+TAKEN = {
+    "ACCEPTANYDATE": "csv text fixedwidth json avro",
+    "ACCEPTINVCHARS": "csv text fixedwidth json avro parquet orc",
+    "DATEFORMAT 'auto'": "csv text fixedwidth json avro",
+    "ENCODING UTF16": "csv text json",
+    "ESCAPE": "text",
+    "EXPLICIT_IDS": "csv text fixedwidth json avro parquet orc",
+    "FILLRECORD": "csv text fixedwidth parquet orc",
+    "IGNOREALLERRORS": "csv text fixedwidth json avro",
+    "IGNOREBLANKLINES": "csv text fixedwidth",
+    "MAXERROR 5": "csv text fixedwidth json avro",
+    "NULL AS 'x'": "csv text fixedwidth",
+    "QUOTE '%'": "csv",
+    "REGION 'eu-west-1'": "csv text fixedwidth json avro",
+    "REMOVEQUOTES": "text",
+    "SERIALIZETOJSON": "parquet orc",
+    "STATUPDATE OFF": "csv text fixedwidth json avro parquet orc",
+    "TRUNCATECOLUMNS": "csv text fixedwidth json avro",
+}
+
+
+@pytest.mark.parametrize("clause", TAKEN)
+def test_a_format_takes_the_clauses_that_redshift_documents_for_it(clause: str) -> None:
+    """The lists are AWS's; the local Redshift, which is written apart from this, refuses the same."""
+    for copy_format in FORMATS:
+        settings = {"format": copy_format, "options": clause}
+        if copy_format == "fixedwidth":
+            settings["fixed_width"] = "id:3"
+        if copy_format in TAKEN[clause].split():
+            assert options(**settings).options == clause
+        else:
+            with pytest.raises(
+                ValidationError, match=f"COPY does not take {clause.split(maxsplit=1)[0]} with {copy_format}"
+            ):
+                options(**settings)
+
+
+@pytest.mark.parametrize(
+    ("written", "kept"),
+    [("id:3", "id:3"), ("0:3,1:25", "0:3,1:25"), (" id : 3 , name:010 ", "id:3,name:10"), ("größe:1", "größe:1")],
+)
+def test_fields_of_fixed_width_have_a_label_and_a_width(written: str, kept: str) -> None:
+    """The label means nothing to Redshift, and blanks are no part of either."""
+    assert options(format="fixedwidth", fixed_width=written).fixed_width == kept
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("", "is no field of fixed width"),
+        ("3,25", "is no field of fixed width"),
+        ("id:3,", "is no field of fixed width"),
+        ("id:3;name:10", "is no field of fixed width"),
+        ("id=3", "is no field of fixed width"),
+        ("id:-3", "is no field of fixed width"),
+        ("id:3.5", "is no field of fixed width"),
+        ("id:٣", "is no field of fixed width"),
+        ("id':3", "is no field of fixed width"),
+        ("id:0", "A width is from 1"),
+        ("id:4194305", "A width is from 1"),
+        (None, "need a 'fixed_width'"),
+        (3, "valid string"),
+    ],
+)
+def test_what_is_no_list_of_widths_is_refused(written: object, said: str) -> None:
+    """A width of 0 would shift every field behind it."""
+    with pytest.raises(ValidationError, match=said):
+        options(format="fixedwidth", fixed_width=written)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"format": "fixedwidth"}, "need a 'fixed_width'"),
+        ({"format": "csv", "fixed_width": "id:3"}, "no fixed_width with csv"),
+        ({"format": "fixedwidth", "fixed_width": "id:3", "delimiter": "|"}, "no delimiter with fixedwidth"),
+        ({"format": "csv", "jsonpaths": "auto"}, "no jsonpaths with csv"),
+        ({"format": "parquet", "jsonpaths": "s3://acme/paths.json"}, "no jsonpaths with parquet"),
+        ({"format": "avro", "jsonpaths": "noshred"}, "'noshred' with json only"),
+        ({"format": "json", "jsonpaths": "AUTO"}, "no way to map"),
+        ({"format": "json", "jsonpaths": "paths.json"}, "no way to map"),
+        ({"format": "json", "jsonpaths": "s3://acme/"}, "is no object"),
+        ({"format": "json", "jsonpaths": "s3://acme/paths/"}, "is no object"),
+        ({"format": "json", "jsonpaths": "s3://Acme/paths.json"}, "bucket"),
+    ],
+)
+def test_settings_of_one_format_are_checked_and_refused_for_others(settings: dict[str, Any], said: str) -> None:
+    """Each would be a COPY that fails."""
+    with pytest.raises(ValidationError, match=said):
+        options(**settings)
+
+
+@pytest.mark.parametrize("mapping", ["auto", "auto ignorecase", "noshred", "s3://acme/paths/o'rders.json"])
+def test_json_finds_its_columns_in_four_ways(mapping: str) -> None:
+    """Avro in three: it knows no noshred."""
+    assert options(format="json", jsonpaths=mapping).jsonpaths == mapping
+
+
+@pytest.mark.parametrize(
+    ("copy", "columns", "said"),
+    [
+        ({"format": "fixedwidth", "fixed_width": "a:1,b:2"}, ["id"], "fill 2 columns and here are 1"),
+        ({"format": "fixedwidth", "fixed_width": "a:1"}, ["id", "amount"], "fill 1 column and here are 2"),
+        ({"format": "json", "jsonpaths": "noshred"}, ["id", "amount"], "fill 1 column and here are 2"),
+    ],
+)
+def test_a_target_names_as_many_columns_as_the_files_have_fields(
+    copy: dict[str, Any], columns: list[str], said: str
+) -> None:
+    """The fields go to the columns in their order, so another number of them can only be wrong."""
+    right = ["id", "amount"][: a_config(copy=copy).copy_options.fields]
+    assert a_config(copy=copy, targets=[{"table": "t", "columns": right}])
+    with pytest.raises(ValidationError, match=said):
+        a_config(copy=copy, targets=[{"table": "t", "columns": columns}])
+
+
+def test_a_jsonpaths_file_is_no_data() -> None:
+    """It would be claimed, and its batch would fail."""
+    copy = {"format": "json", "jsonpaths": "s3://landing/orders/paths.json"}
+    with pytest.raises(ValidationError, match="loaded as data"):
+        a_config(copy=copy)
+    assert a_config(copy=copy, file_filter=r"\.gz$")
+    assert a_config(copy=copy | {"jsonpaths": "s3://landing/paths.json"})
+
+
+def test_a_mistake_is_told_with_its_file_and_line() -> None:
+    """Settings that only go wrong together included."""
+    text = """load: orders
+source: s3://landing/orders/
+schedule: 5m
+copy:
+  format: fixedwidth
+  fixed_width: id:3,name:0
+  jsonpaths: auto
+  options: MAXEROR 10
+manifests: s3://loader/manifests/
+targets:
+  - {table: orders}
+"""
+    with pytest.raises(LoadFileError) as raised:
+        read_load_file(text, "orders.yaml")
+    lines = str(raised.value).splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["orders.yaml:6:", "orders.yaml:7:", "orders.yaml:8:"]
+    assert "Did you mean MAXERROR?" in lines[2]
+    alone = text.replace("name:0", "name:10").replace("  jsonpaths: auto\n", "").replace("MAXEROR", "MAXERROR")
+    with pytest.raises(LoadFileError, match=r"orders.yaml:10: .*fill 2 columns"):
+        read_load_file(alone.replace("{table: orders}", "{table: orders, columns: [id]}"), "orders.yaml")
+    with pytest.raises(LoadFileError, match=r"orders.yaml:6: .*loaded as data"):
+        read_load_file(
+            alone.replace("fixedwidth", "json").replace(
+                "fixed_width: id:3,name:10", "jsonpaths: s3://landing/orders/x"
+            ),
+            "orders.yaml",
+        )
 
 
 def test_quote_handling_of_delimited_text_is_allowed_for_text() -> None:

@@ -16,11 +16,12 @@ from objects_for_tests import a_config
 from pydantic import ValidationError
 
 from rsloader_provider.core import sql
+from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.local.redshift.tokens import Kind, split_statements, tokenize
 
-CSV = CopyOptions(format="csv")
+WITH_KEY = CopyOptions(format="csv", aws_conn_id="lake")
 BATCH = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 Texts = Callable[[], str]
@@ -42,9 +43,16 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.Begin: lambda text: sql.Begin(),
     sql.LockHistory: lambda text: sql.LockHistory(_target(text)),
     sql.FindLoaded: lambda text: sql.FindLoaded(_key(text)),
-    sql.FindNewerBatch: lambda text: sql.FindNewerBatch(_key(text)),
     sql.DeleteAll: lambda text: sql.DeleteAll(_target(text)),
-    sql.Copy: lambda text: sql.Copy(_target(text), (text(), text()), text(), CSV),
+    sql.Truncate: lambda text: sql.Truncate(_target(text)),
+    sql.CreateStaging: lambda text: sql.CreateStaging(sql.TemporaryTable(text()), _target(text)),
+    sql.DropTable: lambda text: sql.DropTable(_target(text)),
+    sql.RenameTable: lambda text: sql.RenameTable(_target(text), text()),
+    sql.FindAmbiguousKeys: lambda text: sql.FindAmbiguousKeys(sql.TemporaryTable(text()), (text(), text()), 9),
+    sql.Merge: lambda text: sql.Merge(_target(text), sql.TemporaryTable(text()), ("id",), (text(), text())),
+    sql.Copy: lambda text: sql.Copy(
+        _target(text), (text(), text()), text(), WITH_KEY, AccessKey(text(), text(), text())
+    ),
     sql.LastCopy: lambda text: sql.LastCopy(),
     sql.RecordLoaded: lambda text: sql.RecordLoaded(_key(text), 1, 2, 3, None, text()),
     sql.Commit: lambda text: sql.Commit(),
@@ -59,9 +67,9 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.FindTransactionEnd: lambda text: sql.FindTransactionEnd(text(), 1, 2),
     sql.CreateHistorySchema: lambda text: sql.CreateHistorySchema(),
     sql.CreateHistory: lambda text: sql.CreateHistory(_target(text)),
-    sql.GiveHistory: lambda text: sql.GiveHistory(_target(text), text()),
-    sql.GrantUsage: lambda text: sql.GrantUsage(text(), text()),
-    sql.GrantLoading: lambda text: sql.GrantLoading(_target(text), text(), emptying=True),
+    sql.GiveTable: lambda text: sql.GiveTable(_target(text), text()),
+    sql.GrantOnSchema: lambda text: sql.GrantOnSchema(text(), text()),
+    sql.GrantOnTable: lambda text: sql.GrantOnTable(_target(text), text(), ("INSERT", "SELECT")),
     sql.FindHistories: lambda text: sql.FindHistories(),
     sql.CreateHistoryView: lambda text: sql.CreateHistoryView((text(), text())),
 }
@@ -133,12 +141,32 @@ def test_copy_options_never_hold_a_second_statement(options: str):
     assert not "".join(between).strip(), "and nothing is a comment"
 
 
+@given(texts)
+def test_a_jsonpaths_file_may_have_any_key(key: str):
+    try:
+        checked = CopyOptions(format="json", jsonpaths=f"s3://acme/{key}")
+    except ValidationError:
+        return
+    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", f"s3://acme/{key}"]
+
+
+@given(st.lists(st.sampled_from([*PIECES, "id:3", ",", ":"]), max_size=8).map("".join))
+def test_widths_are_one_literal_whatever_their_labels(widths: str):
+    try:
+        checked = CopyOptions(format="fixedwidth", fixed_width=widths)
+    except ValidationError:
+        return
+    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", checked.fixed_width]
+
+
 @pytest.mark.parametrize("word", ["COMMIT", "ROLLBACK", "TRUNCATE t", "BEGIN", "ABORT", "END"])
 @pytest.mark.parametrize(
     "hidden",
     [
         "{}", "-- a\n{}", "--\r{}", "--\r{}\nWORK", "/* a */{}", "/*/**/*/ {}", "/* /* */ a */ {}", "/*\n*/\t{};",
-        ";{}", "{}; SELECT 1",
+        ";{}", "{}; SELECT 1", "SELECT ';'; {}", "SELECT $$;$$; {}", "SELECT 'it\\'s'; {}", "{{# {{}} #}}{}",
     ],
 )  # fmt: skip
 def test_pre_sql_cannot_end_the_transaction_behind_a_comment(hidden: str, word: str):

@@ -1,5 +1,6 @@
 """Loading one batch into one target."""
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from fakes.lost_answers import LostAnswers
+from fakes.storage import MemoryStorage
 from fakes.warehouse import Accident
 from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
@@ -39,6 +41,7 @@ from rsloader_provider.core.errors import (
     TransientError,
 )
 from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -92,7 +95,6 @@ def test_a_load_is_one_transaction_in_this_order(world: World):
         sql.Begin(),
         sql.LockHistory(table),
         sql.FindLoaded(key),
-        sql.FindNewerBatch(key),
         sql.UserStatement("SELECT 1"),
         sql.DeleteAll(table),
         sql.Copy(table, ("id",), manifest, config.copy_options),
@@ -203,10 +205,10 @@ def test_an_attempt_whose_place_was_taken_stops_before_it_changes_anything(world
     warehouse = world.warehouse
     real = warehouse.connect
 
-    def connect_slowly(conn_id: str) -> Any:
+    def connect_slowly(*target: str) -> Any:
         warehouse.connect = real  # type: ignore[method-assign]
         load(world, batch, RETRY)
-        return real(conn_id)
+        return real(*target)
 
     warehouse.connect = connect_slowly  # type: ignore[method-assign]
     with pytest.raises(AttemptLostError, match="attempt 2"):
@@ -260,7 +262,7 @@ def test_bad_data_says_file_line_column_value_and_waits_for_a_person(world: Worl
     assert "orders/1.csv:2" in (failed.targets[TARGET].error or "")
     ((_, message),) = world.notifier.messages[FAILED_TOPIC]
     assert (message["status"], message["batchId"]) == ("error", batch.batch)
-    assert message["failedManifest"] == f"s3://loader/failed/orders/{batch.batch}.manifest"
+    assert message["failedManifest"] == f"loader/failed/orders/{batch.batch}.manifest"
     assert world.storage.exists("loader", f"failed/orders/{batch.batch}.manifest")
     assert rows(world) == []
     assert world.notifier.messages[OK_TOPIC] == []
@@ -284,6 +286,102 @@ def test_a_batch_is_loaded_after_its_file_was_repaired_and_the_task_cleared(worl
     assert load(world, batch, CLEARED).outcome is Outcome.LOADED
     assert stored(world, batch).status is BatchStatus.COMPLETE
     assert stored(world, batch).targets[TARGET].generation == 1
+
+
+PARQUET = a_config(copy={"format": "parquet"})
+
+
+def test_columnar_objects_written_again_are_named_and_loaded_once_a_person_clears_the_task(world: World):
+    """Their sizes in the manifest are those of their claim, with which COPY refuses them whatever is tried."""
+    batch = locked(world, PARQUET)
+    world.put("orders/2.csv", content="3\n")
+    for asker in (FIRST, RETRY):
+        with pytest.raises(BadDataError, match="Clear the task") as raised:
+            load(world, batch, asker, PARQUET)
+        assert "s3://landing/orders/2.csv: 4 bytes in the manifest, 2 in S3" in str(raised.value)
+        assert "orders/1.csv" not in str(raised.value)
+    assert stored(world, batch).status is BatchStatus.ERROR
+    assert load(world, batch, CLEARED, PARQUET).outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2", "3"]
+
+
+def test_sizes_asked_for_a_person_are_asked_again_by_the_retry_after_that(world: World):
+    """Otherwise a connection lost in the cleared try would leave a manifest of old sizes to its retry."""
+    batch = locked(world, PARQUET)
+    world.put("orders/2.csv", content="3\n")
+    with pytest.raises(BadDataError):
+        load(world, batch, FIRST, PARQUET)
+    world.warehouse.accidents.append(Accident(sql.Copy, after=False))
+    with pytest.raises(ConnectionLostError):
+        load(world, batch, CLEARED, PARQUET)
+    assert load(world, batch, RETRY, PARQUET).outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2", "3"]
+
+
+def test_sizes_are_asked_for_no_more_objects_than_they_matter_for(world: World):
+    """A batch may have thousands of objects: CSV needs the sizes of those that were empty, and no others."""
+    world.put("orders/0.csv", content="")
+    batch = locked(world, CONFIG, "orders/1.csv", content="1\n")
+    load(world, batch)
+    world.put("orders/0.csv", content="9\n")
+    asked: list[str] = []
+
+    class Counted(MemoryStorage):
+        def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
+            asked.append(prefix)
+            return world.storage.objects(bucket, prefix)
+
+        def write(self, bucket: str, key: str, content: bytes) -> None:
+            world.storage.write(bucket, key, content)
+
+    services = replace(world.services, storage=Counted())
+    load_batch(CONFIG, services, batch.batch, TARGET, CLEARED)
+    assert asked == ["orders/0.csv"]
+    assert rows(world) == ["1", "9", "1"]
+
+
+def test_a_jsonpaths_file_that_is_missing_is_not_taken_for_a_missing_object(world: World):
+    config = a_config(copy={"format": "json", "jsonpaths": "s3://loader/paths.json"})
+    batch = locked(world, config)
+    world.warehouse.before(sql.Copy, lambda: _raise(ObjectsMissingError("NoSuchKey", ())))
+    with pytest.raises(NotSetUpError, match=r"s3://loader/paths\.json"):
+        load(world, batch, config=config)
+    assert stored(world, batch).status is BatchStatus.LOCKED
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def test_load_errors_of_other_sessions_are_not_taken_for_the_batchs(world: World):
+    """Redshift gives a session's number out again, and its views go back for days."""
+    batch = locked(world, CONFIG, content="bad\n")
+    world.storage.write("landing", "other/1.csv", b"bad\n")
+    manifest = json.dumps({"entries": [{"url": "s3://landing/other/1.csv"}]}).encode()
+    world.warehouse.before(
+        sql.Copy, lambda: world.storage.write("loader", f"manifests/orders/{batch.batch}.manifest", manifest)
+    )
+    with pytest.raises(BadDataError) as raised:
+        load(world, batch)
+    assert raised.value.rows == ()
+    assert "Redshift names no object" in str(raised.value)
+    assert "s3://landing/orders/1.csv" in str(raised.value)
+
+
+@pytest.mark.parametrize("part", ["warehouse", "storage"])
+def test_every_error_names_load_batch_and_target(world: World, part: str):
+    """It is what a person reads first, in DynamoDB, in a notification or in one of thousands of logs."""
+    batch = locked(world)
+    config = CONFIG
+    if part == "warehouse":
+        world.warehouse.unreachable = True
+    else:
+        config = a_config(manifests="s3://nowhere-to-write/")
+    with pytest.raises(RsloaderError) as raised:
+        load(world, batch, config=config)
+    assert str(raised.value).startswith(f"batch {batch.batch} of load orders into {TARGET}: ")
+    assert type(raised.value) is {"warehouse": TransientError, "storage": NotSetUpError}[part]
+    assert stored(world, batch).progress(TARGET).error == str(raised.value)
 
 
 def test_a_cleared_try_that_loads_what_had_failed_and_is_run_twice_loads_once(world: World):
@@ -402,13 +500,12 @@ def test_targets_of_a_batch_are_loaded_each_for_itself(world: World):
     assert message["rows"] == {TARGET: 4, "redshift_default/public.other": 4}
 
 
-def test_consumers_of_messages_get_all_sources_in_one_text(world: World):
-    """The field's name and type are the Lambda loader's."""
-    sources = ["s3://landing/orders/", "s3://landing/returns/"]
-    config = a_config(source=sources, notify={"success": OK_TOPIC})
+def test_of_several_sources_a_message_names_the_one_of_its_key(world: World):
+    """Consumers put the Lambda loader's two fields together."""
+    config = a_config(source=["s3://landing/returns/", "s3://landing/orders/"], notify={"success": OK_TOPIC})
     load(world, locked(world, config), config=config)
     ((_, message),) = world.notifier.messages[OK_TOPIC]
-    assert message["s3Prefix"] == "s3://landing/orders/, s3://landing/returns/"
+    assert (message["s3Prefix"], message["key"]) == ("landing/orders", "orders/2.csv")
 
 
 def test_a_target_that_is_no_longer_configured_is_loaded_as_the_batch_was_locked_with_it(world: World):
@@ -571,7 +668,7 @@ def test_a_failure_whose_record_lost_its_answer_is_told_with_its_own_error(world
         load_with_lost_answers(world, batch, FINISH_OR_END)
     assert stored(world, batch).status is BatchStatus.ERROR
     ((_, message),) = world.notifier.messages[FAILED_TOPIC]
-    assert world.storage.exists("loader", message["failedManifest"].removeprefix("s3://loader/"))
+    assert world.storage.exists("loader", message["failedManifest"].removeprefix("loader/"))
 
 
 def test_a_passing_fault_whose_record_lost_its_answer_can_still_be_tried_again(world: World):

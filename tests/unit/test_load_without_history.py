@@ -198,7 +198,7 @@ def test_an_error_before_the_question_is_asked_does_not_take_its_place(world: Wo
     lose(world, batch, sql.Commit, after=True)
     real = world.warehouse.connect
 
-    def connect_badly(_: str) -> None:
+    def connect_badly(*_: str) -> None:
         world.warehouse.connect = real  # type: ignore[method-assign]
         raise StatementError("refused", "XX000")
 

@@ -5,14 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from objects_for_tests import a_config
 from typer.testing import CliRunner
 
 from rsloader_provider.cli import app
+from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
 from rsloader_provider.local.aws.iam_policies import Need, UnknownPolicyElementError, allows
 
 SAMPLE = Path(__file__).parents[2] / "dags" / "loads"
+KEY = {"format": "csv", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "kms:aHVudGVyMg=="}
 TABLES = Installation("rsloader_files", "rsloader_batches", "attention")
 
 
@@ -68,6 +71,82 @@ def test_of_a_chain_of_roles_only_the_last_reads():
     assert [[each.actions for each in found[role]] for role in roles[:2]] == [[("sts:AssumeRole",)]] * 2
     assert found[roles[0]][0].resources == (roles[1],)
     assert {each.actions for each in found[roles[2]]} == {("s3:GetObject",), ("s3:ListBucket",)}
+
+
+def test_targets_of_the_data_api_need_their_cluster_workgroup_and_log_in_and_no_more():
+    places = {
+        "a": DataApiPlace("dev", cluster="acme", user="loader", region="eu-west-1"),
+        "b": DataApiPlace("dev", workgroup="wg1"),
+        "c": DataApiPlace("dev", cluster="other", secret_arn="redshift/loader"),
+        "d": DataApiPlace("dev", cluster="other", secret_arn="arn:aws:secretsmanager:eu-west-1:1:secret:x-123456"),
+    }
+    installation = Installation("f", "b", "i", "us-east-1", "123456789012")
+    policy = {each.sid: each for each in worker_policy(a_config(), installation, places)}
+    workgroups = "arn:aws:redshift-serverless:us-east-1:123456789012:workgroup/*"
+    assert {sid: each.resources for sid, each in policy.items() if sid.startswith(("RunSql", "LogIn"))} == {
+        "RunSql": (
+            "arn:aws:redshift:eu-west-1:123456789012:cluster:acme",
+            workgroups,
+            "arn:aws:redshift:us-east-1:123456789012:cluster:other",
+        ),
+        "LogInToCluster": (
+            "arn:aws:redshift:eu-west-1:123456789012:dbuser:acme/loader",
+            "arn:aws:redshift:eu-west-1:123456789012:dbname:acme/dev",
+        ),
+        "LogInToWorkgroup": (workgroups,),
+        "LogInWithSecret": (
+            "arn:aws:secretsmanager:us-east-1:123456789012:secret:redshift/loader-??????",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:x-123456",
+        ),
+    }
+    assert policy["FollowOwnSql"].conditions == {
+        "StringEquals": {"redshift-data:statement-owner-iam-userid": ("${aws:userid}",)}
+    }
+
+
+def test_the_connection_of_a_target_of_the_data_api_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    text = (SAMPLE / "orders.yaml").read_text() + "    transport: data_api\n"
+    (tmp_path / "orders.yaml").write_text(text)
+    extra = {"is_serverless": True, "serverless_work_group": "analytics"}
+    connection = {"conn_type": "redshift", "schema": "dev", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(connection))
+    policy = json.dumps(permissions(tmp_path)["loads"]["orders"]["worker_policy"])
+    assert "redshift-data:ExecuteStatement" in policy
+    assert "redshift-serverless:GetCredentials" in policy
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps({**connection, "extra": {}}))
+    result = CliRunner().invoke(app, ["permissions", str(tmp_path)])
+    assert result.exit_code == 1
+    assert "redshift_default" in result.output
+
+
+def test_a_connection_or_a_key_reads_instead_of_a_role():
+    by_role = reader_policies(a_config(), TABLES)["default"]
+    connection = {"format": "csv", "aws_conn_id": "lake"}
+    assert reader_policies(a_config(copy=connection), TABLES) == {"copy.aws_conn_id lake": by_role}
+    assert reader_policies(a_config(copy=KEY), TABLES) == {"copy.access_key_id": by_role}
+
+
+def test_a_worker_decrypts_the_secrets_of_its_load_where_it_has_some():
+    installation = Installation("f", "b", "i", "eu-west-1", "123456789012")
+    (decrypting,) = (each for each in worker_policy(a_config(copy=KEY), installation) if "kms:Decrypt" in each.actions)
+    assert decrypting.resources == ("arn:aws:kms:eu-west-1:123456789012:key/*",)
+    assert decrypting.conditions == {"StringEquals": {"kms:EncryptionContext:rsloader:load": ("orders",)}}
+    assert "kms" not in json.dumps(render_policy(worker_policy(a_config(), installation)))
+
+
+@pytest.mark.parametrize(
+    ("access", "said"),
+    [
+        ({"aws_conn_id": "lake"}, "the role or user of Airflow connection lake, with which Redshift reads"),
+        (KEY, "the user whose key"),
+        ({"iam_role": "arn:aws:iam::123456789012:role/x"}, "the role arn:aws:iam::123456789012:role/x, with"),
+    ],
+    ids=["connection", "key", "role"],
+)
+def test_people_are_told_who_it_is_that_reads(tmp_path: Path, access: dict[str, str], said: str):
+    sample = yaml.safe_load((SAMPLE / "orders.yaml").read_text())
+    (tmp_path / "orders.yaml").write_text(yaml.safe_dump(sample | {"copy": {"format": "csv", **access}}))
+    assert said in CliRunner().invoke(app, ["permissions", str(tmp_path)]).output
 
 
 def test_what_is_a_wildcard_for_iam_only_stands_for_itself():

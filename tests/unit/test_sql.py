@@ -61,3 +61,26 @@ def test_what_a_person_wrote_is_sent_as_it_is():
 def test_nothing_but_a_statement_is_rendered():
     with pytest.raises(TypeError, match="not a statement"):
         sql.render("DROP TABLE x")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "clause"),
+    [
+        ({"format": "csv", "delimiter": "\\t"}, r"FORMAT AS CSV DELIMITER '\t'"),
+        ({"format": "text", "options": "REMOVEQUOTES ESCAPE"}, "MANIFEST REMOVEQUOTES ESCAPE"),
+        (
+            {"format": "fixedwidth", "fixed_width": "id:3, n:9", "ignore_header": 1},
+            "FIXEDWIDTH 'id:3,n:9' IGNOREHEADER 1",
+        ),
+        ({"format": "json", "compression": "zstd"}, "FORMAT AS JSON 'auto' ZSTD"),
+        ({"format": "json", "jsonpaths": "noshred"}, "FORMAT AS JSON 'noshred'"),
+        ({"format": "json", "jsonpaths": "s3://acme/o'rders.json"}, "FORMAT AS JSON 's3://acme/o''rders.json'"),
+        ({"format": "avro"}, "FORMAT AS AVRO 'auto'"),
+        ({"format": "avro", "jsonpaths": "auto ignorecase"}, "FORMAT AS AVRO 'auto ignorecase'"),
+        ({"format": "parquet", "options": "SERIALIZETOJSON"}, "FORMAT AS PARQUET SERIALIZETOJSON"),
+        ({"format": "orc"}, "FORMAT AS ORC"),
+    ],
+)
+def test_each_format_is_written_as_copy_takes_it(settings: dict[str, object], clause: str):
+    options = CopyOptions.model_validate(settings)
+    assert sql.render(sql.Copy(ORDERS, None, "s3://l/m", options)).endswith(clause)

@@ -1,5 +1,7 @@
 """Redshift's errors, as the loader tells them."""
 
+import re
+import traceback
 from typing import Any
 
 import pytest
@@ -7,6 +9,7 @@ from redshift_connector.error import InterfaceError, OperationalError, Programmi
 
 from rsloader_provider.aws.warehouse import RedshiftSession, RedshiftWarehouse
 from rsloader_provider.core import sql
+from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -132,3 +135,71 @@ def test_a_connection_that_does_not_come_about_is_named(raised: Exception, kind:
     ):
         pass
     assert type(told.value) is kind
+
+
+KEY = AccessKey("AKIAIOSFODNN7EXAMPLE", "planted/s3cret", "planted-token'x")
+WITH_CONNECTION = sql.Copy(TABLE, None, "s3://loader/m", CopyOptions(format="csv", aws_conn_id="lake"), KEY)
+WITH_KEY = sql.Copy(
+    TABLE, None, "s3://loader/m",
+    CopyOptions(format="csv", access_key_id="AKIAIOSFODNN7EXAMPLE", secret_access_key="kms:aHVudGVyMg=="),
+    AccessKey("AKIAIOSFODNN7EXAMPLE", "planted/s3cret"),
+)  # fmt: skip
+PLANTED = ("planted/s3", "planted-to")
+
+
+def execute(error: Exception, *statements: sql.Statement) -> RsloaderError:
+    """Run statements that all fail, and give the last one's error."""
+    session = RedshiftSession(FailingConnection(error))
+    for statement in statements:
+        with pytest.raises(RsloaderError) as told:
+            session.execute(statement)
+    return told.value
+
+
+@pytest.mark.parametrize(
+    ("raised", "copy", "kind", "said"),
+    [
+        (
+            s3(403, "InvalidAccessKeyId"),
+            WITH_CONNECTION,
+            AccessDeniedError,
+            r"connection lake .*does not know that key",
+        ),
+        (s3(403, "SignatureDoesNotMatch"), WITH_KEY, AccessDeniedError, r"copy\.access_key_id.*`rsloader encrypt`"),
+        (s3(403, "AccessDenied"), WITH_CONNECTION, AccessDeniedError, r"connection lake .*allow it s3:GetObject"),
+        (s3(400, "ExpiredToken"), WITH_CONNECTION, TransientError, r"connection lake .*ended.*replaced"),
+    ],
+)
+def test_what_s3_says_of_a_key_names_the_way_of_access_and_the_remedy(
+    raised: Exception, copy: sql.Copy, kind: type[RsloaderError], said: str
+):
+    error = execute(raised, copy)
+    assert type(error) is kind
+    assert re.search(said, str(error))
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        answer("42601", "syntax error", sql.render(WITH_CONNECTION)),
+        answer("XX000", f"S3ServiceException:{sql.render(WITH_CONNECTION)},Status 403,Error AccessDenied,Rid A"),
+        answer("XX000", "Load into table 'orders' failed. Check 'stl_load_errors'.", sql.render(WITH_CONNECTION)),
+        answer("XX000", "1023", sql.render(WITH_CONNECTION)),
+        OSError(f"lost while sending {sql.render(WITH_CONNECTION)!r}"),
+        answer("42601", f"""syntax error at or near "{sql.render(WITH_CONNECTION).partition("ken''x")[0]}"""),
+    ],
+    ids=["syntax", "S3", "bad data", "1023", "lost", "cut off"],
+)
+@pytest.mark.parametrize("later", [(), (sql.FindRowErrors(1, 2),)], ids=["in COPY", "in a later statement"])
+def test_a_statement_that_redshift_echoes_is_told_without_its_secrets(raised: Exception, later: tuple[Any, ...]):
+    """The driver's own error, which holds them, would stand in the log's traceback as the cause."""
+    error = execute(raised, WITH_CONNECTION, *later)
+    told = "".join(traceback.format_exception(error))
+    assert [secret for secret in PLANTED if secret in told] == []
+    assert "RsloaderError" not in told
+    assert type(error).__name__ in told
+
+
+def test_the_drivers_error_stays_the_cause_where_it_holds_no_secret():
+    error = execute(answer("42601", "syntax error"), WITH_CONNECTION)
+    assert isinstance(error.__cause__, ProgrammingError)

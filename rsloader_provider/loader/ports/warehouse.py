@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from rsloader_provider.core.config import Transport
 from rsloader_provider.core.sql import Statement
 
 
@@ -27,12 +28,18 @@ class Session(Protocol):
 class Warehouse(Protocol):
     """Opens sessions by the name of an Airflow connection."""
 
-    def connect(self, conn_id: str) -> AbstractContextManager[Session]:
+    def connect(self, conn_id: str, transport: Transport = "driver") -> AbstractContextManager[Session]:
         """Open a session; leaving the context closes it, which rolls back what is not committed.
+
+        Whether Redshift lets the user in may be found out here or by the session's first statement.
+
+        Args:
+            conn_id: The Airflow connection.
+            transport: How to get there.
 
         Raises:
             ConfigurationError: There is no such connection, or it cannot be used.
-            AccessDeniedError: Redshift refused user or password.
+            AccessDeniedError: Redshift refused user or password, or AWS the credentials' rights.
             TransientError: Redshift cannot be reached.
         """
         ...

@@ -16,6 +16,7 @@ from moto.s3.exceptions import MissingBucket
 
 from rsloader_provider.local.aws.access_keys import AccessKeys
 from rsloader_provider.local.aws.authorization import Authorization, NotAuthorizedError, refuse
+from rsloader_provider.local.aws.kms_keys import KmsService
 from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
 from rsloader_provider.local.aws.redshift_clusters import answer_for
 from rsloader_provider.local.aws.redshift_data import redshift_data_service
@@ -91,6 +92,7 @@ class LocalAwsApp:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._services: dict[str, Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]] = {
             "dynamodb": self.dynamodb,
+            "kms": KmsService(self._moto, REGION),
             "s3": self._s3,
             "redshift-data": redshift_data_service(self._redshift, keys, REGION),
             "redshift-serverless": redshift_serverless_service(self._redshift, keys, REGION),

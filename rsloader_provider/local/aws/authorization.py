@@ -1,7 +1,8 @@
 """Refuses what IAM's policies do not allow, for keys of IAM users and of assumed roles.
 
-The account's own keys may do everything. S3, DynamoDB and SNS are decided by action, resource and the condition keys
-`s3:prefix` and `dynamodb:LeadingKeys`; any other service by action, on the resource `*`.
+The account's own keys may do everything. S3, DynamoDB, SNS, KMS and the Redshift Data API are decided by action,
+resource and the condition keys `s3:prefix`, `dynamodb:LeadingKeys`, `kms:EncryptionContext:…` and
+`redshift-data:statement-owner-iam-userid`; any other service by action, on the resource `*`.
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
 """
 
@@ -20,6 +21,7 @@ from moto.iam.access_control import IAMPolicy, create_access_key
 
 from rsloader_provider.local.aws.iam_policies import Need, UnknownPolicyElementError, allows
 from rsloader_provider.local.aws.json_service import key_id_of
+from rsloader_provider.local.aws.kms_keys import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -112,8 +114,33 @@ class Authorization:
         elif service == "sns":
             asked = parse_qs(_body(environ).decode("utf-8", "replace"))
             yield Need(f"SNS:{operation}", asked.get("TopicArn", ["*"])[0], {})
+        elif service == "redshift-data":
+            yield from self._data_api_needs(operation, json.loads(_body(environ) or b"{}"))
+        elif service == "kms":
+            yield _kms_need(operation, json.loads(_body(environ) or b"{}"), self._region)
         elif (service, operation) != ("sts", "GetCallerIdentity"):
             yield Need(f"{service}:{operation}", "*", {})
+
+    def _data_api_needs(self, operation: str, request: Mapping[str, Any]) -> Iterator[Need]:
+        """Say what a call needs; all statements are their caller's own. A session is let in once, as it begins."""
+        if operation not in {"ExecuteStatement", "BatchExecuteStatement"}:
+            owner = {"redshift-data:statement-owner-iam-userid": ("${aws:userid}",)}
+            yield Need(f"redshift-data:{operation}", "*", owner)
+            return
+        account = f"{self._region}:{DEFAULT_ACCOUNT_ID}"
+        cluster, database = request.get("ClusterIdentifier"), request.get("Database")
+        workgroup = f"arn:aws:redshift-serverless:{account}:workgroup/{uuid.uuid5(uuid.NAMESPACE_DNS, 'any')}"
+        if not request.get("SessionId"):
+            resource = f"arn:aws:redshift:{account}:cluster:{cluster}" if cluster else workgroup
+            yield Need(f"redshift-data:{operation}", resource, {})
+            if secret := request.get("SecretArn"):
+                yield Need("secretsmanager:GetSecretValue", str(secret), {})
+            elif not cluster:
+                yield Need("redshift-serverless:GetCredentials", workgroup, {})
+            else:
+                for kind, name in (("dbuser", request.get("DbUser")), ("dbname", database)):
+                    resource = f"arn:aws:redshift:{account}:{kind}:{cluster}/{name}"
+                    yield Need("redshift:GetClusterCredentials", resource, {})
 
     def _dynamodb_needs(self, operation: str, request: dict[str, Any]) -> Iterator[Need]:
         for item in request.get("TransactItems", ()):
@@ -165,6 +192,13 @@ def refuse(service: str, error: NotAuthorizedError, start_response: StartRespons
         status, kind = "400 Bad Request", "application/x-amz-json-1.0"
     start_response(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
     return [body]
+
+
+def _kms_need(operation: str, request: Mapping[str, Any], region: str) -> Need:
+    key = key_of(request, region)
+    given = (request.get("EncryptionContext") or {}).items()
+    context = {f"kms:EncryptionContext:{name}": (str(value),) for name, value in given}
+    return Need(f"kms:{operation}", "*" if key is None else str(key.arn), context)
 
 
 def _s3_need(operation: str, environ: WSGIEnvironment) -> Need:

@@ -5,6 +5,7 @@ r"""Faults that a test orders over SQL: `LOCAL FAULT action[:argument] where`, o
     LOCAL FAULT ghost:1.5 BEFORE '^commit'     the connection breaks now; the statement runs 1.5 seconds later
     LOCAL FAULT sleep:2 BEFORE '^copy'         the statement (or, AFTER, its answer) comes 2 seconds late
     LOCAL FAULT error:57014 BEFORE 'insert'    the statement (or, AFTER, its answer) fails with that SQLSTATE
+    LOCAL FAULT echo BEFORE '^copy'            the statement fails with an error that quotes all of its text
     LOCAL FAULT refuse CONNECTION              the next connection is closed before it is answered
     LOCAL FAULT refuse:3 CONNECTION            the next three are
     LOCAL FAULT s3:503 FOR 2.5 '^s3://b/in/'   S3 answers COPY with 503 for 2.5 seconds; 404 is the other choice
@@ -39,7 +40,7 @@ _ORDER = re.compile(
     re.IGNORECASE | re.DOTALL | re.VERBOSE,
 )
 
-Action = Literal["drop", "ghost", "sleep", "error"]
+Action = Literal["drop", "ghost", "sleep", "error", "echo"]
 Side = Literal["before", "after"]
 
 
@@ -56,6 +57,7 @@ _RULES = {
     "ghost": _Rule(("before",), _SECONDS),
     "sleep": _Rule(("before", "after"), _SECONDS),
     "error": _Rule(("before", "after"), "[0-9A-Z]{5}"),
+    "echo": _Rule(("before",), ""),
     "refuse": _Rule(("connection",), "([1-9][0-9]*)?"),
     "s3": _Rule(("for",), "404|503"),
 }

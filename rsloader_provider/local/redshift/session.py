@@ -240,6 +240,8 @@ class Session:
         faults = self._shared.faults
         self._relay.held = self._relay.held or faults.awaits("after", statement.text)
         fault = faults.take("before", statement.text)
+        if fault is not None and fault.action == "echo":
+            raise RedshiftError(f'syntax error at or near "{statement.text}"', code="42601")
         if fault is not None:
             await self._happen(fault)
         match statement.role:

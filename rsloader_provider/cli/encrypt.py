@@ -1,0 +1,31 @@
+"""`rsloader encrypt`: a secret becomes a text that a load file may hold."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from rsloader_provider.cli.failures import told
+from rsloader_provider.loader.load_secrets import encrypt_secret
+
+
+def encrypt(
+    load: Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load that the secret is for.")],
+    key: Annotated[str, typer.Option(help="The KMS key: its alias (alias/…), id or ARN.")],
+    aws_conn_id: Annotated[str, typer.Option(help="The Airflow connection for KMS.")] = "aws_default",
+) -> None:
+    """Encrypt a secret for one load, and print the text that stands for it in the load's file.
+
+    Asks for the secret without showing it; what is piped in is read instead, without the line end at its end. No other
+    load can use the text.
+    """
+    # Airflow takes seconds to import, which the other commands should not.
+    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+
+    if sys.stdin.isatty():
+        secret = typer.prompt("Secret", hide_input=True, err=True)
+    else:
+        secret = sys.stdin.read().removesuffix("\n").removesuffix("\r")
+    with told():
+        text = encrypt_secret(RsloaderHook(aws_conn_id).get_keys(), load=load, key=key, secret=secret)
+    typer.echo(text)

@@ -1,0 +1,151 @@
+"""What topics are told of the end of a batch, and what is kept beside its failed manifest: plain JSON.
+
+The names in camel case are those of the Lambda loader's messages, with the same values in the same form: URLs without
+`s3://`, the prefix without a `/` at its end. Its consumers go on as they are; what is new has new names.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rsloader_provider.core.batch import Batch
+from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError, RsloaderError
+from rsloader_provider.core.sources import S3Url, SourcePattern
+
+_LARGEST = 200_000
+"""Bytes of a message. SNS takes 256 KiB, everything included, and those who pass it on put it into text once more.
+
+Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+"""
+_ERROR_CHARACTERS = 4_000
+_KEY_CHARACTERS = 100
+
+
+def success_message(batch: Batch, *, source: SourcePattern, key: str, manifest: S3Url) -> dict[str, Any]:
+    """Write what is told when a batch is in all of its targets.
+
+    Args:
+        batch: The complete batch.
+        source: The source of the load that this object is below.
+        key: Key of the batch's last object.
+        manifest: Where the batch's manifest is.
+    """
+    return {**_facts(batch, source, key, manifest), "status": "ok", "error": None}
+
+
+def failure_message(
+    batch: Batch,
+    *,
+    source: SourcePattern,
+    key: str,
+    manifest: S3Url,
+    target: str,
+    error: RsloaderError,
+    failed_manifest: S3Url | None = None,
+    errors_file: S3Url | None = None,
+) -> dict[str, Any]:
+    """Write what is told when a batch waits for a person, short enough for SNS.
+
+    Args:
+        batch: The batch.
+        source: The source of the load that this object is below.
+        key: Key of the batch's last object.
+        manifest: Where the batch's manifest is.
+        target: Name of the target that failed.
+        error: Why.
+        failed_manifest: Where the manifest's copy is; None when none was kept.
+        errors_file: Where the document of `errors_document` is; None when none was kept.
+    """
+    message = {
+        **_facts(batch, source, key, manifest),
+        "status": "error",
+        "error": str(error),
+        "target": target,
+        **_details(error),
+    }
+    if failed_manifest is not None:
+        message["failedManifest"] = _without_scheme(failed_manifest)
+    if errors_file is not None:
+        message["errorsFile"] = str(errors_file)
+    return _bounded(message)
+
+
+def errors_document(batch: Batch, *, target: str, manifest: S3Url, error: RsloaderError) -> bytes:
+    """Write what is kept beside a failed manifest: all that is known of why a batch is not in a target.
+
+    Args:
+        batch: The batch.
+        target: Name of the target that failed.
+        manifest: Where the batch's manifest is.
+        error: Why.
+    """
+    document = {
+        "load": batch.load,
+        "batch": batch.batch,
+        "target": target,
+        "run": batch.run,
+        "manifest": str(manifest),
+        "kind": type(error).__name__,
+        "error": str(error),
+        **_details(error),
+    }
+    return json.dumps(document, indent=1, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def errors_file_name(batch: Batch, target: str) -> str:
+    """Name the document of a target, beside those of the batch's other targets.
+
+    >>> errors_file_name(Batch("orders", "01J", targets={"wh/public.orders": None}), "wh/public.orders")
+    '01J.errors.json'
+    """
+    if len(batch.targets) == 1:
+        return f"{batch.batch}.errors.json"
+    readable = re.sub(r"[^A-Za-z0-9_.-]", "_", target)[:_KEY_CHARACTERS]
+    # Other characters, and names that are as long, could give the same.
+    digest = hashlib.sha256(target.encode()).hexdigest()[:8]
+    return f"{batch.batch}.{readable}.{digest}.errors.json"
+
+
+def _facts(batch: Batch, source: SourcePattern, key: str, manifest: S3Url) -> dict[str, Any]:
+    rows = {name: progress.rows for name, progress in batch.targets.items() if progress.rows is not None}
+    return {
+        "batchId": batch.batch,
+        "s3Prefix": f"{source.bucket}/{source.pattern}".removesuffix("/"),
+        "key": key,
+        "originalManifest": _without_scheme(manifest),
+        "load": batch.load,
+        "targets": sorted(batch.targets),
+        "rows": rows,
+        "files": batch.files,
+        "bytes": batch.size_bytes,
+        "run": batch.run,
+        "reason": batch.reason,
+    }
+
+
+def _details(error: RsloaderError) -> dict[str, Any]:
+    rows = error.rows if isinstance(error, BadDataError) else ()
+    missing = error.urls if isinstance(error, ObjectsMissingError) else ()
+    query_id = next((row.query_id for row in rows if row.query_id is not None), None)
+    return {"queryId": query_id, "errors": [_row(row) for row in rows], "missing": list(missing)}
+
+
+def _row(row: RowError) -> dict[str, Any]:
+    return {name: value for name, value in asdict(row).items() if name != "query_id"}
+
+
+def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
+    """Shorten the error's text, and if need be leave out the last rows and missing objects; the file has all."""
+    kept = {**message, "error": message["error"][:_ERROR_CHARACTERS]}
+    lists: dict[str, Sequence[Any]] = {name: kept[name] for name in ("errors", "missing")}
+    while len(json.dumps(kept)) > _LARGEST and any(lists.values()):
+        lists = {name: each[: len(each) // 2] for name, each in lists.items()}
+        kept = {**kept, **lists}
+    return {**kept, "truncated": True} if kept != message else kept
+
+
+def _without_scheme(url: S3Url) -> str:
+    return str(url).removeprefix("s3://")

@@ -1,0 +1,120 @@
+"""Jinja in pre-SQL and post-SQL: checked when a load is read, rendered just before a statement runs."""
+
+from collections import ChainMap
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Protocol
+
+from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from rsloader_provider.core.mistakes import holds_secret, mistake
+
+
+class SqlRenderer(Protocol):
+    """Renders templates, and knows what they may have taken from elsewhere."""
+
+    def render(self, text: str, values: Mapping[str, Any]) -> str:
+        """Render a template.
+
+        Args:
+            text: The template.
+            values: The load's own values by name.
+
+        Raises:
+            jinja2.TemplateError: The template is wrong, or uses a name that nobody knows.
+            Exception: Whatever else it calls raises.
+        """
+        ...
+
+    def redacted(self, text: str) -> str:
+        """Take the secrets that templates could reach out of an error's text."""
+        ...
+
+
+_STANDS_IN = "_jinja_"
+"""A name, and in quotes a text: what an expression is taken for where nobody can know its value."""
+
+_BEGIN = {"variable_begin": _STANDS_IN, "block_begin": " ", "comment_begin": " ", "raw_begin": " ", "raw_end": " "}
+_END = {"variable_end", "block_end", "comment_end", "raw_begin", "raw_end"}
+
+ROWS_UNKNOWN = StrictUndefined(hint="'rows' is known after COPY only: use it in post_sql.")
+"""What `rows` is in pre-SQL."""
+
+
+@cache
+def _environment() -> Environment:
+    # The extension that Airflow's own environments have.
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, extensions=["jinja2.ext.do"], cache_size=0)
+
+
+def check_template(text: str) -> None:
+    """Check that a text is a Jinja template.
+
+    Raises:
+        ValueError: It is none; the mistake has the line.
+    """
+    try:
+        _environment().parse(text)
+    except TemplateSyntaxError as error:
+        said = "" if holds_secret(text) else f": {(error.message or '').rstrip('.')}"
+        raise mistake(
+            f"this is no Jinja template{said}.",
+            "Close {{ }} and {% %}; where such signs are meant as SQL, write them between {% raw %} and {% endraw %}.",
+            line=error.lineno,
+        ) from None
+
+
+def names_used(text: str) -> set[str]:
+    """Return the names that a template takes from outside of it."""
+    return meta.find_undeclared_variables(_environment().parse(text))
+
+
+def readable_part(text: str) -> tuple[str, bool, bool]:
+    r"""Return what can be read of a template before it is rendered, each line where it was.
+
+    Returns:
+        The text with a name in place of each expression and without statements and comments of Jinja; whether
+        there was an expression; whether there was a statement.
+
+    >>> readable_part("DELETE FROM {{ target }} {# all #}\n{% if a %} WHERE b {% endif %}")[0]
+    'DELETE FROM _jinja_  \n  WHERE b  '
+    """
+    written, inside, kinds = "", False, set()
+    for line, kind, value in _environment().lex(text):
+        kinds.add(kind)
+        if kind in _BEGIN:
+            written, inside = written + _BEGIN[kind], True
+        if kind in _END:
+            inside = False
+        elif kind == "data" and not inside:
+            # What Jinja takes may span lines.
+            written += "\n" * (line - 1 - written.count("\n")) + value
+    return written, "variable_begin" in kinds, "block_begin" in kinds
+
+
+def render_in(environment: Environment, text: str, *names: Mapping[str, Any]) -> str:
+    """Render a template to text, whatever the environment makes of values otherwise.
+
+    Args:
+        environment: Jinja's; also one for native types, whose own rendering would take quotes off a text.
+        text: The template.
+        names: What the template's names mean; the first that has a name says.
+    """
+    template = environment.from_string(text)
+    # Template.render copies what it is given, and with that asks for each lazy value, be it used or not.
+    known: Any = ChainMap(*names, template.globals)  # type: ignore[arg-type]
+    context = environment.context_class(environment, known, template.name, template.blocks)
+    return "".join(map(str, template.root_render_func(context)))
+
+
+class PlainSqlRenderer:
+    """Renders where there is no Airflow: only the load's own values are known, and any other name is an error."""
+
+    def render(self, text: str, values: Mapping[str, Any]) -> str:
+        """Render a template in Jinja's sandbox."""
+        return render_in(_environment(), text, values)
+
+    def redacted(self, text: str) -> str:
+        """Give the text as it is: the load's own values hold no secret."""
+        return text

@@ -1,0 +1,102 @@
+"""What an Airflow connection of type redshift says, for the driver and for the Data API."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import redshift_connector
+from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+
+from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook
+from rsloader_provider.core.data_api import DataApiPlace, data_api_place
+from rsloader_provider.core.errors import ConfigurationError
+
+log = logging.getLogger(__name__)
+
+_TLS_MODES = ("verify-full", "verify-ca")
+_OF_IAM = {
+    "iam", "cluster_identifier", "is_serverless", "region", "serverless_token_duration_seconds",
+    "serverless_work_group",
+}  # fmt: skip
+
+
+def connect_driver(conn_id: str, aws_conn_id: str | None) -> Any:
+    """Open a connection of redshift_connector.
+
+    With `iam` in the extra, AWS is asked for a temporary password first, as whoever the AWS connection is.
+
+    Args:
+        conn_id: The Airflow connection.
+        aws_conn_id: The AWS connection.
+
+    Raises:
+        ConfigurationError: There is no such connection, or it cannot be used.
+    """
+    hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=aws_conn_id)
+    connection = _connection(conn_id)
+    extra = connection.extra_dejson
+    _check_tls(conn_id, extra)
+    try:
+        if not (extra.get("iam") and connection.host):
+            return hook.get_conn()
+        # The hook would hand `iam` on to the driver, which then asks AWS for another password, with whatever
+        # credentials the machine has.
+        user, password, port = hook.get_iam_token(connection)
+        return redshift_connector.connect(
+            host=connection.host,
+            port=port,
+            database=connection.schema,
+            user=user,
+            password=password,
+            **{name: value for name, value in extra.items() if name not in _OF_IAM},
+        )
+    except TypeError as error:
+        raise ConfigurationError(
+            f"The Airflow connection {conn_id} cannot be used: {error}. Its extra may hold only what "
+            "redshift_connector.connect takes."
+        ) from error
+
+
+def data_api_place_of(conn_id: str) -> DataApiPlace:
+    """Read where a connection leads to by the Data API.
+
+    Raises:
+        ConfigurationError: There is no such connection, or something is missing in it.
+    """
+    found = _connection(conn_id)
+    return data_api_place(conn_id, database=found.schema, login=found.login, host=found.host, extra=found.extra_dejson)
+
+
+def _connection(conn_id: str) -> Any:
+    try:
+        return BaseHook.get_connection(conn_id)
+    except AirflowNotFoundException as error:
+        raise ConfigurationError(
+            f"There is no Airflow connection {conn_id}. Create it with type redshift, or correct `conn_id` in the load "
+            "file."
+        ) from error
+
+
+def _check_tls(conn_id: str, extra: Mapping[str, Any]) -> None:
+    """Warn of a connection without TLS, and refuse what the driver takes for one although it was meant otherwise.
+
+    The driver uses TLS for True and nothing else, and passes over a mode that it does not know. A connection that is
+    written as a URI has texts in its extra.
+    """
+    ssl, mode = extra.get("ssl", True), extra.get("sslmode", _TLS_MODES[0])
+    if not isinstance(ssl, bool):
+        raise ConfigurationError(
+            f"The Airflow connection {conn_id} cannot be used: `ssl` in its extra is no boolean, for which the driver "
+            "would switch TLS off. Leave it out, or write the connection as JSON, with true."
+        )
+    if mode not in _TLS_MODES:
+        raise ConfigurationError(
+            f"The Airflow connection {conn_id} cannot be used: `sslmode` in its extra has to be "
+            f"{' or '.join(_TLS_MODES)}."
+        )
+    if not ssl and extra.get("iam"):
+        raise ConfigurationError(
+            f"The Airflow connection {conn_id} cannot be used: with `iam` its extra may not switch TLS off (`ssl`)."
+        )
+    if not ssl:
+        log.warning("Airflow connection %s switches TLS off (`ssl`): password and rows can be read on the way", conn_id)

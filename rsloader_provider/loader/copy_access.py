@@ -1,0 +1,59 @@
+"""How Redshift gets at the objects that it shall copy: with a role of its own, or with a key that is handed to it."""
+
+import logging
+from collections.abc import Callable
+
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.loader.load_secrets import decrypt_secret
+from rsloader_provider.loader.ports.credentials import Credentials
+from rsloader_provider.loader.ports.keys import Keys
+
+log = logging.getLogger(__name__)
+
+
+def roles_only(config: LoadConfig) -> None:
+    """Give no key, where nobody can be asked for one.
+
+    Raises:
+        ConfigurationError: The load asks for one.
+    """
+    if config.copy_options.reads_with_key:
+        raise ConfigurationError(
+            f"load {config.load}: Redshift shall read with {config.copy_options.reader}, and nobody here can be asked "
+            "for it. Load it with the services of RsloaderHook."
+        )
+
+
+class CopyAccess:
+    """Gives the key that Redshift reads a load's objects with, right before it does.
+
+    Nothing is kept: a role's credentials end, and a key may be changed between two batches.
+
+    Args:
+        keys: Gives KMS; asked only for loads with an encrypted secret.
+        credentials: Gives the credentials of Airflow's AWS connections.
+    """
+
+    def __init__(self, keys: Callable[[], Keys], credentials: Credentials):
+        self._keys = keys
+        self._credentials = credentials
+
+    def __call__(self, config: LoadConfig) -> AccessKey | None:
+        """Give the key, or None where Redshift reads with a role of its own.
+
+        Raises:
+            ConfigurationError, NotSetUpError, AccessDeniedError, TransientError: As `Credentials.of` and
+                `decrypt_secret` raise them; they name the load's setting, and no secret.
+        """
+        options = config.copy_options
+        log.info("load %s: Redshift reads with %s", config.load, options.reader)
+        if options.aws_conn_id is not None:
+            return self._credentials.of(options.aws_conn_id)
+        if options.access_key_id is None or options.secret_access_key is None:
+            return None
+        secret = decrypt_secret(
+            self._keys(), load=config.load, setting="copy.secret_access_key", text=options.secret_access_key
+        )
+        return AccessKey(options.access_key_id, secret)
