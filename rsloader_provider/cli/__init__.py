@@ -10,6 +10,7 @@ from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
 from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema
+from rsloader_provider.cli.set_setting import set_setting
 from rsloader_provider.cli.setup import setup
 from rsloader_provider.cli.validate import validate
 
@@ -34,4 +35,5 @@ for command in (
     demo,
 ):
     app.command()(command)
+app.command("set")(set_setting)
 app.add_typer(local_app, name="local")
