@@ -143,7 +143,7 @@ def _added(text: str, mapping: yaml.MappingNode, key: str, value: object) -> str
         end = _end(text, mapping.value[-1][1]) if mapping.value else mapping.start_mark.index + 1
         return text[:end] + (", " if mapping.value else "") + entry + text[end:]
     newline = "\r\n" if "\r\n" in text else "\n"
-    indentation = " " * mapping.value[0][0].start_mark.column
+    indentation = " " * int(mapping.value[0][0].start_mark.column)
     end = _end_of_line(text, _end(text, mapping))
     return text[:end] + newline + indentation + entry + text[end:]
 

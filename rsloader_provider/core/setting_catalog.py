@@ -24,6 +24,8 @@ class Setting:
         kinds: What may be written, as JSON Schema names it: string, integer, number, boolean, array, object.
         choices: The only texts that it takes; empty where it takes others.
         examples: Some values.
+        least: The smallest number that it takes; None where there is none, or it is no number.
+        most: The largest.
         model: Description of the mapping that it is; empty for any other setting.
     """
 
@@ -34,6 +36,8 @@ class Setting:
     kinds: frozenset[str]
     choices: tuple[str, ...]
     examples: tuple[Any, ...]
+    least: int | None
+    most: int | None
     model: str
 
     @property
@@ -109,6 +113,8 @@ def _below(model: Mapping[str, Any], models: Mapping[str, Any], prefix: str) -> 
             kinds=frozenset(_kinds(parts)),
             choices=tuple(choice for part in parts for choice in part.get("enum", ())),
             examples=tuple(example for part in parts for example in part.get("examples", ())),
+            least=next((part["minimum"] for part in parts if "minimum" in part), None),
+            most=next((part["maximum"] for part in parts if "maximum" in part), None),
             model=" ".join(nested.get("description", "").split()) if nested else "",
         )
         if nested:
