@@ -23,7 +23,6 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.core.sql import (
     Copy,
     FindLoaded,
-    FindNewerBatch,
     LockHistory,
     ReadBatchHistory,
     ReadHistory,
@@ -43,7 +42,7 @@ _CANCELED = "57014"
 _PASSING = {"08", "40", "53", "57"}
 """Classes of SQLSTATE: connection, transaction rolled back (a deadlock for one), resources, an operator's hand."""
 
-_OF_HISTORY = (FindLoaded, FindNewerBatch, RecordLoaded, ReadHistory, ReadBatchHistory)
+_OF_HISTORY = (FindLoaded, RecordLoaded, ReadHistory, ReadBatchHistory)
 
 
 class RedshiftSession:

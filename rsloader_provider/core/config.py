@@ -32,6 +32,8 @@ from rsloader_provider.core.sql_text import check_copy_options
 _DELIMITED = {"csv", "text"}
 _COMPRESSED_INSIDE = {"avro", "parquet", "orc"}
 
+Mode = Literal["append", "replace", "swap", "truncate", "merge"]
+
 _Value = TypeVar("_Value", str, int, None)
 
 
@@ -124,8 +126,12 @@ class Target(_Settings):
     in them except quotes, dots and control characters.
     """
 
-    mode: Literal["append", "replace"] = "append"
-    """`append` adds a batch's rows; `replace` empties the table first, in the same transaction."""
+    mode: Mode = "append"
+    """`append` adds a batch's rows. `replace` empties the table first, in the same transaction. `swap` fills a new
+    table and puts it in the place of the old one, in the same transaction. `truncate` empties the table by TRUNCATE,
+    which commits: until the rows are there, and if they are refused, the table is empty. `merge` replaces the rows that
+    have the same key, and adds the others.
+    """
 
     history: Literal["table", "none"] = "table"
     """How a load whose outcome nobody heard of is found again: in a `table` of the loader's own schema; or, with
@@ -135,6 +141,11 @@ class Target(_Settings):
 
     columns: tuple[Identifier, ...] | None = Field(default=None, min_length=1, examples=[["id", "amount"]])
     """The table's columns that the files hold, in the files' order. Without it all columns, in the table's order."""
+
+    merge_on: tuple[Identifier, ...] | None = Field(
+        default=None, min_length=1, validate_default=True, examples=[["id"]]
+    )
+    """The columns that identify a row, for mode `merge`."""
 
     pre_sql: Statements = ()
     """Statements that run before the rows are loaded, in the same transaction: one text, or a list with one each."""
@@ -156,7 +167,20 @@ class Target(_Settings):
             )
         return value
 
-    @field_validator("columns")
+    @field_validator("merge_on")
+    @classmethod
+    def _only_to_merge(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
+        mode, columns = info.data.get("mode"), info.data.get("columns")
+        if mode == "merge" and value is None:
+            raise mistake("mode merge needs to know what identifies a row.", "Write merge_on: [id].")
+        if value and mode not in {"merge", None}:
+            raise mistake(f"merge_on means nothing with mode {mode}.", "Leave it out, or write 'mode: merge'.")
+        for index, name in enumerate(value or ()):
+            if columns and name not in columns:
+                raise mistake(f"the files do not hold the column {name!r}.", "Add it to columns.", at=(index,))
+        return value
+
+    @field_validator("columns", "merge_on")
     @classmethod
     def _each_column_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         twice = _first_repeated([column.lower() for column in value or ()])

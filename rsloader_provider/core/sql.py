@@ -1,15 +1,18 @@
 """Every statement that the loader may send to Redshift, as a value; one renderer quotes them all."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Literal
 
 from rsloader_provider.core.config import CopyOptions
 
 HISTORY_SCHEMA = "rsloader"
 HISTORY_VIEW = "loads"
 _IDENTIFIER_BYTES = 127
+
+Privilege = Literal["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +27,41 @@ class TableName:
         return f"{self.schema}.{self.table}"
 
 
+@dataclass(frozen=True, slots=True)
+class TemporaryTable:
+    """A table of the session's own, unquoted; it goes with the session."""
+
+    table: str
+
+    def __str__(self) -> str:
+        """Its name, as messages have it."""
+        return self.table
+
+
 def history_table(target: TableName) -> TableName:
     """Name the load history of a target table: one each, because locking it is the mutex of its loads.
 
     >>> str(history_table(TableName("public", "orders")))
     'rsloader.public__orders'
     """
-    name = f"{target.schema}__{target.table}"
-    if len(name.encode()) > _IDENTIFIER_BYTES:
-        digest = hashlib.sha256(name.encode()).hexdigest()[:32]
-        name = name.encode()[: _IDENTIFIER_BYTES - len(digest)].decode(errors="ignore") + digest
-    return TableName(HISTORY_SCHEMA, name)
+    return TableName(HISTORY_SCHEMA, _fitting(f"{target.schema}__{target.table}"))
+
+
+def staging_name(target: TableName) -> str:
+    """Name the table in which rows wait before they go to a target table.
+
+    >>> staging_name(TableName("public", "orders"))
+    'rsloader_staging__orders'
+    """
+    return _fitting(f"rsloader_staging__{target.table}")
+
+
+def _fitting(name: str) -> str:
+    """Cut a name that is too long for Redshift, and let its hash tell it from others."""
+    if len(name.encode()) <= _IDENTIFIER_BYTES:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:32]
+    return name.encode()[: _IDENTIFIER_BYTES - len(digest)].decode(errors="ignore") + digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +128,90 @@ class LockHistory:
 
 @dataclass(frozen=True, slots=True)
 class FindLoaded:
-    """Ask the history for this load: no row, or its (rows, query_id, files)."""
+    """Ask the history for this load, and for what was loaded after it: one row.
 
-    key: LoadKey
-
-
-@dataclass(frozen=True, slots=True)
-class FindNewerBatch:
-    """Ask the history for the newest batch of the load after this one: one row, its id or NULL."""
+    It is (times, rows, query_id, files, newer): how often this load is in the history, 0 or 1, and what it says then;
+    and the load's newest batch after this one, NULL if there is none.
+    """
 
     key: LoadKey
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteAll:
-    """Empty the target. Never TRUNCATE, which commits."""
+    """Empty the target, in the transaction."""
 
     target: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Empty the target. It commits at once, and so does what the transaction did before it."""
+
+    target: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class CreateStaging:
+    """Create a table with the columns of another: one of the session's own, or one to take the other's place.
+
+    Keys are not declared in it and nobody is granted anything.
+    Source: https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_TABLE_NEW.html
+    """
+
+    staging: TableName | TemporaryTable
+    like: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class DropTable:
+    """Drop a table; refused while a view depends on it."""
+
+    table: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class RenameTable:
+    """Give a table another name in its schema."""
+
+    table: TableName
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindAmbiguousKeys:
+    """Ask for keys that do not tell which row is meant, `limit` of them at most: (their values…, rows).
+
+    They stand more than once, or a part of them is NULL.
+    """
+
+    staging: TemporaryTable
+    keys: tuple[str, ...]
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """Put the staged rows in the place of the target's rows with the same keys; add those that have none.
+
+    Attributes:
+        target: The table.
+        staging: Rows with all of its columns; no key twice.
+        keys: The columns that identify a row.
+        columns: Only these columns are written; None for whole rows.
+    """
+
+    target: TableName
+    staging: TemporaryTable
+    keys: tuple[str, ...]
+    columns: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
     """Load the objects of a manifest."""
 
-    target: TableName
+    target: TableName | TemporaryTable
     columns: tuple[str, ...] | None
     manifest_url: str
     options: CopyOptions
@@ -239,28 +326,29 @@ class CreateHistory:
 
 
 @dataclass(frozen=True, slots=True)
-class GiveHistory:
-    """Make a user the owner of a target's history; locking it asks for no less."""
+class GiveTable:
+    """Make a user the owner of a table: locking a history asks for no less, nor does dropping or renaming a target."""
 
-    target: TableName
+    table: TableName
     user: str
 
 
 @dataclass(frozen=True, slots=True)
-class GrantUsage:
-    """Let a user look into a schema; a schema of None is the loader's own."""
+class GrantOnSchema:
+    """Let a user look into a schema, and with `creating` create tables there; a schema of None is the loader's own."""
 
     schema: str | None
     user: str
+    creating: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class GrantLoading:
-    """Let a user load a table: COPY asks for INSERT, emptying it for DELETE."""
+class GrantOnTable:
+    """Let a user do with a table what a load does with it."""
 
     target: TableName
     user: str
-    emptying: bool
+    privileges: tuple[Privilege, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,8 +372,13 @@ Statement = (
     | Begin
     | LockHistory
     | FindLoaded
-    | FindNewerBatch
     | DeleteAll
+    | Truncate
+    | CreateStaging
+    | DropTable
+    | RenameTable
+    | FindAmbiguousKeys
+    | Merge
     | Copy
     | LastCopy
     | RecordLoaded
@@ -300,9 +393,9 @@ Statement = (
     | ForgetLoaded
     | CreateHistorySchema
     | CreateHistory
-    | GiveHistory
-    | GrantUsage
-    | GrantLoading
+    | GiveTable
+    | GrantOnSchema
+    | GrantOnTable
     | FindHistories
     | CreateHistoryView
 )
@@ -330,8 +423,14 @@ def literal(value: str | int | None) -> str:
     return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _table(name: TableName) -> str:
+def _table(name: TableName | TemporaryTable) -> str:
+    if isinstance(name, TemporaryTable):
+        return identifier(name.table)
     return f"{identifier(name.schema)}.{identifier(name.table)}"
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(map(identifier, names))
 
 
 @singledispatch
@@ -389,20 +488,13 @@ def _(statement: LockHistory) -> str:
 @render.register
 def _(statement: FindLoaded) -> str:
     key = statement.key
+    this = f'"batch" = {literal(key.batch)} AND "generation" = {literal(key.generation)}'
+    found = ", ".join(f'max(CASE WHEN {this} THEN "{name}" END)' for name in ("rows", "query_id", "files"))
     return (
-        f'SELECT "rows", "query_id", "files" FROM {_table(history_table(key.target))} '  # noqa: S608 (every part is quoted)
+        f"SELECT count(CASE WHEN {this} THEN 1 END), {found}, "  # noqa: S608 (every part is quoted)
+        f'max(CASE WHEN "batch" > {literal(key.batch)} THEN "batch" END) FROM {_table(history_table(key.target))} '
         f'WHERE "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
-        f'AND "batch" = {literal(key.batch)} AND "generation" = {literal(key.generation)}'
-    )
-
-
-@render.register
-def _(statement: FindNewerBatch) -> str:
-    key = statement.key
-    return (
-        f'SELECT max("batch") FROM {_table(history_table(key.target))} '  # noqa: S608 (every part is quoted)
-        f'WHERE "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
-        f'AND "batch" > {literal(key.batch)}'
+        f'AND "batch" >= {literal(key.batch)}'
     )
 
 
@@ -412,9 +504,57 @@ def _(statement: DeleteAll) -> str:
 
 
 @render.register
+def _(statement: Truncate) -> str:
+    return f"TRUNCATE {_table(statement.target)}"
+
+
+@render.register
+def _(statement: CreateStaging) -> str:
+    kind = "TEMPORARY TABLE" if isinstance(statement.staging, TemporaryTable) else "TABLE"
+    return f"CREATE {kind} {_table(statement.staging)} (LIKE {_table(statement.like)} INCLUDING DEFAULTS)"
+
+
+@render.register
+def _(statement: DropTable) -> str:
+    return f"DROP TABLE {_table(statement.table)}"
+
+
+@render.register
+def _(statement: RenameTable) -> str:
+    return f"ALTER TABLE {_table(statement.table)} RENAME TO {identifier(statement.name)}"
+
+
+@render.register
+def _(statement: FindAmbiguousKeys) -> str:
+    keys = _names(statement.keys)
+    missing = " OR ".join(f"{identifier(key)} IS NULL" for key in statement.keys)
+    return (
+        f"SELECT {keys}, count(*) FROM {_table(statement.staging)} GROUP BY {keys} "  # noqa: S608 (every part is quoted)
+        f"HAVING count(*) > 1 OR {missing} ORDER BY {keys} LIMIT {statement.limit}"
+    )
+
+
+@render.register
+def _(statement: Merge) -> str:
+    target, staging = identifier(statement.target.table), identifier(statement.staging.table)
+    same = " AND ".join(f"{target}.{key} = {staging}.{key}" for key in map(identifier, statement.keys))
+    merge = f"MERGE INTO {_table(statement.target)} USING {staging} ON {same}"
+    if statement.columns is None:
+        return f"{merge} REMOVE DUPLICATES"
+    # A table of keys alone has nothing to update, but UPDATE must set something.
+    written = [name for name in statement.columns if name not in statement.keys] or statement.columns
+    update = ", ".join(f"{name} = {staging}.{name}" for name in map(identifier, written))
+    values = ", ".join(f"{staging}.{name}" for name in map(identifier, statement.columns))
+    return (
+        f"{merge} WHEN MATCHED THEN UPDATE SET {update} "  # noqa: S608 (every part is quoted)
+        f"WHEN NOT MATCHED THEN INSERT ({_names(statement.columns)}) VALUES ({values})"
+    )
+
+
+@render.register
 def _(statement: Copy) -> str:
     options = statement.options
-    columns = f" ({', '.join(map(identifier, statement.columns))})" if statement.columns else ""
+    columns = f" ({_names(statement.columns)})" if statement.columns else ""
     role = "default" if options.iam_role == "default" else literal(options.iam_role)
     clauses = [
         f"COPY {_table(statement.target)}{columns}",
@@ -535,19 +675,20 @@ def _(statement: CreateHistory) -> str:
 
 
 @render.register
-def _(statement: GiveHistory) -> str:
-    return f"ALTER TABLE {_table(history_table(statement.target))} OWNER TO {identifier(statement.user)}"
+def _(statement: GiveTable) -> str:
+    return f"ALTER TABLE {_table(statement.table)} OWNER TO {identifier(statement.user)}"
 
 
 @render.register
-def _(statement: GrantUsage) -> str:
-    return f"GRANT USAGE ON SCHEMA {identifier(statement.schema or HISTORY_SCHEMA)} TO {identifier(statement.user)}"
+def _(statement: GrantOnSchema) -> str:
+    privileges = "CREATE, USAGE" if statement.creating else "USAGE"
+    schema = identifier(statement.schema or HISTORY_SCHEMA)
+    return f"GRANT {privileges} ON SCHEMA {schema} TO {identifier(statement.user)}"
 
 
 @render.register
-def _(statement: GrantLoading) -> str:
-    privileges = "INSERT, SELECT, DELETE" if statement.emptying else "INSERT"
-    return f"GRANT {privileges} ON {_table(statement.target)} TO {identifier(statement.user)}"
+def _(statement: GrantOnTable) -> str:
+    return f"GRANT {', '.join(statement.privileges)} ON {_table(statement.target)} TO {identifier(statement.user)}"
 
 
 @render.register

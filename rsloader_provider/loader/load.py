@@ -13,8 +13,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import takewhile
+from typing import Any
 
-from rsloader_provider.core import sql
+from rsloader_provider.core import modes, sql
 from rsloader_provider.core.batch import (
     Asker,
     Batch,
@@ -134,7 +135,7 @@ def load_batch(config: LoadConfig, services: Services, batch_id: str, target_nam
                 "%s is loaded into %s already and a person asked for it again: its %s rows are loaded A SECOND TIME "
                 "(generation %d)%s",
                 batch, target_name, progress.rows, progress.generation + 1,
-                "" if _target(config, batch, target_name).mode == "replace" else ", in addition to those in the table",
+                ", in addition to those in the table" if _target(config, batch, target_name).mode == "append" else "",
             )  # fmt: skip
         try:
             with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
@@ -301,31 +302,32 @@ class _Attempt:
 
     def _transaction(self, session: Session, *, has_rows: bool) -> tuple[Outcome, int, int | None]:
         run = session.execute
-        with self._taking(Step.BEGIN_TRANSACTION):
-            run(sql.Begin())
-            if self.has_history:
-                run(sql.LockHistory(self.table))
-        if self.has_history and (found := run(sql.FindLoaded(self.key))):
-            run(sql.Rollback())
-            rows, query_id, files = found[0]
-            if files != self.batch.files:
-                raise CorruptLedgerError(
-                    f"{self.batch} has {self.batch.files} objects, but was loaded into {self.table} with {files}. "
-                    "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
-                    "Nothing was loaded; `rsloader audit` names the objects."
-                )
-            return Outcome.FOUND_LOADED, rows, query_id
-        if self.target.mode != "append":
-            self._refuse_older(run(sql.FindNewerBatch(self.key))[0][0])
+        if self.target.mode == "truncate":
+            if found := self._begin(session):
+                return found
+            log.warning(
+                "%s: TRUNCATE of %s commits: until the rows are loaded, and if they are refused, the table is empty",
+                self.batch, self.table,
+            )  # fmt: skip
+            with self._taking(Step.TRUNCATE):
+                run(sql.Truncate(self.table))
+            # The lock went with that commit, so that others may have loaded since: everything is looked at again.
+        if found := self._begin(session):
+            return found
         for text in self.target.pre_sql:
             run(sql.UserStatement(text))
-        if self.target.mode == "replace":
-            run(sql.DeleteAll(self.table))
+        filling = modes.filling(self.target)
+        for statement in filling.before:
+            run(statement)
         rows, query_id = 0, None
         if has_rows:
             with self._taking(Step.COPY):
-                run(sql.Copy(self.table, self.target.columns, str(self.manifest), self.config.copy_options))
+                run(sql.Copy(filling.into, self.target.columns, str(self.manifest), self.config.copy_options))
             rows, query_id = run(sql.LastCopy())[0]
+        if filling.check is not None:
+            self._refuse_ambiguous(filling.check.keys, run(filling.check))
+        for statement in filling.after:
+            run(statement)
         if self.has_history:
             self._write_history(session, rows, query_id)
         for text in self.target.post_sql:
@@ -339,6 +341,29 @@ class _Attempt:
             run(sql.Commit())
         return Outcome.LOADED, rows, query_id
 
+    def _begin(self, session: Session) -> tuple[Outcome, int, int | None] | None:
+        """Open the transaction with the target's mutex; give the result when there is nothing to load any more."""
+        run = session.execute
+        with self._taking(Step.BEGIN_TRANSACTION):
+            run(sql.Begin())
+            if self.has_history:
+                run(sql.LockHistory(self.table))
+        if not self.has_history:
+            return None
+        times, rows, query_id, files, newer = run(sql.FindLoaded(self.key))[0]
+        if not times:
+            if self.target.mode != "append":
+                self._refuse_older(newer)
+            return None
+        run(sql.Rollback())
+        if files != self.batch.files:
+            raise CorruptLedgerError(
+                f"{self.batch} has {self.batch.files} objects, but was loaded into {self.table} with {files}. "
+                "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
+                "Nothing was loaded; `rsloader audit` names the objects."
+            )
+        return Outcome.FOUND_LOADED, rows, query_id
+
     def _write_history(self, session: Session, rows: int, query_id: int | None) -> None:
         loaded = sql.RecordLoaded(
             self.key,
@@ -350,6 +375,15 @@ class _Attempt:
         )
         with self._taking(Step.WRITE_HISTORY):
             session.execute(loaded)
+
+    def _refuse_ambiguous(self, keys: Sequence[str], found: Sequence[Sequence[Any]]) -> None:
+        if found:
+            listed = "; ".join(f"({', '.join(map(str, values))}) in {rows} rows" for *values, rows in found)
+            raise BadDataError(
+                f"the key ({', '.join(keys)}) does not tell which row is meant: it stands more than once in the batch, "
+                f"or a part of it is NULL. Nothing was loaded. The first {len(found)}: {listed}. Correct the files and "
+                "clear the task; where one file follows another with newer rows, let each be a batch: max_files: 1."
+            )
 
     def _refuse_older(self, newer: str | None) -> None:
         if newer is not None:

@@ -6,7 +6,8 @@ Targets with `history: none` get neither; a connection that has no other targets
 from collections.abc import Callable, Iterable, Mapping
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.config import LoadConfig, Mode, Target
+from rsloader_provider.core.modes import PRIVILEGES
 from rsloader_provider.loader.ports.warehouse import Warehouse
 
 
@@ -69,40 +70,40 @@ def grants_for_loads(configs: Iterable[LoadConfig], user: str) -> dict[str, list
 
 
 def _grants(
-    targets: Mapping[sql.TableName, str], with_history: Mapping[sql.TableName, str], user: str
+    targets: Mapping[sql.TableName, set[Mode]], with_history: Mapping[sql.TableName, set[Mode]], user: str
 ) -> list[sql.Statement]:
     statements: list[sql.Statement] = []
     if with_history:
-        statements += [sql.CreateHistorySchema(), sql.GrantUsage(None, user)]
-    for table, mode in targets.items():
+        statements += [sql.CreateHistorySchema(), sql.GrantOnSchema(None, user)]
+    for table, modes in targets.items():
         if table in with_history:
-            statements += [sql.CreateHistory(table), sql.GiveHistory(table, user)]
-        statements += [
-            sql.GrantUsage(table.schema, user),
-            sql.GrantLoading(table, user, emptying=mode != "append"),
-        ]
+            statements += [sql.CreateHistory(table), sql.GiveTable(sql.history_table(table), user)]
+        statements.append(sql.GrantOnSchema(table.schema, user, creating="swap" in modes))
+        if "swap" in modes:
+            statements.append(sql.GiveTable(table, user))
+        elif privileges := tuple(dict.fromkeys(each for mode in sorted(modes) for each in PRIVILEGES[mode])):
+            statements.append(sql.GrantOnTable(table, user, privileges))
     return statements
 
 
-def _view(with_history: Mapping[sql.TableName, str]) -> list[sql.Statement]:
+def _view(with_history: Mapping[sql.TableName, set[Mode]]) -> list[sql.Statement]:
     if not with_history:
         return []
     return [sql.CreateHistoryView(tuple(sql.history_table(table).table for table in with_history))]
 
 
-def _with_history(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, str]]:
+def _with_history(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, set[Mode]]]:
     return _by_connection(
         config.model_copy(update={"targets": tuple(each for each in config.targets if each.history == "table")})
         for config in configs
     )
 
 
-def _by_connection(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, str]]:
-    found: dict[str, dict[sql.TableName, str]] = {}
+def _by_connection(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, set[Mode]]]:
+    found: dict[str, dict[sql.TableName, set[Mode]]] = {}
     for config in configs:
         for target in config.targets:
-            modes = found.setdefault(target.conn_id, {})
-            modes[_table(target)] = max(modes.get(_table(target), ""), target.mode)
+            found.setdefault(target.conn_id, {}).setdefault(_table(target), set()).add(target.mode)
     return found
 
 

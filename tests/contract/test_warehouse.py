@@ -17,6 +17,14 @@ from rsloader_provider.core.errors import (
     ObjectsMissingError,
     StatementError,
 )
+from rsloader_provider.loader.ports.warehouse import Session
+
+NOT_LOADED = [0, None, None, None, None]
+
+
+def found(session: Session, key: sql.LoadKey) -> list[Any]:
+    (row,) = session.execute(sql.FindLoaded(key))
+    return list(row)
 
 
 def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
@@ -25,14 +33,14 @@ def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
         session.execute(sql.SetStatementTimeout(60_000))
         session.execute(sql.Begin())
         session.execute(sql.LockHistory(house.table))
-        assert list(session.execute(sql.FindLoaded(house.key))) == []
+        assert found(session, house.key) == NOT_LOADED
         session.execute(house.copy(("1.csv", "1\n2\n"), ("2 +%2B.csv", "3\n")))
         rows, query_id = session.execute(sql.LastCopy())[0]
         assert rows == 3
         session.execute(house.recorded(rows, query_id))
         session.execute(sql.Commit())
     with house.connect() as session:
-        assert [list(row) for row in session.execute(sql.FindLoaded(house.key))] == [[3, query_id, 2]]
+        assert found(session, house.key) == [1, 3, query_id, 2, None]
     assert house.count_rows() == 3
 
 
@@ -43,7 +51,7 @@ def test_a_closed_session_takes_back_what_it_did_not_commit(house: House):
         session.execute(house.copy(("1.csv", "1\n")))
         session.execute(house.recorded())
     with house.connect() as session:
-        assert list(session.execute(sql.FindLoaded(house.key))) == []
+        assert found(session, house.key) == NOT_LOADED
     assert house.count_rows() == 0
 
 
@@ -63,8 +71,8 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         session.execute(house.recorded(query_id=None))
         session.execute(sql.Commit())
         older = sql.LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
-        assert session.execute(sql.FindNewerBatch(older))[0][0] == house.key.batch
-        assert session.execute(sql.FindNewerBatch(house.key))[0][0] is None
+        assert found(session, older) == [*NOT_LOADED[:-1], house.key.batch]
+        assert found(session, house.key)[-1] is None
 
 
 def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):
@@ -117,7 +125,7 @@ def test_a_session_that_wants_the_history_waits_for_the_one_that_has_it(house: H
         first_may_commit.set()
         session.execute(sql.LockHistory(house.table))
         order.append("second has the lock")
-        assert len(session.execute(sql.FindLoaded(house.key))) == 1
+        assert found(session, house.key)[0] == 1
     thread.join()
     assert order == ["first commits", "second has the lock"]
 
@@ -171,7 +179,7 @@ def test_a_session_that_was_ended_by_another_does_not_know_the_outcome(house: Ho
         other.execute(sql.TerminateSession(hung.execute(sql.BackendPid())[0][0]))
         with pytest.raises(ConnectionLostError):
             hung.execute(sql.Commit())
-        assert list(other.execute(sql.FindLoaded(house.key))) == []
+        assert found(other, house.key) == NOT_LOADED
 
 
 @pytest.mark.parametrize("end", [sql.Commit(), sql.Rollback(), None])

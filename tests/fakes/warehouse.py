@@ -1,10 +1,12 @@
 """A warehouse in memory: tables of one-line rows, transactions, a lock per load history, and accidents on request.
 
-COPY takes each line of each object as a row. A line that reads `bad` is refused, as Redshift refuses a row.
+COPY takes each line of each object as a row. A line that reads `bad` is refused, as Redshift refuses a row. What
+stands before the first comma is the key that rows are merged on.
 """
 
 import json
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +26,17 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
+
+Tables = dict[str, list[str]]
+
+
+def _key(row: str) -> str:
+    return row.partition(",")[0]
+
+
+def _merge(tables: Tables, target: str, staging: str) -> None:
+    staged = {_key(row) for row in tables[staging]}
+    tables[target] = [*(row for row in tables[target] if _key(row) not in staged), *tables[staging]]
 
 
 @dataclass
@@ -119,8 +132,7 @@ class MemorySession:
 
     def _reset(self) -> None:
         self.in_transaction = self.failed = False
-        self.added: dict[str, list[str]] = {}
-        self.emptied: set[str] = set()
+        self.writes: list[Callable[[Tables], object]] = []
         self.recorded: list[sql.RecordLoaded] = []
         self.held: list[threading.Lock] = []
         self.loads: list[MemoryLoad] = []
@@ -191,12 +203,12 @@ class MemorySession:
             case sql.LockHistory(target):
                 self._lock(str(target))
             case sql.FindLoaded(key):
-                rows = self.warehouse.histories[str(key.target)]
-                return [[each.rows, each.query_id, each.files] for each in rows if each.key == key]
-            case sql.FindNewerBatch(key):
-                rows = self.warehouse.histories[str(key.target)]
-                newer = [e.key.batch for e in rows if e.key.load == key.load and e.key.batch > key.batch]
-                return [[max(newer, default=None)]]
+                same = [e for e in self.warehouse.histories[str(key.target)] if e.key.load == key.load]
+                found = next((e for e in same if e.key == key), None)
+                newer = max((e.key.batch for e in same if e.key.batch > key.batch), default=None)
+                if found is None:
+                    return [[0, None, None, None, newer]]
+                return [[1, found.rows, found.query_id, found.files, newer]]
             case sql.ReadHistory(target, load, after, limit):
                 rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
                 return [self._history_row(each) for each in rows][:limit]
@@ -208,8 +220,22 @@ class MemorySession:
                     raise AccessDeniedError("permission denied for relation sys_load_detail")
                 return [[each, url] for each in query_ids for url in sorted(self.warehouse.viewed(each))]
             case sql.DeleteAll(target):
-                self.emptied.add(str(target))
-                self.added.pop(str(target), None)
+                self._write(lambda tables: tables.update({str(target): []}))
+            case sql.Truncate(target):
+                self._write(lambda tables: tables.update({str(target): []}))
+                self._commit()
+            case sql.CreateStaging(staging, like):
+                self._rows(str(like))
+                self._write(lambda tables: tables.update({str(staging): []}))
+            case sql.DropTable(table):
+                self._write(lambda tables: tables.pop(str(table)))
+            case sql.RenameTable(table, name):
+                self._write(lambda tables: tables.update({f"{table.schema}.{name}": tables.pop(str(table))}))
+            case sql.FindAmbiguousKeys(staging, _, limit):
+                counts = Counter(_key(row) for row in self._rows(str(staging)))
+                return [[key or None, rows] for key, rows in sorted(counts.items()) if rows > 1 or not key][:limit]
+            case sql.Merge(target, staging):
+                self._write(lambda tables: _merge(tables, str(target), str(staging)))
             case sql.Copy():
                 self._copy(statement)
             case sql.LastCopy():
@@ -228,6 +254,22 @@ class MemorySession:
             case _:
                 raise StatementError(f"the fake does not know {statement}", "0A000")
         return ()
+
+    def _write(self, write: Callable[[Tables], object]) -> None:
+        """Change tables when the transaction commits; until then only this session sees it."""
+        self.writes.append(write)
+
+    def _tables(self) -> Tables:
+        tables = {name: [*rows] for name, rows in self.warehouse.tables.items()}
+        for write in self.writes:
+            write(tables)
+        return tables
+
+    def _rows(self, table: str) -> list[str]:
+        try:
+            return self._tables()[table]
+        except KeyError:
+            raise NotSetUpError(f"Cannot COPY into nonexistent table {table}") from None
 
     def _history(self, target: sql.TableName) -> list[sql.RecordLoaded]:
         if str(target) not in self.warehouse.histories:
@@ -249,10 +291,9 @@ class MemorySession:
         self.held.append(lock)
 
     def _commit(self) -> None:
-        for table in self.emptied:
-            self.warehouse.tables[table].clear()
-        for table, rows in self.added.items():
-            self.warehouse.tables[table].extend(rows)
+        tables = self._tables()
+        self.warehouse.tables.clear()
+        self.warehouse.tables.update({name: rows for name, rows in tables.items() if "." in name})
         for row in self.recorded:
             self.warehouse.histories[str(row.key.target)].append(row)
             self.warehouse.began[row.key] = self.warehouse.now()
@@ -260,8 +301,7 @@ class MemorySession:
 
     def _copy(self, statement: sql.Copy) -> None:
         table = str(statement.target)
-        if table not in self.warehouse.tables:
-            raise NotSetUpError(f"Cannot COPY into nonexistent table {statement.target.table}")
+        self._rows(table)
         query_id = next(self.warehouse.query_ids)
         rows = []
         for url in self._manifest(statement.manifest_url):
@@ -277,7 +317,7 @@ class MemorySession:
                 rows.append(line)
         if self.refused:
             raise BadDataError(f"Load into table '{statement.target.table}' failed.")
-        self.added.setdefault(table, []).extend(rows)
+        self._write(lambda tables: tables[table].extend(rows))
         self.last_copy = (len(rows), query_id)
         load = MemoryLoad(statement.manifest_url, self.pid, query_id, None if self.in_transaction else "committed")
         self.warehouse.loads.append(load)

@@ -65,18 +65,17 @@ def test_a_load_into_a_table_of_a_hostile_name_changes_that_table_only(
     key = sql.LoadKey(target, name, "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
     session.execute(sql.Begin())
     session.execute(sql.LockHistory(target))
-    assert session.execute(sql.FindLoaded(key)) == ()
+    assert [*session.execute(sql.FindLoaded(key))[0]] == [0, None, None, None, None]
     session.execute(sql.DeleteAll(target))
     session.execute(sql.Copy(target, (name,), manifest, CopyOptions(format="csv")))
     session.execute(sql.RecordLoaded(key, 1, 2, 1, None, run=name))
     session.execute(sql.Commit())
-    assert [tuple(row) for row in session.execute(sql.FindLoaded(key))] == [(2, None, 1)]
-    assert session.execute(sql.FindNewerBatch(key))[0][0] is None
+    assert [*session.execute(sql.FindLoaded(key))[0]] == [1, 2, None, 1, None]
     for grant in (
-        sql.GrantUsage(schema, user),
-        sql.GrantUsage(None, user),
-        sql.GrantLoading(target, user, emptying=True),
-        sql.GiveHistory(target, user),
+        sql.GrantOnSchema(schema, user, creating=True),
+        sql.GrantOnSchema(None, user),
+        sql.GrantOnTable(target, user, ("INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE")),
+        sql.GiveTable(sql.history_table(target), user),
         sql.CreateHistoryView((history.table,)),
     ):
         session.execute(grant)

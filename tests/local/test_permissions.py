@@ -308,10 +308,10 @@ def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, 
 @pytest.mark.parametrize(
     ("kind", "schema"),
     [
-        (sql.GrantUsage, None),
-        (sql.GiveHistory, None),
-        (sql.GrantUsage, "own"),
-        (sql.GrantLoading, None),
+        (sql.GrantOnSchema, None),
+        (sql.GiveTable, None),
+        (sql.GrantOnSchema, "own"),
+        (sql.GrantOnTable, None),
     ],
     ids=["usage of the history's schema", "the history", "usage of the target's schema", "loading"],
 )
@@ -326,7 +326,7 @@ def test_without_a_grant_the_batch_waits_for_it_and_is_then_loaded(
     (missing,) = (
         each
         for each in grants
-        if isinstance(each, kind) and (not isinstance(each, sql.GrantUsage) or each.schema == schema)
+        if isinstance(each, kind) and (not isinstance(each, sql.GrantOnSchema) or each.schema == schema)
     )
     account.run(*(sql.render(each) for each in grants if each is not missing))
     account.put(config, "1.csv", "2.csv", "3.csv")

@@ -92,7 +92,6 @@ def test_a_load_is_one_transaction_in_this_order(world: World):
         sql.Begin(),
         sql.LockHistory(table),
         sql.FindLoaded(key),
-        sql.FindNewerBatch(key),
         sql.UserStatement("SELECT 1"),
         sql.DeleteAll(table),
         sql.Copy(table, ("id",), manifest, config.copy_options),

@@ -21,6 +21,8 @@ class Step(StrEnum):
     RECORD_SESSION = "record session"
     BEGIN_TRANSACTION = "begin transaction"
     """The transaction is open and holds the lock of the target's load history."""
+    TRUNCATE = "truncate"
+    """The table is emptied, which commits and gives the lock away; only for targets with `mode: truncate`."""
     COPY = "copy"
     WRITE_HISTORY = "write history"
     ANNOUNCE_COMMIT = "announce commit"

@@ -1,0 +1,68 @@
+"""How a batch's rows get into its table: what each mode does around COPY, inside of the load's transaction."""
+
+from dataclasses import dataclass
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.config import Mode, Target
+
+AMBIGUOUS_KEYS_SHOWN = 10
+
+PRIVILEGES: dict[Mode, tuple[sql.Privilege, ...]] = {
+    "append": ("INSERT",),
+    "replace": ("INSERT", "SELECT", "DELETE"),
+    "truncate": ("INSERT", "SELECT", "DELETE", "TRUNCATE"),
+    "merge": ("INSERT", "SELECT", "UPDATE", "DELETE"),
+    "swap": (),
+}
+"""What each mode needs on the target table; `swap` needs to own it, and to create tables in its schema.
+
+Source: https://docs.aws.amazon.com/redshift/latest/dg/r_MERGE.html, r_TRUNCATE.html and r_COPY.html.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What one load of a table consists of.
+
+    Attributes:
+        before: Statements before COPY.
+        into: Where COPY puts the rows.
+        check: Asks for rows that must not go on to the table; None when all may.
+        after: Statements after COPY.
+    """
+
+    before: tuple[sql.Statement, ...]
+    into: sql.TableName | sql.TemporaryTable
+    check: sql.FindAmbiguousKeys | None = None
+    after: tuple[sql.Statement, ...] = ()
+
+
+def filling(target: Target) -> Filling:
+    """Tell how a target is filled.
+
+    Whatever the mode, all of it is undone with the transaction, and done again it gives the same table: but for
+    `append`, which adds the rows again.
+    """
+    table = sql.TableName(target.schema_name, target.table_name)
+    name = sql.staging_name(table)
+    match target.mode:
+        case "append":
+            return Filling((), table)
+        case "replace" | "truncate":
+            # After TRUNCATE there is as a rule nothing left to delete; but whoever loaded after it has committed rows.
+            return Filling((sql.DeleteAll(table),), table)
+        case "swap":
+            filled = sql.TableName(table.schema, name)
+            return Filling(
+                (sql.CreateStaging(filled, table),),
+                filled,
+                after=(sql.DropTable(table), sql.RenameTable(filled, table.table)),
+            )
+        case "merge":
+            keys, staged = target.merge_on or (), sql.TemporaryTable(name)
+            return Filling(
+                (sql.CreateStaging(staged, table),),
+                staged,
+                check=sql.FindAmbiguousKeys(staged, keys, AMBIGUOUS_KEYS_SHOWN),
+                after=(sql.Merge(table, staged, keys, target.columns),),
+            )
