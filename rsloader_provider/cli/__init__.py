@@ -8,6 +8,7 @@ from rsloader_provider.cli.demo import demo
 from rsloader_provider.cli.explain import explain
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
+from rsloader_provider.cli.new import new
 from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema
 from rsloader_provider.cli.set_setting import set_setting
@@ -35,5 +36,6 @@ for command in (
     demo,
 ):
     app.command()(command)
+app.command()(new)
 app.command("set")(set_setting)
 app.add_typer(local_app, name="local")

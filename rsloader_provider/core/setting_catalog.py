@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.yaml_text import read_yaml
 
 _WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?")
@@ -76,14 +77,12 @@ def value_of(path: str, text: str) -> Any:
     """Return the value that somebody means who types `text` for a setting at a prompt or in a shell.
 
     It is text unless the setting takes something else that `text` looks like: a number, true or false, or a list
-    or mapping as YAML writes them. Nothing is refused here; validation says what is wrong.
+    or mapping as YAML writes them; where only a list of texts will do, `,` alone makes one as well. Nothing is
+    refused here; validation says what is wrong.
 
     >>> value_of("batch.max_files", "100"), value_of("file_filter", "[0-9]"), value_of("targets[].columns", "[a, b]")
     (100, '[0-9]', ['a', 'b'])
     """
-    # Reading YAML takes a module that only those need who write lists.
-    from rsloader_provider.core.yaml_text import read_yaml  # noqa: PLC0415
-
     setting = settings().get(path) or settings().get(f"{path}[]")
     kinds = setting.kinds if setting else frozenset()
     if "boolean" in kinds and text in {"true", "false"}:
@@ -97,6 +96,8 @@ def value_of(path: str, text: str) -> Any:
             return read_yaml(text)
         except Exception:  # noqa: BLE001 (a parser's errors have many types, and text is an answer as well)
             return text
+    if setting and kinds == {"array"} and not setting.model:
+        return [part.strip() for part in text.split(",")]
     return text
 
 

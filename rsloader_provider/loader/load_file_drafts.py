@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.load_file import LoadFileMistake
+from rsloader_provider.core.load_file import LoadFileMistake, declared_name, read_load_file
 from rsloader_provider.loader.load_folder import LoadFolder, read_load_folder
 
 
@@ -41,20 +40,18 @@ def effect_of_draft(folder: Path, file: str, text: str) -> DraftEffect:
     before, after = read_load_folder(folder), read_load_folder(folder, {file: text})
     known = {mistake for mistake in before.mistakes if mistake.file != file}
     mistakes = tuple(mistake for mistake in after.mistakes if mistake not in known)
-    return DraftEffect(mistakes, tuple(_handovers(before, after)))
+    declared = declared_name(text)
+    handovers = _handovers(before, after, declared[0], text) if declared and not mistakes else ()
+    return DraftEffect(mistakes, tuple(handovers))
 
 
-def _handovers(before: LoadFolder, after: LoadFolder) -> Iterator[str]:
+def _handovers(before: LoadFolder, after: LoadFolder, draft: str, text: str) -> Iterator[str]:
+    known = {name: set(config.exclude) for name, config in before.loads.items()}
+    known[draft] = known.get(draft, set()) | set(read_load_file(text, draft).exclude)
     for name, config in after.loads.items():
-        old = before.loads.get(name)
-        for pattern in sorted(set(config.exclude) - set(old.exclude if old else ())):
-            owners = sorted(each.load for each in after.loads.values() if each is not config and _owns(each, pattern))
-            if owners:
-                yield f"Load {name} leaves what is below {pattern} to load {' and '.join(owners)}."
-
-
-def _owns(config: LoadConfig, pattern: object) -> bool:
-    return str(config.source) == str(pattern)
+        for pattern in sorted(set(config.exclude) - known.get(name, set())):
+            owner = "the load of which it is the source" if name == draft else f"load {draft}"
+            yield f"Load {name} leaves what is below {pattern} to {owner}."
 
 
 def write_load_file(path: Path, text: str) -> None:
