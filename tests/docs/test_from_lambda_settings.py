@@ -6,6 +6,17 @@ from pathlib import Path
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "from-lambda-settings.md").read_text()
 OURS = [row.split(" | ")[1] for row in PAGE.splitlines() if row.startswith("| ")]
+NAMES = """
+s3Prefix filenameFilterRegex batchSize batchSizeBytes batchTimeoutSecs dataFormat csvDelimiter ignoreCsvHeader
+jsonPath compression copyOptions accessKeyForS3 secretKeyForS3 masterSymmetricKey manifestBucket manifestKey
+failedManifestKey successTopicARN failureTopicARN clusterEndpoint clusterPort clusterDB connectUser
+connectPassword useSSL targetTable columnList truncateTarget presql postsql setup.js setup-file.js
+addAdditionalClusterEndpoint.js updateConfig.js queryBatches.js describeBatch.js reprocessBatch.js
+unlockBatch.js resetCurrentBatch.js deleteBatch.js deleteBatches.js processedFiles.js encryptValue.js
+createS3TriggerFile.js generate-trigger-file.py failedBatchReprocessingLambda.js cliBatchOperations.sh
+AWS_REGION DEBUG LOG_LEVEL SuppressFailureStatusOnSuccessfulNotification SuppressWildcardExpansionPrefixList
+CLUSTER_SSL_CERT_S3_PATH https_proxy
+"""
 
 
 def test_every_line_has_three_columns() -> None:
@@ -17,15 +28,5 @@ def test_every_line_has_three_columns() -> None:
 
 def test_the_settings_and_tools_that_it_must_map_are_there() -> None:
     """Names of the Lambda loader's own configuration items, files and variables."""
-    for name in (
-        "s3Prefix filenameFilterRegex batchSize batchSizeBytes batchTimeoutSecs dataFormat csvDelimiter ignoreCsvHeader "
-        "jsonPath compression copyOptions accessKeyForS3 secretKeyForS3 masterSymmetricKey manifestBucket manifestKey "
-        "failedManifestKey successTopicARN failureTopicARN clusterEndpoint clusterPort clusterDB connectUser "
-        "connectPassword useSSL targetTable columnList truncateTarget presql postsql setup.js setup-file.js "
-        "addAdditionalClusterEndpoint.js updateConfig.js queryBatches.js describeBatch.js reprocessBatch.js "
-        "unlockBatch.js resetCurrentBatch.js deleteBatch.js deleteBatches.js processedFiles.js encryptValue.js "
-        "createS3TriggerFile.js generate-trigger-file.py failedBatchReprocessingLambda.js cliBatchOperations.sh "
-        "AWS_REGION DEBUG LOG_LEVEL SuppressFailureStatusOnSuccessfulNotification SuppressWildcardExpansionPrefixList "
-        "CLUSTER_SSL_CERT_S3_PATH https_proxy"
-    ).split():
+    for name in NAMES.split():
         assert re.search(rf"^\| .*`{re.escape(name)}[` ].* \| .+ \| .*\|$", PAGE, re.MULTILINE), name
