@@ -233,6 +233,8 @@ def _end_of_line(text: str, place: int) -> int:
 def _flow(value: object, style: str | None = None) -> str:
     """Write a value in one line; in the quotes that it had, if it had some."""
     quotes = style if style in {"'", '"'} else None
+    if isinstance(value, str) and "\n" in value:
+        quotes = '"'  # the only way to write a newline in one line
     # In a list the emitter knows that ',' and ']' need quotes, and it writes no end of a document.
     text = yaml.safe_dump(
         [value], default_flow_style=True, default_style=quotes, allow_unicode=True, sort_keys=False, width=float("inf")

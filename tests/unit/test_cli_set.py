@@ -89,6 +89,7 @@ def changed_lines(before: str, after: str) -> tuple[list[str], list[str]]:
             ["    post_sql: |", "      DELETE FROM public.orders", "      WHERE id IS NULL"],
             ["    post_sql: DELETE FROM public.orders"],
         ),
+        ("targets[1].pre_sql", "DELETE\nFROM a", [], ['    pre_sql: "DELETE\\nFROM a"']),
     ],
 )  # fmt: skip
 def test_a_value_changes_and_every_other_line_stays(path: str, value: str, gone: list[str], new: list[str]) -> None:
