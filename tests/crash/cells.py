@@ -5,6 +5,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Literal
 
+from rsloader_provider.core.config import Mode
 from rsloader_provider.loader.ports.steps import Step
 
 
@@ -43,6 +44,17 @@ BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)
 """Steps that are taken before a batch is given to load_batch."""
 FAILING = (Step.END_ATTEMPT, Step.KEEP_MANIFEST)
 """Steps that are taken only when a load fails: an object holds a bad row, which a person repairs afterwards."""
+MODES: tuple[Mode, ...] = ("replace", "swap", "truncate", "merge")
+"""All modes but `append`, which is played at every step."""
+IN_TRANSACTION = (
+    Step.BEGIN_TRANSACTION,
+    Step.TRUNCATE,
+    Step.COPY,
+    Step.WRITE_HISTORY,
+    Step.COMMIT,
+    Step.FINISH_ATTEMPT,
+)
+"""Steps at which it matters how the table is filled."""
 TELLING = (Step.NOTIFY, Step.RECORD_NOTIFIED)
 """Steps that only the target takes which completes its batch."""
 
@@ -56,23 +68,36 @@ class Cell:
     recovery: Recovery
     isolation: Isolation
     targets: int
+    mode: Mode = "append"
 
     def __str__(self) -> str:
         targets = "one target" if self.targets == 1 else f"{self.targets} targets"
-        return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}"
+        mode = "" if self.mode == "append" else f" · {self.mode}"
+        return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}{mode}"
 
 
-ALL = tuple(Cell(*each) for each in product(STEPS, Side, Recovery, ISOLATIONS, TARGETS))
+_APPENDING = tuple(
+    Cell(*each) for each in product(STEPS, Side, Recovery, ISOLATIONS, TARGETS) if each[0] is not Step.TRUNCATE
+)
+_OTHERWISE = tuple(
+    Cell(step, side, recovery, isolation, 1, mode)
+    for mode, step, side, recovery, isolation in product(MODES, IN_TRANSACTION, Side, Recovery, ISOLATIONS)
+    if step is not Step.TRUNCATE or mode == "truncate"
+)
+"""Modes differ between the first look into the history and the end of the attempt, and nowhere else."""
+ALL = _APPENDING + _OTHERWISE
 
 
 def _selected() -> tuple[Cell, ...]:
     """Every step and side with one recovery each, in turn, and all recoveries round the commit."""
-    places = list(product(STEPS, Side))
+    places = [place for place in product(STEPS, Side) if place[0] is not Step.TRUNCATE]
     turns = list(product(Recovery, ISOLATIONS, TARGETS))
     # 7 and 20 share no divisor, so that neighbours differ in recovery and every combination has its turn.
     once = [Cell(*place, *turns[7 * number % len(turns)]) for number, place in enumerate(places)]
-    around = [cell for cell in ALL if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT}]
-    return tuple(dict.fromkeys([*once, *around]))
+    around = [cell for cell in _APPENDING if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT}]
+    # 29 and 20 share no divisor either: each recovery and isolation level has its turn with some mode.
+    otherwise = [*_OTHERWISE[::29], *[cell for cell in _OTHERWISE if cell.step is Step.TRUNCATE][::7]]
+    return tuple(dict.fromkeys([*once, *around, *otherwise]))
 
 
 SELECTED = _selected()

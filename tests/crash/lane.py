@@ -80,13 +80,15 @@ def _to_json(played: Cell | Race) -> dict[str, Any]:
         "recovery": played.recovery,
         "isolation": played.isolation,
         "targets": played.targets,
+        "mode": played.mode,
     }
 
 
 def _from_json(read: Mapping[str, Any]) -> Cell | Race:
     if "race" in read:
         return Race(read["race"], read["isolation"])
-    return Cell(Step(read["step"]), Side(read["side"]), Recovery(read["recovery"]), read["isolation"], read["targets"])
+    place = Step(read["step"]), Side(read["side"]), Recovery(read["recovery"])
+    return Cell(*place, read["isolation"], read["targets"], read["mode"])
 
 
 def _main(addresses: str) -> None:

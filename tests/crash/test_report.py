@@ -11,7 +11,7 @@ from crash.play import Verdict
 from crash.report import DOCUMENT, matrix_part, mutation_part, write_part
 from rsloader_provider.loader.ports.steps import Step
 
-COMMIT = [cell for cell in ALL if (cell.step, cell.side) == (Step.COMMIT, Side.BEFORE)]
+COMMIT = [cell for cell in ALL if (cell.step, cell.side, cell.mode) == (Step.COMMIT, Side.BEFORE, "append")]
 
 
 def test_the_document_holds_every_cell_and_none_went_wrong():

@@ -122,7 +122,7 @@ class Account:
 
     def put(self, config: LoadConfig, *names: str) -> None:
         for name in names:
-            self.s3.put_object(Bucket=LANDING, Key=config.source.pattern + name, Body=b"1\n")
+            self.s3.put_object(Bucket=LANDING, Key=config.source.pattern + name, Body=f"{next(_numbers)}\n".encode())
 
     def rows(self, config: LoadConfig) -> int:
         return int(self.run(f"SELECT count(*) FROM {config.targets[0].table}")[0][0])
@@ -295,11 +295,12 @@ def plain_user(account: Account) -> tuple[str, Callable[[], Any]]:
     return name, lambda: account.login(name, password)
 
 
-@pytest.mark.parametrize("mode", ["append", "replace"])
+@pytest.mark.parametrize("mode", ["append", "replace", "swap", "truncate", "merge"])
 def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, mode: str):
     user, login = plain_user(account)
     number = next(_numbers)
-    config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode}])
+    merge_on = {"merge_on": ["id"]} if mode == "merge" else {}
+    config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode, **merge_on}])
     account.run(f"CREATE SCHEMA plain_{number}", f"CREATE TABLE plain_{number}.orders (id int)")
     account.run(*map(sql.render, grants_for_loads([config], user)["redshift_default"]))
     whole_life(account, config, account.services({}, login))

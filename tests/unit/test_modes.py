@@ -1,0 +1,199 @@
+"""How each mode fills its table, told on a warehouse in memory."""
+
+import logging
+from typing import Any
+
+import pytest
+from fakes.warehouse import Accident
+from fakes.world import World
+from objects_for_tests import TARGET, a_config
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import Asker, Batch, BatchStatus
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import AttemptLostError, BadDataError, EarlierBatchError, OutOfOrderError
+from rsloader_provider.loader.buffer import buffer_objects
+from rsloader_provider.loader.load import Outcome, load_batch
+
+ORDERS = sql.TableName("public", "orders")
+ORDERED = ("replace", "swap", "truncate", "merge")
+
+
+def configured(mode: str, **settings: Any) -> LoadConfig:
+    merge_on = {"merge_on": ["id"]} if mode == "merge" else {}
+    return a_config(targets=[{"table": "public.orders", "mode": mode, **merge_on, **settings}], batch={"max_files": 1})
+
+
+def locked(world: World, config: LoadConfig, key: str, content: str) -> Batch:
+    world.put(f"orders/{key}", content=content)
+    work = buffer_objects(config, world.services, run="dag/run-1", is_active=lambda _: False, max_work=99)
+    return work[-1].batch
+
+
+def load(world: World, config: LoadConfig, batch: Batch, number: int = 1, *, cleared: bool = False) -> Outcome:
+    asker = Asker(f"run-1/load_batch/0/{number}", "dag/run-1", cleared=cleared)
+    return load_batch(config, world.services, batch.batch, TARGET, asker).outcome
+
+
+def rows(world: World) -> list[str]:
+    return world.warehouse.tables["public.orders"]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize(
+    ("mode", "before", "into", "after"),
+    [
+        ("append", [], ORDERS, []),
+        ("replace", [sql.DeleteAll(ORDERS)], ORDERS, []),
+        (
+            "swap",
+            [sql.CreateStaging(sql.TableName("public", "rsloader_staging__orders"), ORDERS)],
+            sql.TableName("public", "rsloader_staging__orders"),
+            [
+                sql.DropTable(ORDERS),
+                sql.RenameTable(sql.TableName("public", "rsloader_staging__orders"), "orders"),
+            ],
+        ),
+        (
+            "merge",
+            [sql.CreateStaging(sql.TemporaryTable("rsloader_staging__orders"), ORDERS)],
+            sql.TemporaryTable("rsloader_staging__orders"),
+            [
+                sql.FindAmbiguousKeys(sql.TemporaryTable("rsloader_staging__orders"), ("id",), 10),
+                sql.Merge(ORDERS, sql.TemporaryTable("rsloader_staging__orders"), ("id",), None),
+            ],
+        ),
+    ],
+)
+def test_each_mode_is_one_transaction_round_copy(
+    world: World, mode: str, before: list[sql.Statement], into: sql.TableName, after: list[sql.Statement]
+):
+    config = configured(mode, pre_sql="SELECT 1", post_sql="SELECT 2")
+    batch = locked(world, config, "1.csv", "1\n")
+    load(world, config, batch)
+    key = sql.LoadKey(ORDERS, "orders", batch.batch, 1)
+    assert world.warehouse.log == [
+        sql.BackendPid(),
+        sql.Begin(),
+        sql.LockHistory(ORDERS),
+        sql.FindLoaded(key),
+        sql.UserStatement("SELECT 1"),
+        *before,
+        sql.Copy(into, None, f"s3://loader/manifests/orders/{batch.batch}.manifest", config.copy_options),
+        sql.LastCopy(),
+        *after,
+        sql.RecordLoaded(key, attempt=1, rows=1, files=1, query_id=1000, run="dag/run-1"),
+        sql.UserStatement("SELECT 2"),
+        sql.Commit(),
+    ]
+
+
+def test_truncate_commits_and_then_looks_again_before_it_loads(world: World, caplog: pytest.LogCaptureFixture):
+    config = configured("truncate")
+    batch = locked(world, config, "1.csv", "1\n")
+    with caplog.at_level(logging.WARNING):
+        load(world, config, batch)
+    kinds = [type(each) for each in world.warehouse.log]
+    look = [sql.Begin, sql.LockHistory, sql.FindLoaded]
+    assert kinds == [
+        sql.BackendPid, *look, sql.Truncate, *look, sql.DeleteAll, sql.Copy, sql.LastCopy, sql.RecordLoaded, sql.Commit
+    ]  # fmt: skip
+    assert "TRUNCATE of public.orders commits" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [("replace", ["3", "4"]), ("swap", ["3", "4"]), ("truncate", ["3", "4"]), ("merge", ["1,a", "2,new", "3", "4"])],
+)
+def test_the_next_batch_takes_the_place_of_what_is_there(world: World, mode: str, expected: list[str]):
+    config = configured(mode)
+    load(world, config, locked(world, config, "1.csv", "1,a\n2,old\n"))
+    load(world, config, locked(world, config, "2.csv", "2,new\n3\n4\n" if mode == "merge" else "3\n4\n"))
+    assert rows(world) == expected
+
+
+@pytest.mark.parametrize(
+    ("mode", "left"), [("append", ["1"]), ("replace", ["1"]), ("swap", ["1"]), ("truncate", []), ("merge", ["1"])]
+)
+def test_a_copy_that_fails_leaves_the_old_rows_but_after_truncate(world: World, mode: str, left: list[str]):
+    config = configured(mode)
+    load(world, config, locked(world, config, "1.csv", "1\n"))
+    with pytest.raises(BadDataError):
+        load(world, config, locked(world, config, "2.csv", "bad\n"))
+    assert rows(world) == left
+
+
+@pytest.mark.parametrize("mode", ORDERED)
+def test_an_older_batch_never_overwrites_a_newer_one(world: World, mode: str):
+    """Whatever is retried, cleared or late."""
+    config = configured(mode)
+    older, newer = (locked(world, config, f"{number}.csv", f"1,{number}\n") for number in (1, 2))
+    with pytest.raises(EarlierBatchError, match=older.batch):
+        load(world, config, newer)
+    load(world, config, older)
+    load(world, config, newer)
+    for number in (2, 3):
+        with pytest.raises(OutOfOrderError, match=newer.batch):
+            load(world, config, older, number, cleared=True)
+    assert rows(world) == ["1,2"]
+
+
+@pytest.mark.parametrize("mode", ORDERED)
+def test_a_batch_loaded_ten_times_leaves_the_same_rows(world: World, mode: str):
+    config = configured(mode)
+    batch = locked(world, config, "1.csv", "1\n2\n3\n")
+    for number in range(1, 11):
+        assert load(world, config, batch, number, cleared=number > 1) is Outcome.LOADED
+    assert rows(world) == ["1", "2", "3"]
+    assert world.ledger.get("orders", batch.batch).targets[TARGET].generation == 10
+
+
+def test_what_a_newer_attempt_loads_after_the_truncate_stays(world: World):
+    """TRUNCATE gives the lock away; between it and the second look everything may happen."""
+    config = configured("truncate")
+    batch = locked(world, config, "1.csv", "1\n2\n")
+    world.warehouse.accidents.append(
+        Accident(sql.Truncate, after=True, meanwhile=lambda: load(world, config, batch, 2))
+    )
+    with pytest.raises(AttemptLostError):
+        load(world, config, batch)
+    assert load(world, config, batch, 3) is Outcome.NOTHING_TO_DO
+    assert rows(world) == ["1", "2"]
+
+
+def test_an_older_batch_that_comes_between_truncate_and_load_is_replaced(world: World):
+    """An older batch that a person clears finds nothing newer in the history yet, and may load; its rows must go."""
+    config = configured("truncate")
+    older = locked(world, config, "1.csv", "bad\n")
+    with pytest.raises(BadDataError):
+        load(world, config, older)
+    newer = locked(world, config, "2.csv", "new\n")
+    world.put("orders/1.csv", content="old\n")
+
+    def cleared() -> None:
+        # TRUNCATE has given the lock away when its Begin comes.
+        world.warehouse.before(sql.Begin, lambda: load(world, config, older, 2, cleared=True))
+
+    world.warehouse.before(sql.Truncate, cleared)
+    load(world, config, newer)
+    assert rows(world) == ["new"]
+    with pytest.raises(OutOfOrderError):
+        load(world, config, older, 3, cleared=True)
+
+
+@pytest.mark.parametrize("content", ["1,a\n1,b\n", ",a\n"])
+def test_a_key_that_does_not_tell_which_row_is_meant_is_refused(world: World, content: str):
+    """MERGE would add both rows, or one more with each load, and say nothing."""
+    config = configured("merge")
+    batch = locked(world, config, "1.csv", content)
+    with pytest.raises(BadDataError, match=r"(?s)key \(id\) does not tell.*max_files: 1"):
+        load(world, config, batch)
+    assert rows(world) == []
+    assert world.ledger.get("orders", batch.batch).status is BatchStatus.ERROR
+    world.put("orders/1.csv", content="1,a\n")
+    load(world, config, batch, 2, cleared=True)
+    assert rows(world) == ["1,a"]
