@@ -230,13 +230,30 @@ def _end_of_line(text: str, place: int) -> int:
     return end - 1 if text[end - 1] == "\r" else end
 
 
+class _OneLine(yaml.SafeDumper):
+    """Writes text that holds a newline in double quotes: elsewhere YAML would need several lines for it."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        node: yaml.ScalarNode = super().represent_str(data)
+        if "\n" in data:
+            node.style = '"'
+        return node
+
+
+_OneLine.add_representer(str, _OneLine.represent_str)
+
+
 def _flow(value: object, style: str | None = None) -> str:
     """Write a value in one line; in the quotes that it had, if it had some."""
-    quotes = style if style in {"'", '"'} else None
-    if isinstance(value, str) and "\n" in value:
-        quotes = '"'  # the only way to write a newline in one line
+    quotes = style if style in {"'", '"'} and "\n" not in str(value) else None
     # In a list the emitter knows that ',' and ']' need quotes, and it writes no end of a document.
-    text = yaml.safe_dump(
-        [value], default_flow_style=True, default_style=quotes, allow_unicode=True, sort_keys=False, width=float("inf")
+    text = yaml.dump(
+        [value],
+        Dumper=_OneLine,
+        default_flow_style=True,
+        default_style=quotes,
+        allow_unicode=True,
+        sort_keys=False,
+        width=float("inf"),
     )
     return str(text).strip()[1:-1]
