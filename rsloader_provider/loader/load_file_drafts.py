@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def write_load_file(path: Path, text: str) -> None:
             shutil.copymode(real, hidden)
         hidden.replace(real)
     except OSError as error:
-        hidden.unlink(missing_ok=True)
+        with suppress(OSError):
+            hidden.unlink()
         raise ConfigurationError(
             f"The load file {str(path)!r} cannot be written: {error.strerror}. Check who may write in its folder."
         ) from error

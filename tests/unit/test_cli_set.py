@@ -9,6 +9,7 @@ from rsloader_provider.cli import app
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file import read_load_file
 from rsloader_provider.core.load_file_edit import set_value, unset
+from rsloader_provider.loader.load_file_drafts import write_load_file
 
 ORDERS = """\
 # Orders of the shop.
@@ -234,6 +235,28 @@ def test_a_file_that_is_no_yaml_is_told_as_by_validation(loads: Path) -> None:
     """There is nothing to keep in it."""
     (loads / "orders.yaml").write_text("load: orders\nschedule: @hourly\n")
     assert "orders.yaml:2: this is not YAML" in run(loads, "orders", "schedule", "5m").stderr
+
+
+def test_two_files_of_one_load_are_left_to_a_person(loads: Path) -> None:
+    """Which of them is meant cannot be told."""
+    (loads / "copy.yaml").write_text(ORDERS)
+    result = run(loads, "orders", "schedule", "5m")
+    assert result.exit_code == 1
+    assert "The load 'orders' is in 2 files: copy.yaml, orders.yaml." in result.stderr
+
+
+def test_a_link_is_followed_and_a_file_that_cannot_be_written_stays(loads: Path, tmp_path: Path) -> None:
+    """Configuration is often mounted, and Airflow may read the file at any moment."""
+    real = tmp_path / "elsewhere.txt"
+    (loads / "orders.yaml").rename(real)
+    (loads / "orders.yaml").symlink_to(real)
+    assert run(loads, "orders", "schedule", "5m").exit_code == 0
+    assert (loads / "orders.yaml").is_symlink()
+    assert 'schedule: "5m"' in real.read_text()
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        write_load_file(tmp_path / "nowhere" / "orders.yaml", ORDERS)
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        write_load_file(real / "orders.yaml", ORDERS)
 
 
 def test_a_value_or_unset_is_needed(loads: Path) -> None:
