@@ -154,7 +154,7 @@ class Target(_Settings):
     """Statements that run after the rows are loaded, in the same transaction: one text, or a list with one each."""
 
     statement_timeout: StatementTimeout | None = None
-    """How long Redshift lets one statement run. Without it Redshift's own setting holds."""
+    """How long Redshift lets one statement run, up to 24 days. Without it Redshift's own setting holds."""
 
     @field_validator("history")
     @classmethod
