@@ -98,7 +98,7 @@ def test_only_questions_that_matter_are_asked(loads: Path) -> None:
         (6, "5 min", "'5 min' is not a duration."),
         (7, "cvs", "'format' cannot be 'cvs'. Write 'csv'."),
         (8, '"', "in CSV the '\"' is the quote."),
-        (12, "s3://acme-landing/", "the source lies under"),
+        (12, "s3://acme-landing/", "where manifests are written"),
         (15, "a.b.c", "has more than one '.'"),
         (18, "orders", "no ARN of a standard SNS topic"),
     ],
