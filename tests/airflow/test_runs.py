@@ -111,3 +111,19 @@ def test_a_formats_own_settings_reach_copy(loads: "Loads", copy: dict[str, Any],
     loads.s3.put_object(Bucket=loads.bucket, Key="orders/1", Body=content)
     state, _ = run(loads, copy=copy, batch={"max_files": 1})
     assert (state, loads.rows()) == ("success", [1, 2])
+
+
+def test_a_load_in_shadow_runs_green_loads_nothing_and_starts_afresh(loads: "Loads"):
+    """Then the line is taken out: everything is loaded once, as if the shadow had never run."""
+    loads.put("1.csv", content="1\n")
+    loads.put("2.csv", content="2\n")
+    assert run(loads, shadow=True) == (
+        "success", {"detect_new_objects": ["success"], "buffer_objects": ["success"], "load_batch": ["success"]},
+    )  # fmt: skip
+    assert run(loads, shadow=True)[1]["load_batch"] == ["skipped"]
+    assert loads.rows() == []
+    keys = [each["Key"] for each in loads.s3.list_objects_v2(Bucket=loads.bucket)["Contents"]]
+    assert keys == ["orders/1.csv", "orders/2.csv"]
+    assert [*RsloaderHook().get_conn().ledger.batches(loads.load)] == []
+    assert run(loads)[0] == "success"
+    assert loads.rows() == [1, 2]

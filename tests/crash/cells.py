@@ -46,8 +46,8 @@ ELSEWHERE = (
     Step.RESTORE_BATCH,
     Step.MEND,
 )
-"""Steps that no task with a load history takes: the one is of targets with `history: none`, where exactly once is
-sometimes for a person to say, the other of `rsloader audit --repair`."""
+"""Steps that no task with a load history takes: the first is of targets with `history: none`, where exactly once is
+sometimes for a person to say, the others only a person takes; `tests/stateful` stops and races those."""
 STEPS = tuple(step for step in Step if step not in ELSEWHERE)
 """The steps at which processes are stopped, in their order."""
 BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)

@@ -96,8 +96,8 @@ def test_what_the_load_does_not_match_is_left_alone(filled: World):
 @pytest.mark.parametrize(
     ("part", "error", "words"),
     [
-        (Part(prefix="s3://landing/returns/"), OperationRefusedError, "its source is s3://landing/orders/"),
-        (Part(prefix="s3://elsewhere/orders/"), OperationRefusedError, "its source is s3://landing/orders/"),
+        (Part(prefix="s3://landing/returns/"), OperationRefusedError, "loads from s3://landing/orders/"),
+        (Part(prefix="s3://elsewhere/orders/"), OperationRefusedError, "loads from s3://landing/orders/"),
         (Part(prefix="orders/"), ConfigurationError, "no S3 URL"),
         (Part(since=NOON, until=NOON), OperationRefusedError, "Give the earlier moment first"),
     ],
