@@ -67,6 +67,7 @@ def deleted_item(batch: Batch, now: datetime) -> Item:
         "batch": DELETED + batch.batch,
         "files": batch.files,
         "deleted_at": now.isoformat(),
+        "changes": 0,
     }
 
 

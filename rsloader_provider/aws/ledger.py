@@ -2,10 +2,9 @@
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from tenacity import (
@@ -233,8 +232,8 @@ class DynamoLedger:
         return left
 
     def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
-        actions, left = self._give_up(place, names) if place else ([], None)
-        claims = [self._delete(self._names.files, load, name, "#batch = :batch", {":batch": batch}) for name in names]
+        actions, left, condition = self._leave(load, batch, place, names)
+        claims = [self._delete(self._names.files, load, name, condition, {":batch": batch}) for name in names]
         self._transact_or_lose([*claims, *actions])
         return left
 
@@ -248,9 +247,9 @@ class DynamoLedger:
         now: datetime,
     ) -> tuple[Batch | None, Batch]:
         names = [each.name for each in objects]
-        actions, left = self._give_up(place, names) if place else ([], None)
+        actions, left, condition = self._leave(into.load, batch, place, names)
         counted, grown = self._grow(into, objects, limits, now)
-        taken = self._take(into, objects, now, "#batch = :batch", {":batch": batch})
+        taken = self._take(into, objects, now, condition, {":batch": batch})
         self._transact_or_lose([*taken, counted, *actions])
         return left, grown
 
@@ -265,7 +264,7 @@ class DynamoLedger:
                 self._delete(self._names.batches, batch.load, batch.batch, unchanged, values),
             ]
         )
-        self._remove_segments(batch.load, map(segment_key, deleted.segments))
+        self._remove_segments(batch.load, batch.batch, [segment_key(each) for each in deleted.segments])
 
     def sweep(self, load: str) -> int:
         deleted = {
@@ -273,17 +272,16 @@ class DynamoLedger:
         }
         if not deleted:
             return 0
-        left = [
-            str(item["batch"])
-            for item in self._batch_items(load, SEGMENTS, projection="#batch")
-            if segment_batch(item) in deleted
-        ]
-        self._remove_segments(load, left)
-        return len(left)
+        left: dict[str, list[str]] = {}
+        for item in self._batch_items(load, SEGMENTS, projection="#batch"):
+            if (batch := segment_batch(item)) in deleted:
+                left.setdefault(batch, []).append(str(item["batch"]))
+        return sum(self._remove_segments(load, batch, keys) for batch, keys in left.items())
 
     def restore(self, deleted: DeletedBatch) -> Batch:
         batch, segments = deleted.batch, deleted.segments
-        if self._get(batch.load, DELETED + batch.batch) is None:
+        note = self._get(batch.load, DELETED + batch.batch)
+        if note is None:
             raise LostRaceError
         claims = self.find_claims(batch.load, [entry.name for segment in segments for entry in segment.entries])
         kept: list[Segment] = []
@@ -301,7 +299,14 @@ class DynamoLedger:
         self._transact_or_lose(
             [
                 self._put(self._names.batches, batch_item(restored), "attribute_not_exists(#load)"),
-                self._delete(self._names.batches, batch.load, DELETED + batch.batch, "attribute_exists(#load)", {}),
+                # What was read meanwhile holds only if nobody has taken objects or segments away since.
+                self._delete(
+                    self._names.batches,
+                    batch.load,
+                    DELETED + batch.batch,
+                    "#changes = :changes",
+                    {":changes": note["changes"]},
+                ),
             ]
         )
         return restored
@@ -438,6 +443,22 @@ class DynamoLedger:
         )
         return action, grown
 
+    def _leave(
+        self, load: str, batch: str, place: Place | None, names: Sequence[str]
+    ) -> tuple[list[Item], Batch | None, str]:
+        """Give the actions by which objects leave their batch, the batch as it is then, and what their claims must say.
+
+        Objects without a place were left out, or their batch was deleted, which whoever puts it back has to notice.
+        """
+        if place is not None:
+            return *self._give_up(place, names), "#batch = :batch"
+        if self._get(load, DELETED + batch) is None:
+            return [], None, "#batch = :batch AND attribute_exists(#left_out_at)"
+        return [self._note_change(load, batch)], None, "#batch = :batch"
+
+    def _note_change(self, load: str, batch: str) -> Item:
+        return self._update(load, DELETED + batch, "ADD #changes :one", "attribute_exists(#load)", {":one": 1})
+
     def _give_up(self, place: Place, names: Sequence[str]) -> tuple[list[Item], Batch]:
         """Give the actions that take objects out of their batch, and the batch as it is then."""
         before, segment, leaving = place.batch, place.segment, frozenset(names)
@@ -478,12 +499,14 @@ class DynamoLedger:
             return [gone]
         return [gone, self._put(self._names.batches, segment_item(load, smaller), "attribute_not_exists(#load)")]
 
-    def _remove_segments(self, load: str, keys: Iterable[str]) -> None:
-        stream = iter(keys)
-        while page := [*islice(stream, _PAGE_KEYS)]:
-            self._transact(
-                [{"Delete": {"TableName": self._names.batches, "Key": {"load": load, "batch": key}}} for key in page]
-            )
+    def _remove_segments(self, load: str, batch: str, keys: Sequence[str]) -> int:
+        """Remove segments of a deleted batch, unless it is put back meanwhile; give how many were removed."""
+        for start in range(0, len(keys), _PAGE_KEYS - 1):
+            page = keys[start : start + _PAGE_KEYS - 1]
+            gone = [{"Delete": {"TableName": self._names.batches, "Key": {"load": load, "batch": key}}} for key in page]
+            if self._transact([self._note_change(load, batch), *gone]):
+                return start
+        return len(keys)
 
     def _transact_or_lose(self, actions: list[Item]) -> None:
         if self._transact(actions):

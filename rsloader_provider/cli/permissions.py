@@ -12,7 +12,13 @@ from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
+from rsloader_provider.core.permissions import (
+    Installation,
+    operator_policy,
+    reader_policies,
+    render_policy,
+    worker_policy,
+)
 from rsloader_provider.loader.load_folder import read_load_folder
 from rsloader_provider.loader.setup import grants_for_loads
 
@@ -72,6 +78,7 @@ def _found(configs: Sequence[LoadConfig], user: str, installation: Installation)
             config.load: {
                 "aws_conn_id": config.aws_conn_id,
                 "worker_policy": render_policy(worker_policy(config, installation, _places(config))),
+                "operator_policy": render_policy(operator_policy(config, installation)),
                 "redshift_role_policies": {
                     role: render_policy(policy) for role, policy in reader_policies(config, installation).items()
                 },
@@ -101,6 +108,8 @@ def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
         each = found["loads"][config.load]
         typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")
         typer.echo(json.dumps(each["worker_policy"], indent=2))
+        typer.echo(f"-- load {config.load}: IAM policy, besides the one above, for whoever operates it")
+        typer.echo(json.dumps(each["operator_policy"], indent=2))
         for role, policy in each["redshift_role_policies"].items():
             typer.echo(f"-- load {config.load}: IAM policy for {_reader(role)}, with which Redshift reads")
             typer.echo(json.dumps(policy, indent=2))

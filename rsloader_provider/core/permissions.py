@@ -135,6 +135,24 @@ def worker_policy(
     return tuple(statements)
 
 
+def operator_policy(config: LoadConfig, installation: Installation) -> tuple[PolicyStatement, ...]:
+    """Give what those need besides `worker_policy` who take objects out of batches, delete batches and put them back.
+
+    No task of the load's DAG needs it; the DAG `rsloader_operations` does.
+    """
+    table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
+    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (config.load,)}}
+    return (
+        PolicyStatement(
+            "TakeOutObjects",
+            ("dynamodb:BatchGetItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem"),
+            (table + installation.files_table,),
+            own_items,
+        ),
+        PolicyStatement("DeleteBatches", ("dynamodb:DeleteItem",), (table + installation.batches_table,), own_items),
+    )
+
+
 def _data_api_statements(installation: Installation, places: Sequence[DataApiPlace]) -> Iterator[PolicyStatement]:
     """Allow SQL on the clusters and workgroups, and no look at statements that somebody else runs."""
     needed: dict[tuple[str, str], dict[str, None]] = {}

@@ -10,7 +10,7 @@ from itertools import chain
 from pydantic import TypeAdapter, ValidationError
 
 from rsloader_provider.core.batch import Batch, BatchStatus, batch_time
-from rsloader_provider.core.errors import ConfigurationError, DeletedBatchError, UnknownBatchError
+from rsloader_provider.core.errors import ConfigurationError, ContentionError, DeletedBatchError, UnknownBatchError
 from rsloader_provider.loader.ports.ledger import DeletedBatch, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
@@ -18,6 +18,7 @@ from rsloader_provider.loader.services import Services
 log = logging.getLogger(__name__)
 
 _RECORD = TypeAdapter(DeletedBatch)
+_RACES = 20
 
 
 def plan_deletion(load: str, services: Services, before: datetime) -> Iterator[Batch]:
@@ -83,8 +84,8 @@ def delete_batches(
 def _is_deleted(services: Services, batch: Batch) -> bool:
     try:
         services.ledger.get(batch.load, batch.batch)
-    except DeletedBatchError:
-        return True
+    except UnknownBatchError as error:
+        return isinstance(error, DeletedBatchError)
     return False
 
 
@@ -159,11 +160,21 @@ def restore_batches(services: Services, batches: Iterable[DeletedBatch], *, by: 
     """
     for deleted in batches:
         batch = deleted.batch
-        try:
-            with services.steps.taking(Step.RESTORE_BATCH, batch):
-                restored = services.ledger.restore(deleted)
-        except LostRaceError:
+        restored = _restored(services, deleted)
+        if restored is None:
             yield Restored(batch.load, batch.batch, Restoration.NOT_DELETED, batch.files)
         else:
             log.info("%s: put back, asked for by %s", restored, by)
             yield Restored(batch.load, batch.batch, Restoration.RESTORED, restored.files)
+
+
+def _restored(services: Services, deleted: DeletedBatch) -> Batch | None:
+    for _ in range(_RACES):
+        try:
+            with services.steps.taking(Step.RESTORE_BATCH, deleted.batch):
+                return services.ledger.restore(deleted)
+        except LostRaceError:
+            if not _is_deleted(services, deleted.batch):
+                return None
+            log.info("%s: somebody took objects out of it in this moment; looking again", deleted.batch)
+    raise ContentionError(f"{deleted.batch}: others wrote to it {_RACES} times in a row. Try again.")

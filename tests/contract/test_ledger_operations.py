@@ -1,6 +1,7 @@
 """What every ledger keeps to when a person takes objects out of batches, and deletes batches and puts them back."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -142,6 +143,11 @@ def test_objects_that_are_in_no_segment_any_more_are_moved_and_forgotten_by_thei
     assert (moved.batch, moved.left_out_at) == (opened.batch, None)
     assert ledger.find_claim("orders", name(2)) is None
     assert ledger.get("orders", batch.batch) == smaller
+    with pytest.raises(LostRaceError):
+        ledger.forget("orders", [name(3)], batch.batch, None)
+    with pytest.raises(LostRaceError):
+        ledger.move(objects([3]), batch.batch, None, grown, LIMITS, LATER)
+    assert names_in(ledger, batch) == [name(3)], "which is in a segment"
 
 
 def test_who_was_quicker_is_not_overwritten(ledger: Ledger):
@@ -292,3 +298,33 @@ def test_a_deletion_that_was_interrupted_is_swept(ledger: Ledger):
     assert ledger.segments(batch) == []
     assert names_in(ledger, other) == [name(3)]
     assert ledger.sweep("orders") == 0
+
+
+def test_whoever_puts_a_batch_back_notices_who_takes_objects_away_meanwhile(ledger: Any):
+    """Else the object would be in this batch, and claimed by another."""
+    batch = loaded(ledger, [1, 2])
+    deleted = record(ledger, batch)
+    ledger.delete(deleted, LATER)
+    real = ledger.find_claims
+
+    def find_claims(*given: Any) -> Any:
+        found = real(*given)
+        ledger.forget("orders", [name(1)], batch.batch, None)
+        return found
+
+    ledger.find_claims = find_claims
+    with suppress(LostRaceError):
+        ledger.restore(deleted)
+    ledger.find_claims = real
+    with suppress(LostRaceError):
+        ledger.restore(deleted)
+    assert names_in(ledger, batch) == list(ledger.claimed_keys("orders", "landing/"))
+
+
+def test_a_deletion_that_goes_on_late_takes_nothing_from_a_batch_that_was_put_back(ledger: Any):
+    batch = loaded(ledger, [1, 2])
+    deleted = record(ledger, batch)
+    ledger.delete(replace(deleted, segments=()), LATER)
+    ledger.restore(deleted)
+    assert ledger.sweep("orders") == 0
+    assert names_in(ledger, batch) == [name(1), name(2)]

@@ -107,7 +107,7 @@ class MemoryLedger:
     def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
         with self._lock:
             load, batch = place.batch.load, place.batch.batch
-            self._refuse_unless_claimed(load, names, batch)
+            self._refuse_unless_claimed(load, names, batch, place)
             left = self._give_up(place, names)
             for name in names:
                 key = load, ledger_key(name)
@@ -116,7 +116,7 @@ class MemoryLedger:
 
     def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
         with self._lock:
-            self._refuse_unless_claimed(load, names, batch)
+            self._refuse_unless_claimed(load, names, batch, place)
             left = self._give_up(place, names) if place else None
             for name in names:
                 del self._claims[load, ledger_key(name)]
@@ -133,7 +133,7 @@ class MemoryLedger:
     ) -> tuple[Batch | None, Batch]:
         with self._lock:
             names = [each.name for each in objects]
-            self._refuse_unless_claimed(into.load, names, batch)
+            self._refuse_unless_claimed(into.load, names, batch, place)
             self._refuse_overfilling(into, objects, limits)
             left = self._give_up(place, names) if place else None
             return left, self._grow(into, objects, now)
@@ -274,8 +274,11 @@ class MemoryLedger:
         ):
             raise LostRaceError
 
-    def _refuse_unless_claimed(self, load: str, names: Sequence[str], batch: str) -> None:
+    def _refuse_unless_claimed(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> None:
         if not all(self._is_claimed(load, name, batch, left_out=True) for name in names):
+            raise LostRaceError
+        inside = (self._is_claimed(load, name, batch, left_out=False) for name in names)
+        if place is None and (load, batch) not in self._deleted and any(inside):
             raise LostRaceError
 
     def _is_claimed(self, load: str, name: str, batch: str, *, left_out: bool) -> bool:

@@ -38,6 +38,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.core.permissions import (
     Installation,
     PolicyStatement,
+    operator_policy,
     reader_policies,
     render_policy,
     worker_policy,
@@ -47,6 +48,9 @@ from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.load_secrets import encrypt_secret
+from rsloader_provider.loader.operate_batches import reprocess_batch
+from rsloader_provider.loader.operate_deletions import delete_batches, read_deleted, restore_batches
+from rsloader_provider.loader.operate_objects import forget_objects, reprocess_objects
 from rsloader_provider.loader.services import Services
 from rsloader_provider.loader.setup import grants_for_loads
 from rsloader_provider.local.aws import LocalAws
@@ -405,6 +409,43 @@ def test_without_usage_of_a_schema_the_batch_waits_for_it_and_is_then_loaded(acc
     (work,) = buffer_objects(config, services, run="dag/run2", is_active=lambda _: False, max_work=100)
     load_batch(config, services, work.batch.batch, work.target, Asker("dag/run2/load_batch/0/1", "dag/run2"))
     assert account.rows(config) == 3
+
+
+def operate_on(account: Account, config: LoadConfig, services: Services) -> None:
+    """Everything that takes an object out of a batch, deletes a batch or puts one back."""
+    account.put(config, "1.csv", "2.csv", "3.csv")
+    (first,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=9)
+    batch, prefix = first.batch, f"s3://{LANDING}/{config.sources[0].pattern}"
+    without = [f"s3://{services.ledger.entries(batch)[0].name}"]
+    deleted: list[str] = []
+    reprocess_batch(config, services, batch.batch, without=without, by="me")
+    load_batch(config, services, batch.batch, first.target, Asker("dag/run/load_batch/0/1", "dag/run"))
+    assert [*delete_batches(config.load, services, services.now(), by="me", keep=deleted.append)]
+    assert [*restore_batches(services, read_deleted(deleted), by="me")]
+    assert [*reprocess_objects(config, services, by="me", urls=without)]
+    assert [*forget_objects(config, services, by="me", prefix=prefix)]
+
+
+def test_a_load_is_operated_with_exactly_the_generated_policies(account: Account):
+    config = account.config()
+    policy = (*worker_policy(config, INSTALLATION), *operator_policy(config, INSTALLATION))
+    operate_on(account, config, account.services(account.user(policy), account.login))
+
+
+@pytest.mark.parametrize(
+    ("sid", "action"),
+    [
+        ("TakeOutObjects", "dynamodb:BatchGetItem"),
+        ("TakeOutObjects", "dynamodb:DeleteItem"),
+        ("TakeOutObjects", "dynamodb:UpdateItem"),
+        ("DeleteBatches", "dynamodb:DeleteItem"),
+    ],
+)
+def test_without_a_permission_operating_fails_and_names_it(account: Account, sid: str, action: str):
+    config = account.config()
+    policy = (*worker_policy(config, INSTALLATION), *without(operator_policy(config, INSTALLATION), sid, action))
+    with pytest.raises(AccessDeniedError, match=f"{action} on resource: "):
+        operate_on(account, config, account.services(account.user(policy), account.login))
 
 
 class Rights:

@@ -21,7 +21,7 @@ from rsloader_provider.loader.operate_deletions import (
     restore_batches,
 )
 from rsloader_provider.loader.operate_objects import forget_objects
-from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.ledger import DeletedBatch, LostRaceError
 
 CONFIG = a_config()
 
@@ -97,6 +97,25 @@ def test_a_batch_comes_back_without_what_was_forgotten_meanwhile(world: World, o
     done = [*restore_batches(world.services, read_deleted(kept), by="alice")]
     assert sorted(each.files for each in done) == [1, 2]
     assert nothing_is_wrong(world) == {"not seen": 1, "loaded": 5, "claimed and waiting": 1}
+
+
+def test_putting_back_that_loses_looks_again(world: World, old: list[Batch]):
+    _, kept = delete(world)
+    lost: list[str] = []
+
+    class Losing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.ledger, name)
+
+        def restore(self, deleted: DeletedBatch) -> Batch:
+            if deleted.batch.batch not in lost:
+                lost.append(deleted.batch.batch)
+                raise LostRaceError
+            return world.ledger.restore(deleted)
+
+    done = [*restore_batches(replace(world.services, ledger=Losing()), read_deleted(kept), by="alice")]
+    assert [each.outcome for each in done] == [Restoration.RESTORED] * 2
+    assert len(lost) == 2
 
 
 def test_batches_that_are_not_complete_or_not_old_are_never_deleted(world: World, old: list[Batch]):

@@ -302,7 +302,7 @@ class Ledger(Protocol):
             The batch as it is now.
 
         Raises:
-            LostRaceError: It is not deleted.
+            LostRaceError: It is not deleted, or somebody took objects out of it in this moment.
         """
         ...
 
