@@ -17,8 +17,8 @@ from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, Tar
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.objects import S3Object
-from rsloader_provider.loader.ports.inventory import Segment, StoredBatch
-from rsloader_provider.loader.ports.ledger import Claim
+from rsloader_provider.loader.ports.inventory import StoredBatch
+from rsloader_provider.loader.ports.ledger import Claim, Segment
 
 RUN = "rsloader_orders/scheduled__2026-01-01T00:00:00+00:00"
 
@@ -72,6 +72,9 @@ class MadeUpLoad:
             packed = zlib.compress(json.dumps([[self.name(each), 10] for each in self.members(number)]).encode())
             entries = tuple(Entry(name, size) for name, size in json.loads(zlib.decompress(packed)))
             yield Segment(self.batch_id(number), entries)
+
+    def deleted(self, load: str) -> Iterator[str]:
+        return iter(())
 
     def current(self, load: str) -> str | None:
         return None

@@ -6,19 +6,20 @@ from typing import Any, TypeVar
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.items import (
     CURRENT,
+    DELETED,
     FIRST_BATCH,
     SEGMENTS,
     Item,
     attention,
     batch_from,
     claim_from,
-    entries_from,
     segment_batch,
+    segment_from,
 )
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.errors import CorruptLedgerError
-from rsloader_provider.loader.ports.inventory import Segment, StoredBatch, Unreadable
-from rsloader_provider.loader.ports.ledger import Claim
+from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable
+from rsloader_provider.loader.ports.ledger import Claim, Segment
 
 _Read = TypeVar("_Read")
 
@@ -45,7 +46,11 @@ class DynamoInventory:
 
     def segments(self, load: str) -> Iterator[Segment | Unreadable]:
         for item in self._items(self._names.batches, "#load = :load AND begins_with(#key, :from)", load, SEGMENTS):
-            yield _read(_segment, item, segment_batch(item))
+            yield _read(segment_from, item, segment_batch(item))
+
+    def deleted(self, load: str) -> Iterator[str]:
+        for item in self._items(self._names.batches, "#load = :load AND begins_with(#key, :from)", load, DELETED):
+            yield str(item["batch"]).removeprefix(DELETED)
 
     def current(self, load: str) -> str | None:
         with self._explained(self._names.batches):
@@ -76,10 +81,6 @@ class DynamoInventory:
 def _stored(item: Mapping[str, Any]) -> StoredBatch:
     batch = batch_from(item)
     return StoredBatch(batch, item.get("attention") == attention(batch))
-
-
-def _segment(item: Mapping[str, Any]) -> Segment:
-    return Segment(segment_batch(item), tuple(entries_from(item)))
 
 
 def _read(read: Callable[[Mapping[str, Any]], _Read], item: Item, key: str) -> _Read | Unreadable:

@@ -1,5 +1,6 @@
 """Batches, claims and segments as items of DynamoDB, and back."""
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,7 @@ from rsloader_provider.core.batch import (
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key
-from rsloader_provider.loader.ports.ledger import Claim
+from rsloader_provider.loader.ports.ledger import Claim, Segment
 
 Item = dict[str, Any]
 
@@ -29,6 +30,9 @@ CURRENT = "#current"
 
 SEGMENTS = "#segment#"
 """What the sort keys of all segments begin with; they sort by batch."""
+
+DELETED = "#deleted#"
+"""What the sort keys begin with of the items that stand for deleted batches."""
 
 _SEGMENT_BYTES = 1_000_000
 """Beyond what the entries of one claim come to: a few kilobytes may inflate to gigabytes."""
@@ -40,6 +44,30 @@ FIRST_BATCH = "0"
 def segment_prefix(batch: str) -> str:
     """Give what the sort keys of a batch's segments begin with."""
     return f"{SEGMENTS}{batch}#"
+
+
+def segment_key(segment: Segment) -> str:
+    """Give the sort key of a segment: it is named after its first object, which no other of its batch can be."""
+    first = hashlib.sha256(segment.claimed[0].name.encode()).hexdigest()[:32]
+    return segment_prefix(segment.batch) + first
+
+
+def segment_item(load: str, segment: Segment) -> Item:
+    """Write a segment as an item."""
+    item = {"load": load, "batch": segment_key(segment), "entries": pack_entries(segment.claimed)}
+    if segment.taken_out:
+        item["taken_out"] = pack_entries(entry for entry in segment.claimed if entry.name in segment.taken_out)
+    return item
+
+
+def deleted_item(batch: Batch, now: datetime) -> Item:
+    """Write what stays of a deleted batch."""
+    return {
+        "load": batch.load,
+        "batch": DELETED + batch.batch,
+        "files": batch.files,
+        "deleted_at": now.isoformat(),
+    }
 
 
 def segment_batch(item: Mapping[str, Any]) -> str:
@@ -80,6 +108,7 @@ def batch_item(batch: Batch) -> Item:
         "targets": {name: progress_map(each) for name, each in batch.targets.items()} or None,
         "notification": batch.notification and str(batch.notification),
         "version": batch.version,
+        "taken_out": batch.taken_out or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -111,6 +140,7 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
             targets={name: _progress(each) for name, each in item.get("targets", {}).items()},
             notification=_notification(item.get("notification")),
             version=int(item["version"]),
+            taken_out=int(item.get("taken_out", 0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(
@@ -176,6 +206,7 @@ def claim_from(item: Mapping[str, Any]) -> Claim:
             etag=_text(item["etag"]),
             last_modified=_time(item["last_modified"]),
             claimed_at=_time(item["claimed_at"]),
+            left_out_at=_optional_time(item.get("left_out_at")),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise CorruptLedgerError(
@@ -184,28 +215,35 @@ def claim_from(item: Mapping[str, Any]) -> Claim:
         ) from error
 
 
-def pack_entries(objects: Iterable[S3Object]) -> bytes:
+def pack_entries(objects: Iterable[S3Object | Entry]) -> bytes:
     """Write a segment's entries: JSON, deflated, because keys repeat each other and write units are paid by size."""
     return zlib.compress(json.dumps([[each.name, each.size_bytes] for each in objects]).encode())
 
 
-def entries_from(item: Mapping[str, Any]) -> list[Entry]:
-    """Read a segment's entries.
+def segment_from(item: Mapping[str, Any]) -> Segment:
+    """Read a segment.
 
     Raises:
-        CorruptLedgerError: They were edited by hand.
+        CorruptLedgerError: It was edited by hand.
     """
     try:
-        inflater = zlib.decompressobj()
-        packed = json.loads(inflater.decompress(bytes(item["entries"]), _SEGMENT_BYTES))
-        if not inflater.eof:
-            raise ValueError("it does not end where it should")
-        return [Entry(_text(name), int(size_bytes)) for name, size_bytes in packed]
+        taken_out = _unpacked(item["taken_out"]) if "taken_out" in item else []
+        return Segment(
+            segment_batch(item), tuple(_unpacked(item["entries"])), frozenset(entry.name for entry in taken_out)
+        )
     except (zlib.error, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(
             f"A segment of batch {segment_batch(item)} of load {item.get('load')!r} cannot be read ({error!r}). Put "
             "it back as it was, for example from a backup of the table; nothing was loaded."
         ) from error
+
+
+def _unpacked(packed: Any) -> list[Entry]:
+    inflater = zlib.decompressobj()
+    entries = json.loads(inflater.decompress(bytes(packed), _SEGMENT_BYTES))
+    if not inflater.eof:
+        raise ValueError("it does not end where it should")
+    return [Entry(_text(name), int(size_bytes)) for name, size_bytes in entries]
 
 
 def _text(value: Any) -> str:

@@ -1,19 +1,28 @@
 """The ledger in DynamoDB. Each write is one conditional request; a batch is never one growing item."""
 
-import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
-from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryError,
+    Retrying,
+    retry_if_exception,
+    retry_if_result,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_conflict
 from rsloader_provider.aws.items import (
     CURRENT,
+    DELETED,
     FIRST_BATCH,
+    SEGMENTS,
     UNFINISHED,
     Item,
     attention,
@@ -21,21 +30,39 @@ from rsloader_provider.aws.items import (
     batch_item,
     claim_from,
     claim_item,
-    entries_from,
-    pack_entries,
+    deleted_item,
     progress_map,
+    segment_batch,
+    segment_from,
+    segment_item,
+    segment_key,
     segment_prefix,
 )
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
-from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id
+from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id, take_out
 from rsloader_provider.core.config import BatchLimits
-from rsloader_provider.core.errors import ContentionError, CorruptLedgerError, UnknownBatchError
+from rsloader_provider.core.errors import (
+    ContentionError,
+    CorruptLedgerError,
+    DeletedBatchError,
+    TransientError,
+    UnknownBatchError,
+)
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key, ledger_prefix
-from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Claim, LostRaceError
+from rsloader_provider.loader.ports.ledger import (
+    AlreadyClaimedError,
+    Claim,
+    DeletedBatch,
+    LostRaceError,
+    Place,
+    Segment,
+)
 
 _CONDITION_FAILED = "ConditionalCheckFailed"
 _MOVES = 20
+_PAGE_KEYS = 100
+"""Items that DynamoDB gives in one request, and takes in one transaction."""
 
 
 class DynamoLedger:
@@ -72,32 +99,9 @@ class DynamoLedger:
         raise ContentionError(f"Load {load}: its open batch was locked by others {_MOVES} times in a row. Try again.")
 
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
-        size_bytes = sum(each.size_bytes for each in objects)
-        actions = self._take(batch, objects, now)
-        actions.append(
-            self._update(
-                batch.load,
-                batch.batch,
-                "SET #opened_at = if_not_exists(#opened_at, :now) ADD #files :files, #size_bytes :size_bytes",
-                "#status = :open AND #files <= :most_files AND #size_bytes < :below_bytes",
-                {
-                    ":now": now.isoformat(),
-                    ":files": len(objects),
-                    ":size_bytes": size_bytes,
-                    ":open": BatchStatus.OPEN,
-                    ":most_files": limits.max_files - len(objects),
-                    # The last object may cross the limit, but none may be added after that.
-                    ":below_bytes": limits.max_bytes - (size_bytes - objects[-1].size_bytes),
-                },
-            )
-        )
-        self._transact_claim(actions, objects)
-        return replace(
-            batch,
-            files=batch.files + len(objects),
-            size_bytes=batch.size_bytes + size_bytes,
-            opened_at=batch.opened_at or now,
-        )
+        counted, grown = self._grow(batch, objects, limits, now)
+        self._transact_claim([*self._take(batch, objects, now), counted], objects)
+        return grown
 
     def lock(
         self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
@@ -214,20 +218,112 @@ class DynamoLedger:
                 raise LostRaceError from error
         return after
 
+    def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
+        load, batch = place.batch.load, place.batch.batch
+        actions, left = self._give_up(place, names)
+        values = {":now": now.isoformat(), ":batch": batch}
+        marks = [
+            self._update(
+                load, ledger_key(name), "SET #left_out_at = :now", "#batch = :batch", values,
+                table=self._names.files, key="object",
+            )
+            for name in names
+        ]  # fmt: skip
+        self._transact_or_lose([*marks, *actions])
+        return left
+
+    def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
+        actions, left = self._give_up(place, names) if place else ([], None)
+        claims = [self._delete(self._names.files, load, name, "#batch = :batch", {":batch": batch}) for name in names]
+        self._transact_or_lose([*claims, *actions])
+        return left
+
+    def move(
+        self,
+        objects: Sequence[S3Object],
+        batch: str,
+        place: Place | None,
+        into: Batch,
+        limits: BatchLimits,
+        now: datetime,
+    ) -> tuple[Batch | None, Batch]:
+        names = [each.name for each in objects]
+        actions, left = self._give_up(place, names) if place else ([], None)
+        counted, grown = self._grow(into, objects, limits, now)
+        taken = self._take(into, objects, now, "#batch = :batch", {":batch": batch})
+        self._transact_or_lose([*taken, counted, *actions])
+        return left, grown
+
+    def delete(self, deleted: DeletedBatch, now: datetime) -> None:
+        batch = deleted.batch
+        # A batch of marked objects may grow without another version.
+        unchanged = "#version = :version AND #status = :complete AND #files = :files"
+        values = {":version": batch.version, ":complete": BatchStatus.COMPLETE, ":files": batch.files}
+        self._transact_or_lose(
+            [
+                self._put(self._names.batches, deleted_item(batch, now), "attribute_not_exists(#load)"),
+                self._delete(self._names.batches, batch.load, batch.batch, unchanged, values),
+            ]
+        )
+        self._remove_segments(batch.load, map(segment_key, deleted.segments))
+
+    def sweep(self, load: str) -> int:
+        deleted = {
+            str(item["batch"]).removeprefix(DELETED) for item in self._batch_items(load, DELETED, projection="#batch")
+        }
+        if not deleted:
+            return 0
+        left = [
+            str(item["batch"])
+            for item in self._batch_items(load, SEGMENTS, projection="#batch")
+            if segment_batch(item) in deleted
+        ]
+        self._remove_segments(load, left)
+        return len(left)
+
+    def restore(self, deleted: DeletedBatch) -> Batch:
+        batch, segments = deleted.batch, deleted.segments
+        if self._get(batch.load, DELETED + batch.batch) is None:
+            raise LostRaceError
+        claims = self.find_claims(batch.load, [entry.name for segment in segments for entry in segment.entries])
+        kept: list[Segment] = []
+        gone: list[Entry] = []
+        for segment in segments:
+            lost = [each for each in segment.entries if not _is_claimed_for(claims.get(each.name), batch.batch)]
+            gone.extend(lost)
+            kept.append(replace(segment, taken_out=segment.taken_out | {each.name for each in lost}))
+        restored = replace(take_out(batch, gone), version=batch.version + 1)
+        for start in range(0, len(kept), _PAGE_KEYS):
+            page = kept[start : start + _PAGE_KEYS]
+            self._transact(
+                [{"Put": {"TableName": self._names.batches, "Item": segment_item(batch.load, each)}} for each in page]
+            )
+        self._transact_or_lose(
+            [
+                self._put(self._names.batches, batch_item(restored), "attribute_not_exists(#load)"),
+                self._delete(self._names.batches, batch.load, DELETED + batch.batch, "attribute_exists(#load)", {}),
+            ]
+        )
+        return restored
+
     def get(self, load: str, batch: str) -> Batch:
         item = self._get(load, batch)
         if item is None or batch == CURRENT:
+            deleted = self._get(load, DELETED + batch)
+            if deleted is not None:
+                raise DeletedBatchError(
+                    f"Batch {batch} of load {load} was deleted at {deleted.get('deleted_at')}. Its objects stay "
+                    "claimed. `rsloader restore FILE` puts it back, FILE being what its deletion printed."
+                )
             raise UnknownBatchError(f"Load {load} has no batch {batch}. `rsloader batches {load}` lists them.")
         return batch_from(item)
 
     def entries(self, batch: Batch) -> list[Entry]:
-        segments = self._query(
-            self._names.batches,
-            "#load = :load AND begins_with(#batch, :prefix)",
-            {":load": batch.load, ":prefix": segment_prefix(batch.batch)},
-            ConsistentRead=True,
-        )
-        return [entry for segment in segments for entry in entries_from(segment)]
+        return [entry for segment in self.segments(batch) for entry in segment.entries]
+
+    def segments(self, batch: Batch) -> list[Segment]:
+        found = self._batch_items(batch.load, segment_prefix(batch.batch))
+        return [segment_from(item) for item in found]
 
     def unfinished(self, load: str) -> Iterator[str]:
         found = self._query(
@@ -264,18 +360,143 @@ class DynamoLedger:
         # A name may read like the cut key of another one.
         return claim if claim and claim.name == name else None
 
-    def _take(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> list[Item]:
+    def find_claims(self, load: str, names: Sequence[str]) -> dict[str, Claim]:
+        wanted = [*dict.fromkeys(names)]
+        found: dict[str, Claim] = {}
+        with self._explained(self._names.files):
+            for start in range(0, len(wanted), _PAGE_KEYS):
+                keys = {ledger_key(name) for name in wanted[start : start + _PAGE_KEYS]}
+                for item in self._get_page(self._names.files, [{"load": load, "object": key} for key in sorted(keys)]):
+                    claim = claim_from(item)
+                    found[claim.name] = claim
+        return {name: found[name] for name in wanted if name in found}
+
+    def _get_page(self, table: str, keys: list[Item]) -> list[Item]:
+        items: list[Item] = []
+
+        def left(request: Item) -> Item:
+            answer = self._client.batch_get_item(RequestItems=request)
+            items.extend(answer["Responses"].get(table, ()))
+            request = answer.get("UnprocessedKeys") or {}
+            waiting[:] = [request]
+            return request
+
+        waiting = [{table: {"Keys": keys, "ConsistentRead": True}}]
+        attempts = Retrying(
+            retry=retry_if_result(bool),
+            wait=wait_random_exponential(multiplier=0.05, max=2),
+            stop=stop_after_attempt(10),
+        )
+        try:
+            attempts(lambda: left(waiting[0]))
+        except RetryError as error:
+            raise TransientError(f"DynamoDB table {table} is throttled: it did not give all that was asked.") from error
+        return items
+
+    def _take(
+        self,
+        batch: Batch,
+        objects: Sequence[S3Object],
+        now: datetime,
+        condition: str = "attribute_not_exists(#load)",
+        values: Item | None = None,
+    ) -> list[Item]:
         """Give the actions that claim objects for a batch, in their order, and the one that puts its segment."""
-        segment = {
-            "load": batch.load,
-            "batch": segment_prefix(batch.batch) + _segment_name(objects),
-            "entries": pack_entries(objects),
-        }
+        claimed = tuple(Entry(each.name, each.size_bytes) for each in objects)
+        segment = segment_item(batch.load, Segment(batch.batch, claimed))
         actions = [
-            self._put(self._names.files, claim_item(batch.load, each, batch.batch, now), "attribute_not_exists(#load)")
+            self._put(self._names.files, claim_item(batch.load, each, batch.batch, now), condition, values)
             for each in objects
         ]
         return [*actions, self._put(self._names.batches, segment, "attribute_not_exists(#load)")]
+
+    def _grow(
+        self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime
+    ) -> tuple[Item, Batch]:
+        """Give the action that adds objects to the open batch's counts, and the batch as it is then."""
+        size_bytes = sum(each.size_bytes for each in objects)
+        action = self._update(
+            batch.load,
+            batch.batch,
+            "SET #opened_at = if_not_exists(#opened_at, :now) ADD #files :files, #size_bytes :size_bytes",
+            "#status = :open AND #files <= :most_files AND #size_bytes < :below_bytes",
+            {
+                ":now": now.isoformat(),
+                ":files": len(objects),
+                ":size_bytes": size_bytes,
+                ":open": BatchStatus.OPEN,
+                ":most_files": limits.max_files - len(objects),
+                # The last object may cross the limit, but none may be added after that.
+                ":below_bytes": limits.max_bytes - (size_bytes - objects[-1].size_bytes),
+            },
+        )
+        grown = replace(
+            batch,
+            files=batch.files + len(objects),
+            size_bytes=batch.size_bytes + size_bytes,
+            opened_at=batch.opened_at or now,
+        )
+        return action, grown
+
+    def _give_up(self, place: Place, names: Sequence[str]) -> tuple[list[Item], Batch]:
+        """Give the actions that take objects out of their batch, and the batch as it is then."""
+        before, segment, leaving = place.batch, place.segment, frozenset(names)
+        after = take_out(before, [entry for entry in segment.entries if entry.name in leaving])
+        after = replace(after, version=before.version + 1)
+        is_open = before.status is BatchStatus.OPEN
+        change = "SET #files = :files, #size_bytes = :size_bytes, #version = :version"
+        values = {
+            ":files": after.files,
+            ":size_bytes": after.size_bytes,
+            ":version": after.version,
+            ":before": before.version,
+            ":status": before.status,
+            ":files_before": before.files,
+            ":size_bytes_before": before.size_bytes,
+        }
+        if not is_open:
+            change += ", #taken_out = :taken_out"
+            values[":taken_out"] = after.taken_out
+        elif after.opened_at is None:
+            change += " REMOVE #opened_at"
+        counted = self._update(
+            before.load,
+            before.batch,
+            change,
+            "#version = :before AND #status = :status AND #files = :files_before AND #size_bytes = :size_bytes_before",
+            values,
+        )
+        return [counted, *self._rewrite(before.load, segment, segment.without(leaving, is_open=is_open))], after
+
+    def _rewrite(self, load: str, segment: Segment, smaller: Segment | None) -> list[Item]:
+        """Give the actions that put a segment in the place of another: where its first object left, under its name."""
+        key = segment_key(segment)
+        if smaller is not None and segment_key(smaller) == key:
+            return [self._put(self._names.batches, segment_item(load, smaller), "attribute_exists(#load)")]
+        gone = self._delete(self._names.batches, load, key, "attribute_exists(#load)", {})
+        if smaller is None:
+            return [gone]
+        return [gone, self._put(self._names.batches, segment_item(load, smaller), "attribute_not_exists(#load)")]
+
+    def _remove_segments(self, load: str, keys: Iterable[str]) -> None:
+        stream = iter(keys)
+        while page := [*islice(stream, _PAGE_KEYS)]:
+            self._transact(
+                [{"Delete": {"TableName": self._names.batches, "Key": {"load": load, "batch": key}}} for key in page]
+            )
+
+    def _transact_or_lose(self, actions: list[Item]) -> None:
+        if self._transact(actions):
+            raise LostRaceError
+
+    def _batch_items(self, load: str, prefix: str, *, projection: str | None = None) -> Iterator[Item]:
+        return self._query(
+            self._names.batches,
+            "#load = :load AND begins_with(#batch, :prefix)",
+            {":load": load, ":prefix": prefix},
+            projection=projection,
+            ConsistentRead=True,
+        )
 
     def _transact_claim(self, actions: list[Item], objects: Sequence[S3Object]) -> None:
         failed = self._transact(actions)
@@ -326,21 +547,41 @@ class DynamoLedger:
             for page in self._client.get_paginator("query").paginate(**request):
                 yield from page["Items"]
 
-    def _put(self, table: str, item: Item, condition: str) -> Item:
-        return {
-            "Put": {
-                "TableName": table,
-                "Item": item,
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": _names(condition),
-            }
+    def _put(self, table: str, item: Item, condition: str, values: Item | None = None) -> Item:
+        action: Item = {
+            "TableName": table,
+            "Item": item,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": _names(condition),
         }
+        return {"Put": {**action, "ExpressionAttributeValues": values} if values else action}
 
-    def _update(self, load: str, batch: str, change: str, condition: str, values: Item) -> Item:
+    def _delete(self, table: str, load: str, key: str, condition: str, values: Item) -> Item:
+        """Give the action that deletes an item; of a claim the key is the object's name."""
+        keys = {"object": ledger_key(key)} if table == self._names.files else {"batch": key}
+        action: Item = {
+            "TableName": table,
+            "Key": {"load": load, **keys},
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": _names(condition),
+        }
+        return {"Delete": {**action, "ExpressionAttributeValues": values} if values else action}
+
+    def _update(
+        self,
+        load: str,
+        item: str,
+        change: str,
+        condition: str,
+        values: Item,
+        *,
+        table: str | None = None,
+        key: str = "batch",
+    ) -> Item:
         return {
             "Update": {
-                "TableName": self._names.batches,
-                "Key": {"load": load, "batch": batch},
+                "TableName": table or self._names.batches,
+                "Key": {"load": load, key: item},
                 "UpdateExpression": change,
                 "ConditionExpression": condition,
                 "ExpressionAttributeNames": _names(change + condition),
@@ -382,9 +623,8 @@ def _persistently(write: Callable[..., Any], **request: Any) -> None:
     attempts(write, **request)
 
 
-def _segment_name(objects: Sequence[S3Object]) -> str:
-    """Name a segment after its first object, which no other segment can have."""
-    return hashlib.sha256(objects[0].name.encode()).hexdigest()[:32]
+def _is_claimed_for(claim: Claim | None, batch: str) -> bool:
+    return claim is not None and claim.batch == batch and claim.left_out_at is None
 
 
 def _targets_map(batch: Batch) -> Item:

@@ -1,6 +1,7 @@
 """`rsloader batches`, `rsloader batch` and `rsloader files`: what the ledger knows."""
 
 import json
+from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.operating import as_utc
 from rsloader_provider.core.batch import BatchStatus
 from rsloader_provider.loader.look_up import batch_reports, batch_with_files, file_reports
 from rsloader_provider.loader.ports.ledger import Ledger
@@ -23,13 +25,18 @@ Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 def batches(
     load: Load,
     status: Annotated[BatchStatus | None, typer.Option(help="Only batches of this status.")] = None,
+    since: Annotated[datetime | None, typer.Option(help="Only batches opened at this moment (UTC) or later.")] = None,
+    until: Annotated[datetime | None, typer.Option(help="Only batches opened before this moment (UTC).")] = None,
     limit: Limit = 50,
     aws_conn_id: AwsConnection = "aws_default",
     as_json: AsJson = False,
 ) -> None:
     """List the batches of a load, newest first."""
     with told():
-        found = list(islice(batch_reports(_ledger(aws_conn_id), load, status and str(status)), limit))
+        reports = batch_reports(
+            _ledger(aws_conn_id), load, status and str(status), since=as_utc(since), until=as_utc(until)
+        )
+        found = list(islice(reports, limit))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -62,6 +69,7 @@ def batch(
         "batch",
         "status",
         "files",
+        "taken_out",
         "size_bytes",
         "opened_at",
         "locked_at",
@@ -98,6 +106,7 @@ def files(
     table = Table(Column("file", overflow="fold"), Column("batch", no_wrap=True), "bytes", "claimed")
     for each in found:
         claimed = _moment(each["claimed_at"]) + (", marked as loaded" if each["is_marked"] else "")
+        claimed += ", left out by a person" if each["left_out_at"] else ""
         table.add_row(escape(each["url"]), each["batch"], f"{each['size_bytes']:,}", claimed)
     Console().print(table)
 

@@ -34,6 +34,8 @@ class ObjectState(StrEnum):
     """It is in every target."""
     MARKED = "marked as loaded"
     """A person, or an import, said that it counts as loaded: no run loads it, and no history has it."""
+    LEFT_OUT = "left out by a person"
+    """A person left it out of its batch: it stays claimed, and nothing loads it until it is asked for."""
     LOADED_TWICE = "loaded more than once"
     """More often than a person asked for, or by two batches."""
     FAILED = "failed"
@@ -59,7 +61,7 @@ class ObjectState(StrEnum):
 
 _GOOD = {
     ObjectState.NOT_SEEN, ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED, ObjectState.MARKED,
-    ObjectState.DELETED,
+    ObjectState.LEFT_OUT, ObjectState.DELETED,
 }  # fmt: skip
 _LOADED = {ObjectState.LOADED, ObjectState.MARKED, ObjectState.LOADED_TWICE, ObjectState.NOT_CLAIMED}
 
@@ -154,6 +156,7 @@ def judge_object(
     *,
     name: str,
     looked: bool = True,
+    left_out: bool = False,
 ) -> ObjectState:
     """Give the state of one object.
 
@@ -165,9 +168,12 @@ def judge_object(
         copied_by: Batches whose committed COPY read the object although it is not theirs.
         name: Bucket and key.
         looked: Whether S3 was asked: a claim outside of the source as it is now is judged without.
+        left_out: Whether a person left it out of that batch.
     """
     if claimed is None:
         return ObjectState.NOT_CLAIMED if copied_by else ObjectState.NOT_SEEN
+    if left_out and verdict is not None:
+        return ObjectState.LEFT_OUT
     if verdict is None or (verdict.entries is not None and name not in verdict.entries):
         return ObjectState.BROKEN
     if copied_by - {batch}:

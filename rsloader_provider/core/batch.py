@@ -12,7 +12,7 @@ Every function here takes a batch and gives the batch that it becomes; the ledge
 condition that nobody wrote in between.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,13 @@ from typing import Any
 
 from ulid import ULID
 
-from rsloader_provider.core.errors import AttemptLostError, NothingToDecideError, UnknownBatchError
+from rsloader_provider.core.errors import (
+    AttemptLostError,
+    NothingToDecideError,
+    OperationRefusedError,
+    UnknownBatchError,
+)
+from rsloader_provider.core.manifest import Entry
 
 
 class BatchStatus(StrEnum):
@@ -78,6 +84,12 @@ MARKED = "marked"
 IMPORTED = "imported"
 """The reason of a batch of objects that another loader has loaded."""
 
+CLOSED_NOW = "closed_now"
+"""The reason of a batch that a person had locked before a limit was reached."""
+
+REPROCESSED = "reprocessed"
+"""The reason of a batch of objects that a person had taken out of earlier batches to be loaded again."""
+
 _LAST_YEAR = 9998
 """Python's times end with the year 9999, a ULID's later."""
 
@@ -93,8 +105,8 @@ class TargetProgress:
         state: See TargetState.
         generation: Starts at 1; each reprocessing that a person asks for opens the next.
         attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
-        opened_by: The task try by which a person last asked for the batch, be it for this generation or for one more
-            attempt at it; None if nobody has.
+        opened_by: The task try or the command by which a person last asked for the batch, be it for this generation or
+            for one more attempt at it; None if nobody has.
         session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
             connect ends it. None when there is nothing to end.
         announces: Whether the attempt of that session announces its COMMIT, as it does without a load history. Then
@@ -135,13 +147,15 @@ class Batch:
         size_bytes: Their bytes.
         opened_at: When its first object was claimed; None while it is empty.
         locked_at: When it was locked; None while it is open.
-        reason: Why it was locked: max_files, max_bytes or max_age; what marked its objects as loaded, see
-            `MARKED` and `IMPORTED`; None while it is open.
-        run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; for objects that are marked as
-            loaded, who asked; None while it is open.
+        reason: Why it was locked: max_files, max_bytes or max_age; `CLOSED_NOW` or `REPROCESSED`, where a person
+            asked; what marked its objects as loaded, see `MARKED` and `IMPORTED`; None while it is open.
+        run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; who asked, for objects that are
+            marked as loaded, and for a batch that a person had locked until a run takes it; None while it is open.
         targets: Progress by target name; empty while it is open, and for objects that are marked as loaded.
         notification: See Notification; None while there is nothing to tell, or nobody to be told.
         version: Counts the writes after locking; the ledger writes only on the version that it read.
+        taken_out: Objects that a person has taken out of it since it was locked. They count no longer among its files,
+            but earlier generations may have loaded them.
     """
 
     load: str
@@ -156,6 +170,7 @@ class Batch:
     targets: Mapping[str, TargetProgress] = field(default_factory=dict)
     notification: Notification | None = None
     version: int = 0
+    taken_out: int = 0
 
     def __str__(self) -> str:
         """Load and batch, as messages name them."""
@@ -183,6 +198,16 @@ class Batch:
             without = "its objects are only marked as loaded" if self.is_marked else "it is still open"
             known = ", ".join(sorted(self.targets)) or f"none, as {without}"
             raise UnknownBatchError(f"{self} has no target {target}. Its targets: {known}.") from None
+
+    @property
+    def manifest_name(self) -> str:
+        """Where its manifest stands below the load's prefix for manifests.
+
+        Each taking out of objects begins another manifest: an attempt that was stopped before, and wakes up after, can
+        never put its objects into a later attempt's.
+        """
+        edition = f"-{self.taken_out}" if self.taken_out else ""
+        return f"{self.load}/{self.batch}{edition}.manifest"
 
     @property
     def unfinished_targets(self) -> tuple[str, ...]:
@@ -393,6 +418,86 @@ def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
     else:
         decided = replace(decided, state=TargetState.WAITING)
     return _with_progress(batch, target, decided)
+
+
+def reprocess(batch: Batch, target: str, by: str) -> Batch:
+    """A person asks for a target once more: from now on it waits for the next run.
+
+    If its generation is loaded, the next one is opened; a target that has failed waits for one more attempt at the
+    same generation, so that a load whose outcome nobody knew is found in the history instead of being repeated; one
+    that waits already goes on waiting. The same request, made twice, counts once.
+
+    Args:
+        batch: The batch as it was read.
+        target: The target's name.
+        by: The request; no other has the same text.
+
+    Raises:
+        OperationRefusedError: An attempt is at work, or a person has to say first whether the batch is in the table.
+        UnknownBatchError: The batch is open, is marked as loaded, or has no such target.
+    """
+    progress = batch.progress(target)
+    if progress.opened_by == by or progress.state is TargetState.WAITING:
+        return batch
+    if progress.state is TargetState.LOADING:
+        raise OperationRefusedError(
+            f"{batch} is being loaded into {target}: attempt {progress.attempt} of run {batch.run} has begun and not "
+            "ended. Nothing was changed. Try again when that attempt has ended; if its run is over, the next run "
+            "takes the batch up by itself."
+        )
+    if progress.unanswered is not None:
+        raise OperationRefusedError(
+            f"Whether {batch} is in {target} is for a person to say, before it is loaded again: "
+            f"`rsloader mark-loaded {batch.load} {batch.batch} {target}` if its rows are there, otherwise "
+            f"`rsloader mark-not-loaded {batch.load} {batch.batch} {target}`. Nothing was changed."
+        )
+    asked = replace(progress, state=TargetState.WAITING, opened_by=by)
+    if progress.state is TargetState.LOADED:
+        asked = replace(asked, generation=progress.generation + 1, rows=None, query_id=None)
+    return _with_progress(batch, target, asked)
+
+
+def reprocess_marked(batch: Batch, targets: Mapping[str, Mapping[str, Any]], by: str) -> Batch:
+    """A person asks for a batch whose objects were only marked as loaded: it gets targets, which wait.
+
+    Args:
+        batch: The batch as it was read.
+        targets: The targets' settings by name; at least one.
+        by: The request.
+
+    Raises:
+        OperationRefusedError: It is no such batch.
+    """
+    if not batch.is_marked:
+        raise OperationRefusedError(f"{batch} is not one of marked objects: it has targets of its own.")
+    waiting = {name: TargetProgress(settings, opened_by=by) for name, settings in targets.items()}
+    return settle(replace(batch, targets=waiting))
+
+
+def take_out(batch: Batch, entries: Iterable[Entry]) -> Batch:
+    """Objects leave the batch: it counts them no longer, and no later attempt loads them with it.
+
+    Args:
+        batch: The batch as it was read, open or not.
+        entries: The objects; they are in it.
+
+    Raises:
+        OperationRefusedError: An attempt is at work, which may have read the batch's objects already.
+    """
+    for target, progress in batch.targets.items():
+        if progress.state is TargetState.LOADING:
+            raise OperationRefusedError(
+                f"{batch} is being loaded into {target} (attempt {progress.attempt}, run {batch.run}), so no object "
+                "can be taken out of it. Nothing was changed. Try again when the attempt has ended; if its run is "
+                "over, the next run takes the batch up by itself."
+            )
+    sizes = [entry.size_bytes for entry in entries]
+    files = batch.files - len(sizes)
+    smaller = replace(batch, files=files, size_bytes=batch.size_bytes - sum(sizes))
+    if batch.status is BatchStatus.OPEN:
+        # Its age counts from its first object.
+        return smaller if files else replace(smaller, opened_at=None)
+    return replace(smaller, taken_out=batch.taken_out + len(sizes))
 
 
 def record_notification(batch: Batch, notification: Notification) -> Batch:

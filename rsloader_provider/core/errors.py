@@ -5,6 +5,7 @@ RsloaderError
 ├── NotSetUpError                a DynamoDB table, a history table or a bucket is missing
 ├── AccessDeniedError            AWS or Redshift refused the credentials' rights
 ├── UnknownBatchError            no such batch, or no such target in it
+│   └── DeletedBatchError        a person deleted it; its objects stay claimed
 ├── CorruptLedgerError           an item in DynamoDB does not say what it must
 ├── AttemptLostError             a newer attempt took this one's place
 ├── BadDataError                 COPY refused what is in the files; has the load errors
@@ -12,6 +13,8 @@ RsloaderError
 ├── OutOfOrderError              a newer batch is in the table that this one would overwrite
 ├── UndecidedError               without a load history: nobody knows whether a COMMIT was carried out
 ├── NothingToDecideError         a person decides what is not, or no longer, in question
+├── UnknownObjectError           the load has no claim of an object that a person named
+├── OperationRefusedError        what a person asked for would be wrong as things are; nothing was changed
 ├── StatementError               Redshift refused a statement
 └── TransientError               trying again is expected to help (retryable)
     ├── ConnectionLostError      the outcome of the last statement is unknown
@@ -71,6 +74,18 @@ class AccessDeniedError(RsloaderError):
 
 class UnknownBatchError(RsloaderError):
     """No batch of this id, or no target of this name in it."""
+
+
+class DeletedBatchError(UnknownBatchError):
+    """The batch was complete, and a person deleted it: its objects stay claimed, and count as loaded."""
+
+
+class UnknownObjectError(RsloaderError):
+    """A person named an object that the load has not claimed, or a prefix below which it has claimed nothing."""
+
+
+class OperationRefusedError(RsloaderError):
+    """What a person asked for would be wrong as things are. Nothing was changed; the message says what to do first."""
 
 
 class CorruptLedgerError(RsloaderError):

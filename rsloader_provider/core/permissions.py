@@ -96,14 +96,8 @@ def worker_policy(
     table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
     # Each item's hash key is its load. None of these actions comes without one, so that the condition always decides.
     own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (as_recorded(config).load,)}}
-    prefix = _literally(config.source.literal_prefix)
     statements = [
-        PolicyStatement(
-            "ListSource",
-            ("s3:ListBucket",),
-            (_arn(installation, config.source.bucket),),
-            {"StringLike": {"s3:prefix": (f"{prefix}*",)}} if prefix else {},
-        ),
+        *_listing(config, installation),
         *(
             PolicyStatement(sid, ("s3:PutObject",), (_manifest_arn(installation, config, url),))
             for sid, url in zip(("WriteManifests", "KeepFailedManifests"), config.manifest_prefixes, strict=False)
@@ -192,16 +186,18 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
     Of a chain the last role reads, and each before it may only take on the next. Listing has no condition here: to
     those who may not list a whole bucket S3 answers that a missing object is forbidden, not that it is missing.
     """
-    source, manifests = config.source, config.manifests
+    sources, manifests = config.sources, config.manifests
     reading = (
         PolicyStatement(
-            "ReadObjects", ("s3:GetObject",), (_arn(installation, source.bucket, _as_wildcards(source.pattern) + "*"),)
+            "ReadObjects",
+            ("s3:GetObject",),
+            tuple(_arn(installation, each.bucket, _as_wildcards(each.pattern) + "*") for each in sources),
         ),
         PolicyStatement("ReadManifests", ("s3:GetObject",), (_manifest_arn(installation, config, manifests),)),
         PolicyStatement(
             "TellMissingFromForbidden",
             ("s3:ListBucket",),
-            tuple(_arn(installation, bucket) for bucket in dict.fromkeys((source.bucket, manifests.bucket))),
+            tuple(_arn(installation, bucket) for bucket in _buckets(config)),
         ),
     )
     options = config.copy_options
@@ -215,6 +211,25 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
         for role, following in pairwise(roles)
     }
     return assuming | {roles[-1]: reading}
+
+
+def _listing(config: LoadConfig, installation: Installation) -> Iterator[PolicyStatement]:
+    """Allow listing under the sources: a statement for each bucket, as a condition holds for all that one names."""
+    prefixes: dict[str, list[str]] = {}
+    for each in config.listed_prefixes:
+        prefixes.setdefault(each.bucket, []).append(each.key)
+    for number, (bucket, keys) in enumerate(prefixes.items(), start=1):
+        below = tuple(f"{_literally(key)}*" for key in keys)
+        yield PolicyStatement(
+            "ListSource" if number == 1 else f"ListSource{number}",
+            ("s3:ListBucket",),
+            (_arn(installation, bucket),),
+            {} if below == ("*",) else {"StringLike": {"s3:prefix": below}},
+        )
+
+
+def _buckets(config: LoadConfig) -> Iterator[str]:
+    yield from dict.fromkeys((*(each.bucket for each in config.sources), config.manifests.bucket))
 
 
 def _arn(installation: Installation, bucket: str, key: str | None = None) -> str:

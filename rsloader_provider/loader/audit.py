@@ -6,11 +6,11 @@ batch, and what is wrong.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from rsloader_provider.core.audit import ObjectState, Verdict, judge_batch, judge_object
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import CorruptLedgerError, UnknownBatchError
+from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.objects import S3Object, ledger_key
 from rsloader_provider.loader.audit_batches import BatchFindings, BatchWalk, Fingerprint, fingerprint
 from rsloader_provider.loader.audit_remedies import remedies
@@ -52,7 +52,7 @@ def audit_load(
 def _claimed(inventory: Inventory, load: str) -> dict[str, Fingerprint]:
     claimed: dict[str, Fingerprint] = {}
     for claim in inventory.claims(load):
-        if isinstance(claim, Claim):
+        if isinstance(claim, Claim) and claim.left_out_at is None:
             claimed[claim.batch] = fingerprint((claim.name,), claimed.get(claim.batch, (0, 0)))
     return claimed
 
@@ -75,7 +75,7 @@ class _ObjectWalk:
         self._copied = found.copied
         self._unmet = set(found.copied)
         self._report = report
-        self._bucket, self._prefix = config.source.bucket, config.source.literal_prefix
+        self._listed = config.listed_prefixes
 
     def run(self) -> None:
         """Sort every object."""
@@ -95,7 +95,10 @@ class _ObjectWalk:
         """Give each object with its claim, each without one, and each claim without an object."""
         claims = self._inventory.claims(self._config.load)
         claim = next(claims, None)
-        for found in self._services.storage.objects(self._bucket, self._prefix):
+        # One listing after the other is sorted as the claims are.
+        for found in chain.from_iterable(
+            self._services.storage.objects(each.bucket, each.key) for each in self._listed
+        ):
             key = ledger_key(found.name)
             if key != found.name:
                 # A cut key does not sort as S3 lists; the claim's turn looks the object up.
@@ -124,13 +127,11 @@ class _ObjectWalk:
         """Ask S3 for an object that the listing does not show in the claim's place because its key is cut."""
         if isinstance(claim, Unreadable) or _key(claim) == claim.name or not self._is_listed(claim.name):
             return None
-        key = claim.name.removeprefix(f"{self._bucket}/")
-        return next(
-            (each for each in islice(self._services.storage.objects(self._bucket, key), 1) if each.key == key), None
-        )
+        bucket, _, key = claim.name.partition("/")
+        return next((each for each in islice(self._services.storage.objects(bucket, key), 1) if each.key == key), None)
 
     def _is_listed(self, name: str) -> bool:
-        return name.startswith(f"{self._bucket}/{self._prefix}")
+        return any(name.startswith(f"{each.bucket}/{each.key}") for each in self._listed)
 
     def _judge_unclaimed(self, found: S3Object | None) -> None:
         if found is None or found.is_folder_marker:
@@ -149,6 +150,7 @@ class _ObjectWalk:
             self._take_copied(claim.name),
             name=claim.name,
             looked=self._is_listed(claim.name),
+            left_out=claim.left_out_at is not None,
         )
         self._count(state, claim.name, claim.batch)
 
@@ -157,9 +159,12 @@ class _ObjectWalk:
         if batch_id not in self._verdicts:
             try:
                 batch = self._services.ledger.get(self._config.load, batch_id)
+            except DeletedBatchError:
+                self._verdicts[batch_id] = Verdict(ObjectState.LOADED)
             except (UnknownBatchError, CorruptLedgerError):
                 return None
-            self._verdicts[batch_id] = Verdict(judge_batch(batch, {}))
+            else:
+                self._verdicts[batch_id] = Verdict(judge_batch(batch, {}))
         return self._verdicts[batch_id]
 
     def _take_copied(self, name: str) -> frozenset[str]:

@@ -28,7 +28,8 @@ from rsloader_provider.core.manifest import Entry, is_manifest_of, render_manife
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.audit_report import AuditReport, Finding
 from rsloader_provider.loader.histories import Histories
-from rsloader_provider.loader.ports.inventory import Inventory, Segment, StoredBatch, Unreadable
+from rsloader_provider.loader.ports.inventory import Inventory, StoredBatch, Unreadable
+from rsloader_provider.loader.ports.ledger import Segment
 from rsloader_provider.loader.services import Services
 
 WINDOW_ENTRIES = 20_000
@@ -74,9 +75,20 @@ class _Group:
     batch_id: str
     stored: StoredBatch | None = None
     unreadable: list[str] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
+    segments: list[Segment] = field(default_factory=list)
+    is_deleted: bool = False
     rows: dict[str, list[HistoryRow]] = field(default_factory=dict)
-    manifest: S3Object | None = None
+    manifests: dict[str, S3Object] = field(default_factory=dict)
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The objects that are in the batch."""
+        return [entry for segment in self.segments for entry in segment.entries]
+
+    @property
+    def taken_out(self) -> list[Entry]:
+        """The objects that a person has taken out of it; an earlier generation may have loaded them."""
+        return [entry for segment in self.segments for entry in segment.claimed if entry.name in segment.taken_out]
 
 
 class BatchWalk:
@@ -114,7 +126,7 @@ class BatchWalk:
         entries = 0
         for group in self._groups():
             window.append(group)
-            entries += len(group.entries)
+            entries += sum(len(segment.claimed) for segment in group.segments)
             if entries >= WINDOW_ENTRIES or len(window) >= WINDOW_BATCHES:
                 self._judge_window(window)
                 window, entries = [], 0
@@ -127,6 +139,7 @@ class BatchWalk:
         streams: list[Iterator[tuple[str, object]]] = [
             ((_id_of(each), each) for each in self._inventory.batches(load)),
             ((each.batch if isinstance(each, Segment) else each.key, each) for each in self._inventory.segments(load)),
+            ((batch_id, _DELETED) for batch_id in self._inventory.deleted(load)),
             self._manifests(),
             *(self._rows(name) for name in self._histories.targets),
         ]
@@ -139,9 +152,11 @@ class BatchWalk:
                     case Unreadable():
                         group.unreadable.append(item.reason)
                     case Segment():
-                        group.entries.extend(item.entries)
+                        group.segments.append(item)
                     case S3Object():
-                        group.manifest = item
+                        group.manifests[item.key.rpartition("/")[2]] = item
+                    case _Deleted():
+                        group.is_deleted = True
                     case (str(name), list(rows)):
                         group.rows[name] = rows
             yield group
@@ -153,9 +168,10 @@ class BatchWalk:
         prefix = self._config.manifests.join(f"{self._config.load}/")
         try:
             for found in self._services.storage.objects(prefix.bucket, prefix.key):
-                batch_id = found.key.removeprefix(prefix.key).removesuffix(_SUFFIX)
-                if found.key.endswith(_SUFFIX) and "/" not in batch_id:
-                    yield batch_id, found
+                name = found.key.removeprefix(prefix.key)
+                if name.endswith(_SUFFIX) and "/" not in name:
+                    # Behind the batch stands, after a '-', how many objects had been taken out of it.
+                    yield name.removesuffix(_SUFFIX).partition("-")[0], found
         except RsloaderError as error:
             text = f"the manifests cannot be listed and were not compared: {error}"
             self._report.add(Finding(f"load {self._config.load}", text, is_wrong=False))
@@ -198,10 +214,10 @@ class BatchWalk:
         state = judge_batch(batch, rows)
         if state in _SUSPICIOUS or len(group.entries) != batch.files or _contradicts(batch, rows):
             # Somebody may be at work on it: what was read page by page is read again in one moment.
-            batch, rows, group.entries = self._read_again(batch, group)
+            batch, rows, group.segments = self._read_again(batch, group)
             state = judge_batch(batch, rows)
         names = {entry.name for entry in group.entries}
-        unread = self._compare_files(group.batch_id, rows, group.entries, files)
+        unread = self._compare_files(rows, group, files)
         entries = self._compare_claims(batch, names, rows)
         self._found.verdicts[batch.batch] = Verdict(state, entries, unread, loaded_since(batch, rows))
         self._compare_batch(batch, rows, group)
@@ -211,19 +227,22 @@ class BatchWalk:
         """Give the rows of every readable target, none where it has none."""
         return {name: rows.get(name, []) for name in self._histories.targets}
 
-    def _read_again(self, batch: Batch, group: _Group) -> tuple[Batch, dict[str, list[HistoryRow]], list[Entry]]:
+    def _read_again(self, batch: Batch, group: _Group) -> tuple[Batch, dict[str, list[HistoryRow]], list[Segment]]:
         ledger = self._services.ledger
         rows = self._histories.of_batch(batch.batch)
         try:
             fresh = ledger.get(batch.load, batch.batch)
             if fresh != batch:
                 rows = self._histories.of_batch(batch.batch)
-            return fresh, rows, ledger.entries(fresh)
+            return fresh, rows, ledger.segments(fresh)
         except (CorruptLedgerError, UnknownBatchError):
-            return batch, rows, group.entries
+            return batch, rows, group.segments
 
     def _judge_without_batch(self, group: _Group, files: Mapping[tuple[str, int], frozenset[str]]) -> None:
         rows = [row for each in group.rows.values() for row in each]
+        if group.is_deleted and not group.unreadable:
+            self._judge_deleted(group)
+            return
         if group.unreadable or not rows:
             # Its manifest alone says nothing: it may be another installation's.
             if group.entries and not group.unreadable:
@@ -245,6 +264,17 @@ class BatchWalk:
             unnamed = max(0, max(row.files for row in rows) - claimed)
             self._report.count(ObjectState.NOT_CLAIMED, None, group.batch_id, unnamed)
 
+    def _judge_deleted(self, group: _Group) -> None:
+        """Trust a deleted batch, which was complete, as far as it is not asked for any more."""
+        self._found.verdicts[group.batch_id] = Verdict(ObjectState.LOADED)
+        if group.segments:
+            self._add(
+                group.batch_id,
+                "a person deleted it, and was interrupted: some of its segments are left. The next deletion removes "
+                "them.",
+                is_wrong=False,
+            )
+
     @staticmethod
     def _read_by(
         rows: Mapping[str, list[HistoryRow]], files: Mapping[tuple[str, int], frozenset[str]]
@@ -255,23 +285,23 @@ class BatchWalk:
 
     def _compare_files(
         self,
-        batch_id: str,
         rows: Mapping[str, list[HistoryRow]],
-        entries: list[Entry],
+        group: _Group,
         files: Mapping[tuple[str, int], frozenset[str]],
     ) -> frozenset[str]:
         """Compare what the COPYs read with what they should have; give the names that one of them did not read."""
         read_by = self._read_by(rows, files)
         if not read_by:
             return frozenset()
-        expected = {_as_viewed(entry.url): entry.name for entry in entries if entry.size_bytes > 0}
+        expected = {_as_viewed(entry.url): entry.name for entry in group.entries if entry.size_bytes > 0}
+        earlier = {_as_viewed(entry.url) for entry in group.taken_out}
         unread: set[str] = set()
         for read in read_by.values():
             unread.update(expected[url] for url in expected.keys() - read)
-            for url in read - expected.keys():
+            for url in read - expected.keys() - earlier:
                 # A URL that fills the view's column may have been cut: what it stands for cannot be told.
                 if len(url.encode()) < _VIEW_BYTES:
-                    self._note_copied(url.removeprefix("s3://"), batch_id)
+                    self._note_copied(url.removeprefix("s3://"), group.batch_id)
         return frozenset(unread)
 
     def _note_copied(self, name: str, batch_id: str) -> None:
@@ -312,7 +342,9 @@ class BatchWalk:
             text = f"it counts {batch.files} objects, and its segments hold {len(group.entries)}. No load begins so."
             self._add(batch.batch, text, remedy=_BACKUP)
         for name, each in rows.items():
-            if other := [row for row in each if row.files != batch.files]:
+            # Who was taken out since may have been loaded by an earlier generation, and not by a later one.
+            most = batch.files + batch.taken_out
+            if other := [row for row in each if not batch.files <= row.files <= most]:
                 text = f"{name}: the history says that it was loaded with {other[0].files} objects, not {batch.files}."
                 self._add(batch.batch, text, remedy=_BACKUP)
         for name in missing_in_history(batch, rows):
@@ -354,7 +386,7 @@ class BatchWalk:
             return False
 
     def _compare_manifest(self, batch: Batch, group: _Group) -> None:
-        manifest = group.manifest
+        manifest = group.manifests.get(batch.manifest_name.rpartition("/")[2])
         content = render_manifest(group.entries) if manifest is not None else None
         if manifest is None or content is None or batch.status is BatchStatus.OPEN:
             return
@@ -387,6 +419,12 @@ class BatchWalk:
         remedy = remedy.format(load=self._config.load, batch=batch)
         self._report.add(Finding(subject, text, remedy, batch, is_wrong=is_wrong, is_mendable=is_mendable))
 
+
+class _Deleted:
+    """Stands for the note that a batch was deleted."""
+
+
+_DELETED = _Deleted()
 
 _BACKUP = "Put the items of DynamoDB back, for example from a backup of the tables."
 _REPAIR = "rsloader audit {load} --batch {batch} --repair"

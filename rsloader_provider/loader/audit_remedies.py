@@ -54,7 +54,10 @@ class _Remedies:
 
     def _failed(self) -> Iterator[str]:
         for batch_id in self._batches():
-            yield f"Repair what `{self._show(batch_id)}` tells, and {self._clear(batch_id)}"
+            yield (
+                f"Repair what `{self._show(batch_id)}` tells, and {self._clear(batch_id)}; with --without URL to load "
+                "it without an object."
+            )
 
     def _not_in_history(self) -> Iterator[str]:
         for batch_id in self._batches():
@@ -67,11 +70,17 @@ class _Remedies:
         for name, _ in self._tally.examples:
             url = f"s3://{name}"
             move = f"aws s3 mv {shlex.quote(url)} {shlex.quote(_new(url))}"
-            yield f"To load the new content, put it under a new key: {move}"
+            yield (
+                f"To load the new content, put it under a new key: {move}. Or, which leaves the old rows in the table: "
+                f"rsloader reprocess-objects {self._config.load} {shlex.quote(url)}"
+            )
 
     def _gone(self) -> Iterator[str]:
         for name, batch_id in self._tally.examples:
-            yield f"Put s3://{name} back; the next run loads batch {batch_id} by itself."
+            yield (
+                f"Put s3://{name} back; the next run loads batch {batch_id} by itself. Or, if it is not to be loaded: "
+                f"rsloader forget {self._config.load} {shlex.quote(f's3://{name}')}"
+            )
 
     def _loaded_twice(self) -> Iterator[str]:
         for batch_id in self._batches():
@@ -120,7 +129,10 @@ class _Remedies:
     def _clear(self, batch_id: str) -> str:
         batch = self._get(batch_id)
         run = batch.run if batch else None
-        return f"clear load_batch of run {run} in Airflow (batch {batch_id})."
+        return (
+            f"clear load_batch of run {run} in Airflow (batch {batch_id}). Or: rsloader reprocess {self._config.load} "
+            f"{batch_id}"
+        )
 
     def _get(self, batch_id: str) -> Batch | None:
         try:

@@ -52,7 +52,7 @@ def _repair(config: LoadConfig, services: Services, histories: Histories, batch_
             written = services.ledger.replace(before, after)
     except LostRaceError:
         return f"{before}: somebody else wrote to it in this moment; it was left to them."
-    manifest = config.manifests.join(f"{config.load}/{batch_id}.manifest")
+    manifest = config.manifests.join(written.manifest_name)
     entries = services.ledger.entries(written)
     _rewrite_manifest(services, written, entries, manifest.bucket, manifest.key)
     is_news = any(before.targets[name].state is not each.state for name, each in written.targets.items())

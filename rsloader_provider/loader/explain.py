@@ -1,5 +1,6 @@
 """Tell the story of one object: whose it is, how far it is, and what happens next. Each piece may be missing."""
 
+import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +9,7 @@ from typing import Any, TypeVar
 from rsloader_provider.core.audit import HistoryRow
 from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.errors import DeletedBatchError, RsloaderError
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.histories import Histories
@@ -80,7 +81,7 @@ def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], 
         services_of: Gives the ports for an AWS connection.
     """
     told = Explanation(str(url))
-    near = [config for config in folder.loads.values() if config.source.bucket == url.bucket]
+    near = [config for config in folder.loads.values() if any(each.bucket == url.bucket for each in config.sources)]
     conn_id = next((each.aws_conn_id for each in near if each.matches(url.bucket, url.key)), None)
     conn_id = conn_id or next((each.aws_conn_id for each in near), "aws_default")
     told.found = _ask(told.sentences, "S3", lambda: _look_up(services_of(conn_id), url))
@@ -112,7 +113,7 @@ def _story(
     if services is not None:
         ledger = services.ledger
         claim = _ask(story.sentences, "DynamoDB", lambda: ledger.find_claim(config.load, f"{url.bucket}/{url.key}"))
-    if not (story.is_owner or claim or config.source.matches(url.key)):
+    if not (story.is_owner or claim or config.source_of(url.bucket, url.key)):
         return None
     story.sentences.insert(0, _ownership(config, url, folder))
     if services is not None:
@@ -147,14 +148,15 @@ def _moment(time: datetime) -> str:
 
 def _ownership(config: LoadConfig, url: S3Url, folder: LoadFolder) -> str:
     name = f"Load {config.load}"
+    source = config.source_of(url.bucket, url.key)
     if config.matches(url.bucket, url.key):
         by = "" if config.file_filter is None else f", and its file_filter {config.file_filter!r} finds it"
-        return f"{name} takes it: it lies below {config.source}{by}."
-    if not config.source.matches(url.key):
-        return f"{name} does not take it: it does not lie below {config.source}."
+        return f"{name} takes it: it lies below {source}{by}."
+    if source is None:
+        return f"{name} does not take it: it does not lie below {' or '.join(map(str, config.sources))}."
     for each in config.exclude:
         if each.bucket == url.bucket and each.matches(url.key):
-            other = next((load.load for load in folder.loads.values() if load.source == each), None)
+            other = next((load.load for load in folder.loads.values() if each in load.sources), None)
             whose = f", which is more specifically load {other}'s" if other else ""
             return f"{name} does not take it: it leaves alone what lies below {each}{whose}."
     for prefix in config.manifest_prefixes:
@@ -184,13 +186,20 @@ class _Storyteller:
             "etag": claim.etag,
             "last_modified": claim.last_modified.isoformat(),
             "claimed_at": claim.claimed_at.isoformat(),
+            "left_out_at": claim.left_out_at and claim.left_out_at.isoformat(),
         }
         self._say(f"It was claimed for batch {claim.batch} at {_moment(claim.claimed_at)}.")
         if self._found is not None and (self._found.etag, self._found.size_bytes) != (claim.etag, claim.size_bytes):
             self._say(f"It has been overwritten since its claim, which was for ETag {claim.etag}.")
-        batch = _ask(self._story.sentences, "Batch", lambda: self._services.ledger.get(claim.load, claim.batch))
+        if claim.left_out_at is not None:
+            self._say(
+                f"A person left it out of that batch at {_moment(claim.left_out_at)}, and no later attempt loads it "
+                "with the batch. Next: nothing by itself; it is loaded by: rsloader reprocess-objects "
+                f"{claim.load} {shlex.quote(f's3://{claim.name}')}"
+            )
+            return
+        batch = self._find_batch(claim)
         if batch is None:
-            self._say(f"Put its batch back into DynamoDB; `rsloader audit {claim.load}` tells what else is missing.")
             return
         self._story.facts["batch"] = batch_report(batch)
         if batch.is_marked:
@@ -207,6 +216,19 @@ class _Storyteller:
             self._about_targets(batch)
         self._say(*self._next(batch))
 
+    def _find_batch(self, claim: Claim) -> Batch | None:
+        """Give the batch of a claim, or say why there is none."""
+        try:
+            return self._services.ledger.get(claim.load, claim.batch)
+        except DeletedBatchError as error:
+            self._say(f"{error} Next: nothing. The batch was complete, and a person deleted it.")
+        except RsloaderError as error:
+            self._say(
+                f"Batch could not be asked: {type(error).__name__}: {error}",
+                f"Put its batch back into DynamoDB; `rsloader audit {claim.load}` tells what else is missing.",
+            )
+        return None
+
     def _say(self, *sentences: str) -> None:
         self._story.sentences.extend(sentences)
 
@@ -217,7 +239,7 @@ class _Storyteller:
             yield f"Nothing has claimed it yet: the next run of DAG {self._config.dag_id} does."
 
     def _about_manifest(self, batch: Batch) -> None:
-        url = self._config.manifests.join(f"{batch.load}/{batch.batch}.manifest")
+        url = self._config.manifests.join(batch.manifest_name)
         there = _ask(self._story.sentences, "S3", lambda: self._services.storage.exists(url.bucket, url.key))
         if there is not None:
             self._story.facts["manifest"] = {"url": str(url), "is_there": there}
@@ -258,11 +280,14 @@ class _Storyteller:
             case BatchStatus.LOCKED:
                 yield f"Next: run {batch.run} loads it; if that run is over, the next run takes it up by itself."
             case BatchStatus.ERROR:
-                yield f"Next: repair what the error tells, and clear load_batch of run {batch.run} in Airflow."
+                yield (
+                    f"Next: repair what the error tells, and clear load_batch of run {batch.run} in Airflow. Or: "
+                    f"rsloader reprocess {batch.load} {batch.batch}"
+                )
                 if batch.unfinished_targets:
                     yield f"The next run takes up by itself: {', '.join(batch.unfinished_targets)}."
             case BatchStatus.COMPLETE:
-                yield "Next: nothing. It is in every target, and is loaded again only if a person clears load_batch."
+                yield "Next: nothing. It is in every target, and is loaded again only if a person asks for it."
 
 
 def _locked(batch: Batch) -> str:

@@ -229,7 +229,7 @@ class _Attempt:
         self.number = progress.attempt
         self.table = sql.TableName(self.target.schema_name, self.target.table_name)
         self.key = sql.LoadKey(self.table, config.load, batch.batch, progress.generation)
-        self.manifest = config.manifests.join(f"{config.load}/{batch.batch}.manifest")
+        self.manifest = config.manifests.join(batch.manifest_name)
         self.entries: Sequence[Entry] = ()
 
     def _taking(self, step: Step) -> AbstractContextManager[None]:

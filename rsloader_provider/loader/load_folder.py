@@ -112,7 +112,7 @@ def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
     declaring = [each for each in named if each.declared == name]
     if declaring:
         files = {each.file for each in named}
-        sources = [each.config.source for each in declaring if each.config]
+        sources = [source for each in declaring if each.config for source in each.config.sources]
         near = [
             _read(file, content)
             for file, content in contents

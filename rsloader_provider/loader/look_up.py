@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, TargetProgress
-from rsloader_provider.core.errors import CorruptLedgerError, UnknownBatchError
+from rsloader_provider.core.batch import Batch, TargetProgress, batch_time
+from rsloader_provider.core.errors import CorruptLedgerError, OperationRefusedError, UnknownBatchError
 from rsloader_provider.loader.ports.ledger import Claim, Ledger
 
 
@@ -16,6 +18,7 @@ def batch_report(batch: Batch) -> dict[str, Any]:
         "batch": batch.batch,
         "status": str(batch.status),
         "files": batch.files,
+        "taken_out": batch.taken_out,
         "size_bytes": batch.size_bytes,
         "opened_at": batch.opened_at and batch.opened_at.isoformat(),
         "locked_at": batch.locked_at and batch.locked_at.isoformat(),
@@ -47,25 +50,43 @@ def batch_with_files(ledger: Ledger, load: str, batch_id: str) -> dict[str, Any]
     }
 
 
-def batch_reports(ledger: Ledger, load: str, status: str | None) -> Iterator[dict[str, Any]]:
+def batch_reports(
+    ledger: Ledger,
+    load: str,
+    status: str | None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Iterator[dict[str, Any]]:
     """Tell about all batches of a load, newest first.
 
     Args:
         ledger: The ledger.
         load: Name of the load.
         status: Only batches of this status; None for all.
+        since: Only batches that were opened at this moment or later (aware, UTC); None for all.
+        until: Only batches that were opened before this moment (aware, UTC); None for all.
 
     Raises:
         UnknownBatchError: The ledger knows no such load. Raised by the call, not by the iteration.
+        OperationRefusedError: No moment lies between the two.
     """
+    if since is not None and until is not None and since >= until:
+        raise OperationRefusedError(
+            f"Load {load}: no batch was opened at or after {since:%Y-%m-%d %H:%M} and before {until:%Y-%m-%d %H:%M}. "
+            "Give the earlier moment first."
+        )
     batches = ledger.batches(load)
     first = next(batches, None)
     if first is None:
         raise UnknownBatchError(f"There is nothing of load {load} yet: it has never run, or its name is another.")
 
     def reports() -> Iterator[dict[str, Any]]:
-        for batch in (first, *batches):
-            if status is None or batch.status == status:
+        for batch in chain((first,), batches):
+            opened = batch_time(batch.batch)
+            if since is not None and opened < since:
+                return  # ids sort by the time of opening
+            if (until is None or opened < until) and (status is None or batch.status == status):
                 yield batch_report(batch)
 
     return reports()
@@ -104,4 +125,5 @@ def _file_report(claim: Claim, *, is_marked: bool) -> dict[str, Any]:
         "etag": claim.etag,
         "last_modified": claim.last_modified.isoformat(),
         "claimed_at": claim.claimed_at.isoformat(),
+        "left_out_at": claim.left_out_at and claim.left_out_at.isoformat(),
     }

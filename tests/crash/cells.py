@@ -35,7 +35,15 @@ Isolation = Literal["snapshot", "serializable"]
 ISOLATIONS: tuple[Isolation, ...] = ("snapshot", "serializable")
 TARGETS = (1, 2)
 
-ELSEWHERE = (Step.ANNOUNCE_COMMIT, Step.MARK, Step.MEND)
+ELSEWHERE = (
+    Step.ANNOUNCE_COMMIT,
+    Step.MARK,
+    Step.REPROCESS,
+    Step.TAKE_OUT,
+    Step.DELETE_BATCH,
+    Step.RESTORE_BATCH,
+    Step.MEND,
+)
 """Steps that no task with a load history takes: the one is of targets with `history: none`, where exactly once is
 sometimes for a person to say, the other of `rsloader audit --repair`."""
 STEPS = tuple(step for step in Step if step not in ELSEWHERE)

@@ -63,8 +63,8 @@ MUTATIONS = (
         (
             Replacement(
                 "aws/ledger.py",
-                'claim_item(batch.load, each, batch.batch, now), "attribute_not_exists(#load)")',
-                'claim_item(batch.load, each, batch.batch, now), "attribute_not_exists(#missing)")',
+                'condition: str = "attribute_not_exists(#load)"',
+                'condition: str = "attribute_not_exists(#missing)"',
             ),
         ),
     ),

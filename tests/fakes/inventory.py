@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from fakes.ledger import MemoryLedger
-from rsloader_provider.loader.ports.inventory import Segment, StoredBatch, Unreadable
-from rsloader_provider.loader.ports.ledger import Claim
+from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable
+from rsloader_provider.loader.ports.ledger import Claim, Segment
 
 
 class MemoryInventory:
@@ -18,7 +18,10 @@ class MemoryInventory:
         return (StoredBatch(batch, is_indexed_right=True) for batch in reversed([*self._ledger.batches(load)]))
 
     def segments(self, load: str) -> Iterator[Segment | Unreadable]:
-        return (Segment(batch, tuple(entries)) for batch, entries in self._ledger.segments(load))
+        return iter(self._ledger.stored_segments(load))
+
+    def deleted(self, load: str) -> Iterator[str]:
+        return iter(self._ledger.stored_deletions(load))
 
     def current(self, load: str) -> str | None:
         return self._ledger.current(load)

@@ -7,12 +7,19 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id
+from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id, take_out
 from rsloader_provider.core.config import BatchLimits
-from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.core.errors import DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key, ledger_prefix
-from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Claim, LostRaceError
+from rsloader_provider.loader.ports.ledger import (
+    AlreadyClaimedError,
+    Claim,
+    DeletedBatch,
+    LostRaceError,
+    Place,
+    Segment,
+)
 
 
 class MemoryLedger:
@@ -22,7 +29,8 @@ class MemoryLedger:
         self._claims: dict[tuple[str, str], Claim] = {}
         self._batches: dict[tuple[str, str], Batch] = {}
         self._current: dict[str, str] = {}
-        self._segments: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        self._segments: dict[tuple[str, str], list[Segment]] = defaultdict(list)
+        self._deleted: set[tuple[str, str]] = set()
 
     def open_batch(self, load: str, now: datetime) -> Batch:
         with self._lock:
@@ -33,17 +41,8 @@ class MemoryLedger:
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
         with self._lock:
             self._refuse_taken(batch.load, objects)
-            stored = self._batches[batch.load, batch.batch]
-            size_bytes = sum(each.size_bytes for each in objects)
-            if (
-                stored.status is not BatchStatus.OPEN
-                or stored.files + len(objects) > limits.max_files
-                or stored.size_bytes + size_bytes - objects[-1].size_bytes >= limits.max_bytes
-            ):
-                raise LostRaceError
-            self._take(batch, objects, now)
-            self._batches[batch.load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
-            return self._added(batch, len(objects), size_bytes, now)
+            self._refuse_overfilling(batch, objects, limits)
+            return self._grow(batch, objects, now)
 
     def lock(
         self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
@@ -105,16 +104,90 @@ class MemoryLedger:
             self._batches[after.load, after.batch] = after
             return after
 
+    def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
+        with self._lock:
+            load, batch = place.batch.load, place.batch.batch
+            self._refuse_unless_claimed(load, names, batch)
+            left = self._give_up(place, names)
+            for name in names:
+                key = load, ledger_key(name)
+                self._claims[key] = replace(self._claims[key], left_out_at=now)
+            return left
+
+    def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
+        with self._lock:
+            self._refuse_unless_claimed(load, names, batch)
+            left = self._give_up(place, names) if place else None
+            for name in names:
+                del self._claims[load, ledger_key(name)]
+            return left
+
+    def move(
+        self,
+        objects: Sequence[S3Object],
+        batch: str,
+        place: Place | None,
+        into: Batch,
+        limits: BatchLimits,
+        now: datetime,
+    ) -> tuple[Batch | None, Batch]:
+        with self._lock:
+            names = [each.name for each in objects]
+            self._refuse_unless_claimed(into.load, names, batch)
+            self._refuse_overfilling(into, objects, limits)
+            left = self._give_up(place, names) if place else None
+            return left, self._grow(into, objects, now)
+
+    def delete(self, deleted: DeletedBatch, now: datetime) -> None:
+        with self._lock:
+            key = deleted.batch.load, deleted.batch.batch
+            if self._batches.get(key) != deleted.batch or deleted.batch.status is not BatchStatus.COMPLETE:
+                raise LostRaceError
+            self._deleted.add(key)
+            del self._batches[key]
+            self._segments.pop(key, None)
+
+    def sweep(self, load: str) -> int:
+        with self._lock:
+            left = [self._segments.pop(key) for key in self._deleted if key[0] == load and key in self._segments]
+            return sum(map(len, left))
+
+    def restore(self, deleted: DeletedBatch) -> Batch:
+        with self._lock:
+            key = deleted.batch.load, deleted.batch.batch
+            if key not in self._deleted:
+                raise LostRaceError
+            gone = [
+                entry
+                for segment in deleted.segments
+                for entry in segment.entries
+                if not self._is_claimed(key[0], entry.name, key[1], left_out=False)
+            ]
+            names = frozenset(entry.name for entry in gone)
+            self._segments[key] = [
+                replace(each, taken_out=each.taken_out | (names & {entry.name for entry in each.claimed}))
+                for each in deleted.segments
+            ]
+            self._deleted.remove(key)
+            version = deleted.batch.version + 1
+            self._batches[key] = replace(take_out(deleted.batch, gone), version=version)
+            return self._batches[key]
+
     def get(self, load: str, batch: str) -> Batch:
         with self._lock:
+            if (load, batch) in self._deleted:
+                raise DeletedBatchError(f"Batch {batch} of load {load} was deleted. `rsloader restore` puts it back.")
             try:
                 return self._batches[load, batch]
             except KeyError:
                 raise UnknownBatchError(f"Load {load} has no batch {batch}.") from None
 
     def entries(self, batch: Batch) -> list[Entry]:
+        return [entry for segment in self.segments(batch) for entry in segment.entries]
+
+    def segments(self, batch: Batch) -> list[Segment]:
         with self._lock:
-            return list(self._segments[batch.load, batch.batch])
+            return list(self._segments.get((batch.load, batch.batch), ()))
 
     def unfinished(self, load: str) -> Iterator[str]:
         return iter(sorted(each.batch for each in self._of(load) if each.unfinished_targets))
@@ -136,11 +209,15 @@ class MemoryLedger:
             claim = self._claims.get((load, ledger_key(name)))
             return claim if claim and claim.name == name else None
 
+    def find_claims(self, load: str, names: Sequence[str]) -> dict[str, Claim]:
+        found = {name: self.find_claim(load, name) for name in names}
+        return {name: claim for name, claim in found.items() if claim}
+
     def edit(self, batch: Batch) -> None:
         """Not in the port: writes a batch as a person with a console does."""
         self._batches[batch.load, batch.batch] = batch
 
-    def delete(self, batch: Batch) -> None:
+    def lose(self, batch: Batch) -> None:
         """Not in the port: loses a batch, but neither its claims nor its segments."""
         del self._batches[batch.load, batch.batch]
 
@@ -152,11 +229,16 @@ class MemoryLedger:
 
     def edit_entries(self, batch: Batch, entries: Sequence[Entry]) -> None:
         """Not in the port: writes the segments of a batch as a person does."""
-        self._segments[batch.load, batch.batch] = list(entries)
+        self._segments[batch.load, batch.batch] = [Segment(batch.batch, tuple(entries))] if entries else []
 
-    def segments(self, load: str) -> Iterator[tuple[str, list[Entry]]]:
+    def stored_segments(self, load: str) -> list[Segment]:
         """Not in the port: for the fake inventory."""
-        return ((batch, entries) for (owner, batch), entries in sorted(self._segments.items()) if owner == load)
+        keys = sorted(key for key in self._segments if key[0] == load)
+        return [segment for key in keys for segment in self._segments[key]]
+
+    def stored_deletions(self, load: str) -> list[str]:
+        """Not in the port: for the fake inventory."""
+        return sorted(batch for owner, batch in self._deleted if owner == load)
 
     def current(self, load: str) -> str | None:
         """Not in the port: for the fake inventory."""
@@ -171,7 +253,47 @@ class MemoryLedger:
             self._claims[batch.load, ledger_key(each.name)] = Claim(
                 batch.load, each.name, batch.batch, each.size_bytes, each.etag, each.last_modified, now
             )
-        self._segments[batch.load, batch.batch].extend(Entry(each.name, each.size_bytes) for each in objects)
+        claimed = tuple(Entry(each.name, each.size_bytes) for each in objects)
+        self._segments[batch.load, batch.batch].append(Segment(batch.batch, claimed))
+
+    def _grow(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> Batch:
+        """Add objects to the open batch; give it as the caller knows it, with them."""
+        size_bytes = sum(each.size_bytes for each in objects)
+        stored = self._batches[batch.load, batch.batch]
+        self._take(batch, objects, now)
+        self._batches[batch.load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
+        return self._added(batch, len(objects), size_bytes, now)
+
+    def _refuse_overfilling(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits) -> None:
+        stored = self._batches[batch.load, batch.batch]
+        size_bytes = sum(each.size_bytes for each in objects)
+        if (
+            stored.status is not BatchStatus.OPEN
+            or stored.files + len(objects) > limits.max_files
+            or stored.size_bytes + size_bytes - objects[-1].size_bytes >= limits.max_bytes
+        ):
+            raise LostRaceError
+
+    def _refuse_unless_claimed(self, load: str, names: Sequence[str], batch: str) -> None:
+        if not all(self._is_claimed(load, name, batch, left_out=True) for name in names):
+            raise LostRaceError
+
+    def _is_claimed(self, load: str, name: str, batch: str, *, left_out: bool) -> bool:
+        claim = self._claims.get((load, ledger_key(name)))
+        return claim is not None and claim.batch == batch and (left_out or claim.left_out_at is None)
+
+    def _give_up(self, place: Place, names: Sequence[str]) -> Batch:
+        key = place.batch.load, place.batch.batch
+        if self._batches.get(key) != place.batch or place.segment not in self._segments[key]:
+            raise LostRaceError
+        leaving = frozenset(names)
+        entries = [entry for entry in place.segment.entries if entry.name in leaving]
+        after = replace(take_out(place.batch, entries), version=place.batch.version + 1)
+        index = self._segments[key].index(place.segment)
+        smaller = place.segment.without(leaving, is_open=place.batch.status is BatchStatus.OPEN)
+        self._segments[key][index : index + 1] = [smaller] if smaller else []
+        self._batches[key] = after
+        return after
 
     def _of(self, load: str) -> list[Batch]:
         with self._lock:

@@ -52,6 +52,23 @@ def story(explanation: Explanation) -> str:
     return "\n".join([*explanation.sentences, *(line for each in explanation.loads for line in each.sentences)])
 
 
+def test_of_several_sources_the_one_is_named_that_the_object_lies_below(
+    world: World, explain: Callable[..., Explanation]
+):
+    world.put("orders/1.csv", "us/orders/1.csv", "us/orders/tmp/1.csv")
+    both = {**ORDERS, "load": "all", "source": ["s3://landing/us/orders/", "s3://landing/eu/", "s3://other-bucket/"]}
+    tmp = {"load": "tmp", "source": ["s3://landing/us/orders/tmp/", "s3://landing/de/"]}
+    assert explain("us/orders/1.csv", both, tmp).loads[0].sentences[0] == (
+        "Load all takes it: it lies below s3://landing/us/orders/."
+    )
+    owner, other = explain("us/orders/tmp/1.csv", both, tmp).loads
+    assert (owner.load, other.sentences[0]) == (
+        "tmp",
+        "Load all does not take it: it leaves alone what lies below s3://landing/us/orders/tmp/, which is more "
+        "specifically load tmp's.",
+    )
+
+
 def buffer(world: World) -> Any:
     return buffer_objects(CONFIG, world.services, run=RUN, is_active=lambda _: False, max_work=9)
 
@@ -77,7 +94,7 @@ def test_the_whole_story_of_a_loaded_object(world: World, explain: Callable[...,
         f"{TARGET}: the load history has generation 1: 2 rows by query 1000, attempt 1, run {RUN} at "
         "2026-01-02 12:00:00 UTC.",
         "Telling a topic how it ended was done.",
-        "Next: nothing. It is in every target, and is loaded again only if a person clears load_batch.",
+        "Next: nothing. It is in every target, and is loaded again only if a person asks for it.",
     ]  # fmt: skip
     facts = told.as_json()["loads"][0]
     assert (facts["claim"]["etag"], facts["batch"]["status"], facts["manifest"]["is_there"]) == (etag, "complete", True)
@@ -195,7 +212,7 @@ def test_a_batch_that_is_lost_a_history_that_is_not_there_and_a_redshift_that_is
     assert f"{TARGET}: its load history could not be read: NotSetUpError" in story(explain("orders/1.csv"))
     world.warehouse.unreachable = True
     assert f"{TARGET}: its load history could not be read: TransientError" in story(explain("orders/1.csv"))
-    world.ledger.delete(work.batch)
+    world.ledger.lose(work.batch)
     told = story(explain("orders/1.csv"))
     assert "Batch could not be asked: UnknownBatchError" in told
     assert "rsloader audit orders" in told

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from objects_for_tests import NOON, a_config, an_object
 from redshift_connector import error as driver
 
-from rsloader_provider.aws.items import batch_from, claim_from, entries_from, pack_entries
+from rsloader_provider.aws.items import batch_from, claim_from, pack_entries, segment_from
 from rsloader_provider.aws.warehouse import RedshiftSession, RedshiftWarehouse
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
@@ -116,7 +116,8 @@ def test_any_key_is_matched_claimed_and_listed_as_it_is(key: str, file_filter: s
         assert config.matches("landing", key)
     name = f"landing/{key}"
     assert len(ledger_key(name).encode()) <= LEDGER_KEY_BYTES
-    assert entries_from({"batch": "#segment#B#1", "entries": pack_entries([an_object(key, 3)])}) == [Entry(name, 3)]
+    segment = segment_from({"batch": "#segment#B#1", "entries": pack_entries([an_object(key, 3)])})
+    assert segment.entries == (Entry(name, 3),)
     content = render_manifest([Entry(name, 3), Entry(name, 3)])
     assert content is not None
     (listed,) = json.loads(content)["entries"]
@@ -131,10 +132,10 @@ def test_any_key_is_matched_claimed_and_listed_as_it_is(key: str, file_filter: s
 @example(zlib.compress(b"[[null, 1]]"))
 def test_any_segment_is_read_or_refused(packed: Any):
     try:
-        entries = entries_from({"batch": "#segment#B#1", "entries": packed})
+        segment = segment_from({"batch": "#segment#B#1", "entries": packed})
     except CorruptLedgerError:
         return
-    render_manifest(entries)
+    render_manifest(segment.entries)
 
 
 @given(trees, trees, trees)

@@ -114,7 +114,7 @@ def test_a_batch_that_is_deleted_while_it_is_filled_is_left_alone():
 
     def delete(ledger: OvertakenLedger) -> None:
         for batch in ledger.batches("orders"):
-            ledger.delete(batch)
+            ledger.lose(batch)
 
     world.ledger.overtaking = iter([lambda _: None, delete])
     done = mark(world, [an_object(f"orders/{number:03}") for number in range(150)])
@@ -130,7 +130,7 @@ def test_an_outage_ends_the_marking_and_keeps_what_was_marked():
             return super().mark(load, objects, now=now, **settings)
 
         def segments_of_all(self) -> list[Any]:
-            return [*self.segments("orders")]
+            return [*self.stored_segments("orders")]
 
     world = World(ledger=Failing(counting_randomness()))
     with pytest.raises(TransientError):

@@ -172,6 +172,26 @@ def test_the_whole_bucket_is_listed_without_a_condition():
     assert worker_policy(a_config(source="s3://landing"), TABLES)[0].conditions == {}
 
 
+def test_each_source_is_listed_and_read_and_nothing_beside_it():
+    sources = ["s3://landing/eu/", "s3://landing/us/x=*/", "s3://archive/orders/", "s3://whole"]
+    policy = [render_policy(worker_policy(a_config(source=sources), TABLES))]
+    reading = [render_policy(reader_policies(a_config(source=sources), TABLES)["default"])]
+    assert len({each["Sid"] for each in policy[0]["Statement"]}) == len(policy[0]["Statement"])
+
+    def may_list(bucket: str, prefix: str) -> bool:
+        return allows(policy, Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)}))
+
+    def may_read(name: str) -> bool:
+        return allows(reading, Need("s3:GetObject", f"arn:aws:s3:::{name}", {}))
+
+    for bucket, prefix in (("landing", "eu/"), ("landing", "us/x="), ("archive", "orders/"), ("whole", "")):
+        assert may_list(bucket, prefix)
+    for bucket, prefix in (("landing", "orders/"), ("archive", "eu/"), ("landing", ""), ("archive", "")):
+        assert not may_list(bucket, prefix)
+    assert all(map(may_read, ("landing/eu/1", "landing/us/x=1/1", "archive/orders/1", "whole/1")))
+    assert not any(map(may_read, ("landing/orders/1", "landing/us/1", "archive/eu/1", "other/1")))
+
+
 ALLOW = {"Effect": "Allow", "Action": "s3:Get*", "Resource": ["arn:aws:s3:::a/*", "arn:aws:s3:::b/?"]}
 READ = Need("s3:GetObject", "arn:aws:s3:::a/x/y", {"s3:prefix": ("in/",)})
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from rsloader_provider.core.batch import Batch
-from rsloader_provider.core.manifest import Entry
-from rsloader_provider.loader.ports.ledger import Claim
+from rsloader_provider.loader.ports.ledger import Claim, Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +34,6 @@ class StoredBatch:
     is_indexed_right: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """The objects that one claim put into a batch."""
-
-    batch: str
-    entries: tuple[Entry, ...]
-
-
 class Inventory(Protocol):
     """Reads whole streams, page by page, each page as it is at that moment; never refuses a single item.
 
@@ -61,6 +52,10 @@ class Inventory(Protocol):
 
     def segments(self, load: str) -> Iterator[Segment | Unreadable]:
         """Give the segments of all batches, those of the oldest batch first."""
+        ...
+
+    def deleted(self, load: str) -> Iterator[str]:
+        """Give the ids of the batches that a person deleted, oldest first."""
         ...
 
     def current(self, load: str) -> str | None:

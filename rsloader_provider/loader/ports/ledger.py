@@ -1,7 +1,7 @@
 """The ledger: which objects are claimed, by which batch, and how far each batch is."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ class Claim:
         etag: Its ETag then.
         last_modified: When it had been written (aware, UTC).
         claimed_at: When it was claimed (aware, UTC).
+        left_out_at: When a person left it out of that batch (aware, UTC): it stays claimed, and no later attempt loads
+            it; None for any other object.
     """
 
     load: str
@@ -32,6 +34,62 @@ class Claim:
     etag: str
     last_modified: datetime
     claimed_at: datetime
+    left_out_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """The objects that one claim put into a batch.
+
+    Attributes:
+        batch: The batch.
+        claimed: The objects in the order of the claim, also those that are no longer in the batch.
+        taken_out: Names of those that a person has taken out since the batch was locked.
+    """
+
+    batch: str
+    claimed: tuple[Entry, ...]
+    taken_out: frozenset[str] = frozenset()
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The objects that are in the batch."""
+        return tuple(entry for entry in self.claimed if entry.name not in self.taken_out)
+
+    def without(self, names: Iterable[str], *, is_open: bool) -> "Segment | None":
+        """Give the segment after objects have left it; None if nothing is left of it.
+
+        Args:
+            names: The objects.
+            is_open: Whether its batch is open. Otherwise the objects may have been loaded, and the segment keeps who
+                has left.
+        """
+        leaving = frozenset(names)
+        if not is_open:
+            return replace(self, taken_out=self.taken_out | leaving)
+        kept = tuple(entry for entry in self.claimed if entry.name not in leaving)
+        return replace(self, claimed=kept) if kept else None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where objects are before they leave their batch.
+
+    Attributes:
+        batch: The batch as it was read.
+        segment: Its segment that has them, read after the batch.
+    """
+
+    batch: Batch
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedBatch:
+    """A batch that a person deleted, whole: what is needed to put it back."""
+
+    batch: Batch
+    segments: tuple[Segment, ...]
 
 
 class LostRaceError(Exception):
@@ -149,16 +207,120 @@ class Ledger(Protocol):
         """
         ...
 
+    def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
+        """Leave objects out of their batch; they stay claimed for it, and no run claims or loads them.
+
+        Args:
+            place: Where they are; the batch is not open.
+            names: At most TAKEN_OBJECTS of the segment's.
+            now: The moment (aware, UTC).
+
+        Returns:
+            The batch without them.
+
+        Raises:
+            LostRaceError: Somebody wrote to the batch, or an object is not claimed for it.
+            OperationRefusedError: The batch is being loaded.
+        """
+        ...
+
+    def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
+        """Drop the claims of objects, and take the objects out of their batch.
+
+        Args:
+            load: Name of the load.
+            names: At most TAKEN_OBJECTS, all claimed for the batch.
+            batch: The id of that batch.
+            place: Where they are; None if they are in no segment, because they were left out or the batch was deleted.
+
+        Returns:
+            The batch without them; None without a place.
+
+        Raises:
+            LostRaceError: Somebody wrote to the batch, or an object is not claimed for it.
+            OperationRefusedError: The batch is being loaded.
+        """
+        ...
+
+    def move(
+        self,
+        objects: Sequence[S3Object],
+        batch: str,
+        place: Place | None,
+        into: Batch,
+        limits: BatchLimits,
+        now: datetime,
+    ) -> tuple[Batch | None, Batch]:
+        """Move objects from their batch into the open one, in one step.
+
+        Args:
+            objects: At most TAKEN_OBJECTS, all claimed for the batch, as S3 shows them now.
+            batch: The id of that batch.
+            place: As for `forget`.
+            into: The open batch as the caller knows it.
+            limits: As for `claim`.
+            now: The moment (aware, UTC).
+
+        Returns:
+            The batch without them, None without a place; and the open batch with them.
+
+        Raises:
+            LostRaceError: Somebody wrote to the batch, an object is not claimed for it, or the open batch is no longer
+                open or has no room for all of them.
+            OperationRefusedError: The batch is being loaded.
+        """
+        ...
+
+    def delete(self, deleted: DeletedBatch, now: datetime) -> None:
+        """Delete a complete batch. The claims of its objects stay, and the ledger keeps that it was deleted.
+
+        Interrupted, it leaves the batch as it was, or deleted with segments that `sweep` removes.
+
+        Args:
+            deleted: The batch as it was read, and then all of its segments.
+            now: The moment (aware, UTC).
+
+        Raises:
+            LostRaceError: Somebody wrote to the batch or deleted it.
+        """
+        ...
+
+    def sweep(self, load: str) -> int:
+        """Remove the segments that interrupted deletions left.
+
+        Returns:
+            How many there were.
+        """
+        ...
+
+    def restore(self, deleted: DeletedBatch) -> Batch:
+        """Put a deleted batch back, without the objects that have been claimed for other batches since or forgotten.
+
+        Interrupted, it leaves the batch deleted.
+
+        Returns:
+            The batch as it is now.
+
+        Raises:
+            LostRaceError: It is not deleted.
+        """
+        ...
+
     def get(self, load: str, batch: str) -> Batch:
         """Give one batch.
 
         Raises:
             UnknownBatchError: There is none of this id.
+            DeletedBatchError: A person deleted it.
         """
         ...
 
     def entries(self, batch: Batch) -> list[Entry]:
         """Give the objects of a batch. Complete only once the batch is locked."""
+        ...
+
+    def segments(self, batch: Batch) -> list[Segment]:
+        """Give the segments of a batch, those of objects that were taken out too. Complete only once it is locked."""
         ...
 
     def unfinished(self, load: str) -> Iterator[str]:
@@ -184,6 +346,15 @@ class Ledger(Protocol):
         """Give the claim of one object, or None."""
         ...
 
+    def find_claims(self, load: str, names: Sequence[str]) -> dict[str, Claim]:
+        """Give the claims of objects by name, page by page; those that have none are missing."""
+        ...
+
+
+TAKEN_OBJECTS = 95
+"""Objects that leave their batch in one step. Besides them there are the batch and its segment, which may have to be
+put under another key; if they move, the open batch and its new segment.
+"""
 
 CLAIM_OBJECTS = 98
 """Objects in one claim: DynamoDB's transactions take 100 items, and the segment and the batch are two.

@@ -41,6 +41,12 @@ class Step(StrEnum):
     RECORD_NOTIFIED = "record notified"
     MARK = "mark"
     """A person has objects marked as loaded, in one transaction. No task of a load's DAG takes this step."""
+    REPROCESS = "reprocess"
+    """A person has a batch wait for the next run once more."""
+    TAKE_OUT = "take out"
+    """A person takes objects out of their batch: leaves them out, forgets them or moves them, in one transaction."""
+    DELETE_BATCH = "delete batch"
+    RESTORE_BATCH = "restore batch"
     MEND = "mend"
     """A person has an audit put right what a batch records. No task of a DAG takes this step."""
 

@@ -1,0 +1,93 @@
+"""What all commands share by which a person changes something: who asks, the question before, the bar meanwhile."""
+
+import getpass
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.loader.load_folder import read_good_load
+from rsloader_provider.loader.services import Services
+
+Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
+Loads = Annotated[Path, typer.Option(help="Folder of the load files.")]
+AwsConnection = Annotated[str, typer.Option(help="The Airflow connection for DynamoDB.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs; give --yes as well.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
+
+
+def load_and_services(folder: Path, name: str) -> tuple[LoadConfig, Services]:
+    """Read a load, and reach its services.
+
+    Raises:
+        ConfigurationError: There is no such load, or its file has mistakes; or a connection is missing.
+    """
+    config = read_good_load(folder, name)
+    return config, services_of(config.aws_conn_id)
+
+
+def services_of(aws_conn_id: str) -> Services:
+    """Reach the services by an Airflow connection."""
+    # Airflow takes seconds to import, which the other commands should not.
+    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+
+    return RsloaderHook(aws_conn_id).get_conn()
+
+
+def asker(command: str) -> str:
+    """Name this call of a command: who asks, and when."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = "somebody"
+    return f"rsloader {command} by {user}, {datetime.now(UTC).isoformat()}"
+
+
+def as_utc(moment: datetime | None) -> datetime | None:
+    """Take a moment that was given without a time zone as UTC."""
+    return moment.replace(tzinfo=UTC) if moment is not None and moment.tzinfo is None else moment
+
+
+def refuse_questions(*, yes: bool, as_json: bool) -> None:
+    """Refuse a call that would have to ask where only JSON is printed.
+
+    Raises:
+        typer.BadParameter: So it is.
+    """
+    if as_json and not yes:
+        raise typer.BadParameter("with --json nothing is asked: give --yes as well.")
+
+
+def ask(question: str, *, yes: bool) -> None:
+    """Ask before something is changed.
+
+    Raises:
+        typer.Abort: The answer is no.
+    """
+    if not yes:
+        typer.confirm(question, abort=True, err=True)
+
+
+def say(sentences: Iterable[str], *, quiet: bool = False) -> None:
+    """Print sentences for people, each on a line of its own."""
+    console = Console(soft_wrap=True, quiet=quiet)
+    for sentence in sentences:
+        console.print(escape(sentence), highlight=False)
+
+
+def bar(*, quiet: bool) -> Progress:
+    """Make the progress bar of work on many objects; it stands on standard error."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=Console(stderr=True, quiet=quiet),
+    )

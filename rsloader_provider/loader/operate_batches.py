@@ -1,0 +1,324 @@
+"""What a person does with batches: have one loaded again, lock the open one now, and see who holds what.
+
+Each of these is a plan, which changes nothing, and a call that does it and reads everything again.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rsloader_provider.core.batch import (
+    CLOSED_NOW,
+    Batch,
+    BatchStatus,
+    TargetProgress,
+    TargetState,
+    reprocess,
+    reprocess_marked,
+)
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import (
+    ContentionError,
+    OperationRefusedError,
+    UnknownBatchError,
+    UnknownObjectError,
+)
+from rsloader_provider.core.manifest import Entry
+from rsloader_provider.loader.buffer import target_settings
+from rsloader_provider.loader.object_names import object_name
+from rsloader_provider.loader.places import places
+from rsloader_provider.loader.ports.ledger import LostRaceError, Place
+from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.services import Services
+
+log = logging.getLogger(__name__)
+
+_RACES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReprocessPlan:
+    """What reprocessing a batch would do.
+
+    Attributes:
+        batch: The batch as it is.
+        targets: The targets that it would be loaded into.
+        left_out: The objects that would leave it.
+        sentences: The same for people, with a warning for each target whose rows would be there twice.
+    """
+
+    batch: Batch
+    targets: tuple[str, ...]
+    left_out: tuple[Entry, ...]
+    sentences: tuple[str, ...]
+
+
+def plan_reprocess(
+    config: LoadConfig,
+    services: Services,
+    batch_id: str,
+    *,
+    targets: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> ReprocessPlan:
+    """Tell what reprocessing a batch would do, and refuse what cannot be done. Changes nothing.
+
+    Args:
+        config: The load.
+        services: The ports and the clock.
+        batch_id: The batch.
+        targets: Names of the targets to load it into; none for all that it has.
+        without: URLs of objects to leave out.
+
+    Raises:
+        UnknownBatchError: No such batch, or no such target in it.
+        UnknownObjectError: One of those objects is not in the batch.
+        OperationRefusedError: The batch is open, is being loaded or asks whether it is loaded; or no object would be
+            left.
+    """
+    batch = services.ledger.get(config.load, batch_id)
+    chosen = _chosen(config, batch, targets)
+    _asked(config, batch, chosen, "a plan")
+    left_out = _to_leave_out(services, batch, without)
+    sentences = [_about_target(config, batch, name) for name in chosen]
+    if left_out:
+        sentences.append(
+            f"{len(left_out):,} of its {batch.files:,} objects are left out, for all of its targets. They stay "
+            f"claimed, so that no run loads them by itself; `rsloader reprocess-objects {config.load} URL` does."
+        )
+    if config.on_clear == "skip":
+        sentences.append("The load says on_clear: skip. That is about clearing tasks, and does not hold this back.")
+    return ReprocessPlan(batch, chosen, left_out, tuple(sentences))
+
+
+def reprocess_batch(
+    config: LoadConfig,
+    services: Services,
+    batch_id: str,
+    *,
+    by: str,
+    targets: Sequence[str] = (),
+    without: Sequence[str] = (),
+) -> Batch:
+    """Let a batch wait for the next run once more, which adopts and loads it.
+
+    A loaded target opens the next generation; a failed one gets one more attempt at the same. Safe to call again: the
+    same request counts once, and one that was interrupted goes on.
+
+    Args:
+        config: The load.
+        services: The ports and the clock.
+        batch_id: The batch.
+        by: Who asks; a text that only this request has.
+        targets: As for `plan_reprocess`.
+        without: As for `plan_reprocess`.
+
+    Returns:
+        The batch as it is now.
+
+    Raises:
+        UnknownBatchError, UnknownObjectError, OperationRefusedError: As for `plan_reprocess`.
+        ContentionError: Others wrote to it over and over; call again.
+    """
+    _leave_out(config, services, batch_id, targets, without)
+    for _ in range(_RACES):
+        batch = services.ledger.get(config.load, batch_id)
+        chosen = _chosen(config, batch, targets)
+        wanted = _asked(config, batch, chosen, by)
+        if wanted == batch:
+            log.info("%s: it waits for the next run already, or this request was carried out before", batch)
+            return batch
+        for name in chosen:
+            log.warning("%s: %s (asked for by %s)", batch, _about_target(config, batch, name), by)
+        try:
+            with services.steps.taking(Step.REPROCESS, batch):
+                return services.ledger.replace(batch, wanted)
+        except LostRaceError:
+            # Carried out with a lost answer, the batch names this request when it is read again.
+            log.info("%s: somebody wrote to it in this moment; looking again", batch)
+    raise ContentionError(f"Batch {batch_id} of load {config.load}: others wrote to it {_RACES} times. Try again.")
+
+
+def _chosen(config: LoadConfig, batch: Batch, targets: Sequence[str]) -> tuple[str, ...]:
+    if batch.status is BatchStatus.OPEN:
+        raise OperationRefusedError(
+            f"{batch} is still open, and was never loaded. `rsloader close-now {config.load}` locks it, and the next "
+            "run loads it. Nothing was changed."
+        )
+    known = sorted(target_settings(config)) if batch.is_marked else sorted(batch.targets)
+    for name in targets:
+        if name not in known:
+            raise UnknownBatchError(f"{batch} has no target {name}. Its targets: {', '.join(known)}.")
+    return tuple(dict.fromkeys(targets)) or tuple(known)
+
+
+def _asked(config: LoadConfig, batch: Batch, targets: Sequence[str], by: str) -> Batch:
+    if batch.is_marked:
+        settings = target_settings(config)
+        return reprocess_marked(batch, {name: settings[name] for name in targets}, by)
+    for name in targets:
+        batch = reprocess(batch, name, by)
+    return batch
+
+
+def _to_leave_out(services: Services, batch: Batch, without: Sequence[str]) -> tuple[Entry, ...]:
+    if not without:
+        return ()
+    names = dict.fromkeys(object_name(url) for url in without)
+    segments = services.ledger.segments(batch)
+    entries = {entry.name: entry for segment in segments for entry in segment.entries}
+    claims = services.ledger.find_claims(batch.load, [*names])
+    unknown = [
+        name for name in names if name not in entries and not (name in claims and claims[name].batch == batch.batch)
+    ]
+    if unknown:
+        named = ", ".join(f"s3://{name}" for name in unknown[:5])
+        raise UnknownObjectError(
+            f"{batch} does not have {named}{' and others' if len(unknown) > 5 else ''}. `rsloader batch {batch.load} "
+            f"{batch.batch}` lists its objects. Nothing was changed."
+        )
+    leaving = tuple(entries[name] for name in names if name in entries)
+    if len(leaving) == len(entries):
+        raise OperationRefusedError(f"Nothing would be left of {batch}: all of its objects are to be left out.")
+    return leaving
+
+
+def _leave_out(
+    config: LoadConfig, services: Services, batch_id: str, targets: Sequence[str], without: Sequence[str]
+) -> None:
+    if not without:
+        return
+    for _ in range(_RACES):
+        batch = services.ledger.get(config.load, batch_id)
+        # What cannot be reprocessed loses nothing either.
+        _asked(config, batch, _chosen(config, batch, targets), "a plan")
+        leaving = {entry.name for entry in _to_leave_out(services, batch, without)}
+        try:
+            for segment, names in places(services.ledger.segments(batch), leaving, is_open=False):
+                with services.steps.taking(Step.TAKE_OUT, f"{len(names)} objects of {batch}"):
+                    batch = services.ledger.leave_out(Place(batch, segment), names, services.now())
+        except LostRaceError:
+            log.info("%s: somebody wrote to it in this moment; looking again", batch)
+        else:
+            return
+    raise ContentionError(f"Batch {batch_id} of load {config.load}: others wrote to it {_RACES} times. Try again.")
+
+
+def _about_target(config: LoadConfig, batch: Batch, name: str) -> str:
+    if batch.is_marked:
+        return f"{name}: the objects were only marked as loaded; the next run loads them."
+    progress = batch.progress(name)
+    match progress.state:
+        case TargetState.WAITING:
+            return f"{name}: it waits for the next run already (generation {progress.generation})."
+        case TargetState.FAILED:
+            return f"{name}: it failed; the next run makes one more attempt at generation {progress.generation}."
+        case TargetState.LOADED:
+            return (
+                f"{name}: it is loaded, and the next run loads it AGAIN as generation {progress.generation + 1}. "
+                + _consequence(_mode(config, name, progress), progress.rows or 0)
+            )
+        case TargetState.LOADING:
+            return f"{name}: it is being loaded (attempt {progress.attempt}, run {batch.run})."
+
+
+def _mode(config: LoadConfig, name: str, progress: TargetProgress) -> str:
+    now = next((target.mode for target in config.targets if target.name == name), None)
+    return str(now or progress.settings.get("mode", "append"))
+
+
+def _consequence(mode: str, rows: int) -> str:
+    if mode == "append":
+        return (
+            f"mode: append ADDS THE ROWS A SECOND TIME: the {rows:,} rows of the earlier load stay, unless somebody "
+            "deletes them first."
+        )
+    if mode == "merge":
+        return "mode: merge leaves the same rows."
+    return f"mode: {mode} replaces the table's rows; it fails if a newer batch is in the table."
+
+
+def close_now(config: LoadConfig, services: Services, *, by: str) -> Batch | None:
+    """Lock the open batch, so that the next run loads it without waiting for its limits.
+
+    Args:
+        config: The load.
+        services: The ports and the clock.
+        by: Who asks.
+
+    Returns:
+        The locked batch; None if nothing waits in the open one.
+
+    Raises:
+        ContentionError: Others wrote to it over and over; call again.
+    """
+    for _ in range(_RACES):
+        opened = services.ledger.open_batch(config.load, services.now())
+        if not opened.files:
+            return None
+        try:
+            with services.steps.taking(Step.LOCK, opened):
+                locked, _ = services.ledger.lock(
+                    opened, reason=CLOSED_NOW, run=by, targets=target_settings(config), now=services.now()
+                )
+        except LostRaceError:
+            now = services.ledger.get(config.load, opened.batch)
+            if now.status is not BatchStatus.OPEN:
+                log.info("%s: it was locked in this moment, for %s", now, now.reason)
+                return now
+        else:
+            log.info("%s: locked with %d files, asked for by %s", locked, locked.files, by)
+            return locked
+    raise ContentionError(f"The open batch of load {config.load} changed {_RACES} times in a row. Try again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """Who holds one target of a batch.
+
+    Attributes:
+        batch: The batch.
+        target: The target's name.
+        progress: How far it is.
+        sentence: Who holds it, and what frees it.
+    """
+
+    batch: Batch
+    target: str
+    progress: TargetProgress
+    sentence: str
+
+
+def holdings(load: str, services: Services, batch_id: str | None = None) -> Iterator[Holding]:
+    """Tell who holds which batch. There is nothing to unlock: the next run takes over what a run that is over left.
+
+    Args:
+        load: Name of the load.
+        services: The ports and the clock.
+        batch_id: One batch with all of its targets; None for all batches that a target still waits for.
+
+    Raises:
+        UnknownBatchError: There is no such batch.
+    """
+    batches = services.ledger.unfinished(load) if batch_id is None else iter([batch_id])
+    for each in batches:
+        batch = services.ledger.get(load, each)
+        for name, progress in sorted(batch.targets.items()):
+            if batch_id is not None or name in batch.unfinished_targets:
+                yield Holding(batch, name, progress, _who_holds(batch, progress))
+
+
+def _who_holds(batch: Batch, progress: TargetProgress) -> str:
+    session = "" if progress.session is None else f", Redshift session {progress.session}"
+    match progress.state:
+        case TargetState.WAITING:
+            return f"waits for run {batch.run}; once that is over, the next run takes it up by itself."
+        case TargetState.LOADING:
+            return (
+                f"attempt {progress.attempt} of run {batch.run} holds it{session}. If its worker is gone, Airflow's "
+                "retry takes over; if its run is over, the next run does, and ends the session first."
+            )
+        case TargetState.FAILED:
+            return "nobody holds it: it failed, and waits until a person repairs what the error tells."
+        case TargetState.LOADED:
+            return "nobody holds it: it is loaded."

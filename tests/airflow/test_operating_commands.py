@@ -1,0 +1,197 @@
+"""The commands by which a person changes something, through Airflow's connections to the local AWS and Redshift."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from objects_for_tests import a_config
+from typer.testing import CliRunner, Result
+
+from rsloader_provider.cli import app
+from rsloader_provider.core.batch import Asker
+from rsloader_provider.core.errors import BadDataError
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.buffer import buffer_objects
+from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.look_up import batch_reports
+
+if TYPE_CHECKING:
+    from conftest import Loads
+
+
+def invoke(*arguments: object, answer: str = "") -> Result:
+    return CliRunner().invoke(
+        app, [*map(str, arguments)], input=answer, env={"COLUMNS": "250", "TERM": "dumb"}, catch_exceptions=False
+    )
+
+
+def rsloader(*arguments: object, answer: str = "") -> Any:
+    result = invoke(*arguments, answer=answer)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout) if "--json" in arguments else result.stdout
+
+
+class Operated:
+    """A load, its folder, and runs of it."""
+
+    def __init__(self, loads: "Loads"):
+        self.loads = loads
+        self.config = a_config(**loads.write())
+        self.load = loads.load
+        self.folder = ("--loads", str(loads.folder))
+        hook = RsloaderHook()
+        self.services, self.inventory = hook.get_conn(), hook.get_inventory()
+
+    def put(self, *names: str, content: str = "") -> None:
+        for name in names:
+            self.loads.put(name, content=content or f"{name[0]}\n")
+
+    def run(self, name: str) -> None:
+        work = buffer_objects(self.config, self.services, run=name, is_active=lambda _: False, max_work=99)
+        for each in work:
+            with suppress(BadDataError):
+                load_batch(self.config, self.services, each.batch.batch, each.target, Asker("try-1", name))
+
+    def url(self, name: str) -> str:
+        return f"s3://{self.loads.bucket}/orders/{name}"
+
+    def batches(self, status: str | None = None) -> list[dict[str, Any]]:
+        return [*batch_reports(self.services.ledger, self.load, status)]
+
+    def audit_is_clean(self) -> None:
+        report = audit_load(self.config, self.services, self.inventory)
+        assert not report.is_wrong, "\n".join(report.lines())
+
+
+@pytest.fixture
+def operated(loads: "Loads") -> Operated:
+    """Two files in a complete batch, one in the open batch."""
+    made = Operated(loads)
+    made.put("1.csv", "2.csv", "3.csv")
+    made.run("dag/run-1")
+    return made
+
+
+def test_a_batch_is_reprocessed_after_a_person_has_seen_what_that_does(operated: Operated):
+    (batch,) = operated.batches("complete")
+    refused = invoke("reprocess", operated.load, batch["batch"], *operated.folder, answer="n\n")
+    assert refused.exit_code == 1
+    assert "ADDS THE ROWS A SECOND TIME: the 2 rows" in refused.stdout
+    assert operated.batches("locked") == []
+    told = rsloader("reprocess", operated.load, batch["batch"], *operated.folder, answer="y\n")
+    assert told.endswith(f"is locked; the next run of rsloader_{operated.load} loads it.\n")
+    operated.run("dag/run-2")
+    assert operated.loads.rows() == [1, 1, 2, 2]
+    operated.audit_is_clean()
+
+
+def test_a_bad_file_is_left_out_and_put_through_when_it_is_repaired(operated: Operated):
+    """One bad file must not stop the rest."""
+    operated.put("bad.csv")
+    operated.run("dag/run-2")
+    (failed,), bad = operated.batches("error"), operated.url("bad.csv")
+    arguments = (failed["batch"], "--without", bad, *operated.folder, "--yes", "--json")
+    plan = rsloader("reprocess", operated.load, *arguments)
+    assert (plan["batch"]["files"], plan["batch"]["taken_out"]) == (1, 1)
+    operated.run("dag/run-3")
+    assert operated.loads.rows() == [1, 2, 3]
+    operated.audit_is_clean()
+    assert f"reprocess-objects {operated.load} {bad}" in rsloader("explain", bad, *operated.folder)
+    assert "left out by a person" in rsloader("files", operated.load, bad)
+    operated.put("bad.csv", content="9\n")
+    moved = rsloader("reprocess-objects", operated.load, bad, *operated.folder, "--yes", "--json")
+    assert moved["done"] == {"reprocessed": 1}
+    operated.run("dag/run-4")
+    assert operated.loads.rows() == [1, 2, 3, 9]
+    operated.audit_is_clean()
+
+
+def test_the_open_batch_is_closed_now(operated: Operated):
+    assert "is locked with 1 objects" in rsloader("close-now", operated.load, *operated.folder, answer="y\n")
+    held = rsloader("unlock", operated.load)
+    assert "waits for run rsloader close-now by" in held
+    assert "Nothing has to be unlocked" in held
+    operated.run("dag/run-2")
+    assert operated.loads.rows() == [1, 2, 3]
+    assert rsloader("close-now", operated.load, *operated.folder, "--yes", "--json") == {"batch": None}
+    assert rsloader("unlock", operated.load, "--json") == []
+
+
+def test_objects_are_forgotten_and_loaded_as_new(operated: Operated):
+    told = rsloader("forget", operated.load, operated.url("1.csv"), *operated.folder, answer="y\n")
+    assert "ADDED AGAIN" in told
+    assert told.endswith("forgotten: 1 objects\n")
+    operated.run("dag/run-2")
+    assert operated.loads.rows() == [1, 1, 2, 3]
+    operated.audit_is_clean()
+    dry = rsloader("forget", operated.load, "--prefix", operated.url(""), *operated.folder, "--dry-run", "--json")
+    assert (dry["plan"], dry["done"]) == ({"forgotten": 3}, {})
+
+
+def test_old_batches_are_deleted_and_restored(operated: Operated, tmp_path: Path):
+    (batch,) = operated.batches("complete")
+    old = ("delete-batches", operated.load, "--before", "2100-01-01")
+    assert [json.loads(line)["batch"] for line in rsloader(*old, "--dry-run").splitlines()] == [batch["batch"]]
+    assert invoke(*old, answer="n\n").exit_code == 1
+    assert operated.batches("complete") == [batch]
+    printed = rsloader(*old, "--yes")
+    assert operated.batches("complete") == []
+    told = rsloader("explain", operated.url("1.csv"), *operated.folder)
+    assert f"Batch {batch['batch']} of load {operated.load} was deleted" in told
+    operated.run("dag/run-2")
+    assert operated.loads.rows() == [1, 2]
+    operated.audit_is_clean()
+    (tmp_path / "deleted.jsonl").write_text(printed)
+    assert rsloader("restore", tmp_path / "deleted.jsonl", "--yes", "--json")[0]["outcome"] == "restored"
+    assert operated.batches("complete") == [batch]
+    operated.audit_is_clean()
+
+
+def test_what_was_there_before_is_loaded_or_marked(operated: Operated):
+    operated.put("4.csv", "5.csv", "6.csv")
+    six = ("--prefix", operated.url("6"), "--mark-only")
+    assert rsloader("backfill", operated.load, *six, *operated.folder, "--yes", "--json")["marked"] == 1
+    told = rsloader("backfill", operated.load, "--since", "2000-01-01", *operated.folder, answer="y\n")
+    assert "claimed: 2" in told
+    assert "locked batches: 1" in told
+    operated.run("dag/run-2")
+    assert operated.loads.rows() == [1, 2, 3, 4]
+    operated.audit_is_clean()
+
+
+def test_batches_are_found_by_dates(operated: Operated):
+    assert len(rsloader("batches", operated.load, "--json", "--since", "2020-01-01", "--until", "2100-01-01")) == 2
+    assert rsloader("batches", operated.load, "--json", "--until", "2020-01-01") == []
+    wrong = invoke("batches", operated.load, "--since", "2100-01-01", "--until", "2020-01-01")
+    assert (wrong.exit_code, "Give the earlier moment first" in wrong.output) == (1, True)
+
+
+def test_what_makes_no_sense_is_an_error_that_changes_nothing(operated: Operated):
+    """The use cases' tests have each case; here each command passes its error on."""
+    before = operated.batches()
+    unknown, load = "01ARZ3NDEKTSV4RRFFQ69G5FAV", operated.load
+    for arguments, error in (
+        (("reprocess", load, unknown, *operated.folder), "UnknownBatchError"),
+        (("forget", load, "s3://other/1.csv", *operated.folder), "UnknownObjectError"),
+        (("reprocess-objects", load, *operated.folder), "ConfigurationError"),
+        (("backfill", load, "--prefix", "s3://other/", *operated.folder), "OperationRefusedError"),
+        (("delete-batches", "nothing", "--before", "2100-01-01"), "UnknownBatchError"),
+        (("restore", operated.loads.folder / "nothing.jsonl"), "ConfigurationError"),
+        (("close-now", "nothing", *operated.folder), "ConfigurationError"),
+    ):
+        result = invoke(*arguments, "--yes")
+        assert (result.exit_code, error in result.output) == (1, True), result.output
+    assert operated.batches() == before
+
+
+def test_programs_are_asked_nothing_and_dates_are_dates():
+    for arguments in (
+        ("reprocess", "orders", "x"), ("close-now", "orders"), ("forget", "orders"), ("reprocess-objects", "orders"),
+        ("backfill", "orders"), ("restore", "file"),
+    ):  # fmt: skip
+        result = invoke(*arguments, "--json")
+        assert (result.exit_code, "--yes" in result.output) == (2, True)
+    assert invoke("delete-batches", "orders", "--before", "soon").exit_code == 2
