@@ -449,6 +449,17 @@ def test_nested_prefixes_and_wildcards_own_their_files(move: Move):
     }
 
 
+def test_a_bucket_that_is_gone_is_told_and_the_rest_is_moved(move: Move):
+    """Without what it has loaded, the load would load everything again: it is not written."""
+    move.tables.config_items.append(a_config_item(move.password, "gone/orders"))
+    report = move.apply()
+    assert [plan.prefix for plan in report.loads if plan.config is None] == ["gone/orders"]
+    assert "NOT MOVED: LambdaRedshiftBatchLoadConfig, gone/orders: what it has loaded cannot be told" in "\n".join(
+        report.lines()
+    )
+    assert [path.name for path in (move.folder / "loads").iterdir()] == ["landing_orders.yaml"]
+
+
 def test_only_the_named_prefixes_are_moved(move: Move):
     move.tables.config_items.append(a_config_item(move.password, "landing/other"))
     move.choices = ImportChoices(REGION, only=frozenset({"landing/other"}))
