@@ -50,7 +50,7 @@ def _dags(folder: Path, wanted: str | None, dag_arguments: Mapping[str, Any]) ->
             yield from (load_dag(config, **dag_arguments) for config in loads.loads.values())
             yield from (_invalid_dag(name, broken, default_args) for name, broken in loads.broken.items())
         if has_operations and loads.loads:
-            yield operations_dag(folder, list(loads.loads))
+            yield operations_dag(folder, list(loads.loads), default_args)
     elif wanted is not None and wanted.startswith(_DAG_PREFIX):
         name = wanted.removeprefix(_DAG_PREFIX)
         match read_one(folder, name):

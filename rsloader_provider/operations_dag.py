@@ -1,8 +1,9 @@
 """The DAG `rsloader_operations`: what `rsloader` does at a command line, as a form for those who have none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from rsloader_provider.airflow_compat import DAG, Param
 from rsloader_provider.core.batch import BatchStatus
@@ -38,12 +39,13 @@ Whoever may trigger this DAG may do all of this to every load: give the right to
 """
 
 
-def operations_dag(folder: Path, loads: Sequence[str]) -> DAG:
+def operations_dag(folder: Path, loads: Sequence[str], default_args: Mapping[str, Any]) -> DAG:
     """Make the DAG with the form.
 
     Args:
         folder: The folder of the load files, which the task reads again.
         loads: The names of the loads to choose from; at least one.
+        default_args: Callbacks and the like of the people's own, which win over what is set here, but for retries.
     """
     with DAG(
         dag_id=OPERATIONS_DAG_ID,
@@ -53,7 +55,7 @@ def operations_dag(folder: Path, loads: Sequence[str]) -> DAG:
         # It runs only when somebody asks, who should not have to switch it on first.
         is_paused_upon_creation=False,
         # A request is a person's, who looks at how it ends.
-        default_args={"owner": "rsloader", "retries": 0},
+        default_args={"owner": "rsloader", **default_args, "retries": 0},
         tags=["rsloader", "operations"],
         params=_params(sorted(loads)),
         doc_md=_DOC,

@@ -38,8 +38,6 @@ for command in (
     explain,
     mark_loaded,
     mark_not_loaded,
-    import_lambda,
-    shadow_report,
     reprocess,
     close_now,
     unlock,
@@ -48,6 +46,8 @@ for command in (
     backfill,
     delete_batches,
     restore,
+    import_lambda,
+    shadow_report,
     demo,
 ):
     app.command()(command)

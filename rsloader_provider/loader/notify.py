@@ -27,7 +27,7 @@ def tell_success(
     """
     if batch.status is not BatchStatus.COMPLETE or config.notify.success is None:
         return
-    source, key = _last(config, entries)
+    source, key = _last_object(config, entries)
     message = success_message(batch, source=source, key=key, manifest=manifest)
     _tell(services, batch, config.notify.success, f"rsloader: {config.load} loaded", message)
 
@@ -52,7 +52,7 @@ def tell_failure(
         document = errors_document(batch, target=target, manifest=manifest, error=error)
         errors = _kept(services, batch, Step.KEEP_ERRORS, errors, document)
     if config.notify.failure is not None:
-        source, key = _last(config, entries)
+        source, key = _last_object(config, entries)
         message = failure_message(
             batch,
             source=source,
@@ -66,8 +66,8 @@ def tell_failure(
         _tell(services, batch, config.notify.failure, f"rsloader: {config.load} failed", message)
 
 
-def _last(config: LoadConfig, entries: Sequence[Entry]) -> tuple[SourcePattern, str]:
-    """Give the source and the key of the batch's last object: a message has room for one."""
+def _last_object(config: LoadConfig, entries: Sequence[Entry]) -> tuple[SourcePattern, str]:
+    """Give the source that the batch's last object is below, and its key."""
     bucket, _, key = entries[-1].name.partition("/") if entries else ("", "", "")
     return config.source_of(bucket, key) or config.sources[0], key
 

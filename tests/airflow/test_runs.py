@@ -1,5 +1,6 @@
 """Whole runs of a load's DAG, with Airflow's task runner in this process."""
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,18 @@ def test_full_batches_are_loaded_and_the_rest_waits_for_its_age(loads: "Loads"):
     state, states = run(loads, batch={"max_files": 2, "max_age": "1s"})
     assert (state, states["load_batch"]) == ("success", ["success"])
     assert loads.rows() == [0, 1, 2, 3, 4]
+
+
+def test_a_run_loads_over_the_data_api(loads: "Loads", monkeypatch: pytest.MonkeyPatch):
+    """The connection has no address and no password."""
+    extra = {"cluster_identifier": "acme"}
+    connection = {"conn_type": "redshift", "schema": "dev", "login": "awsuser", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_BY_API", json.dumps(connection))
+    loads.put("1.csv", "2.csv")
+    target = {"conn_id": "redshift_by_api", "transport": "data_api", "table": loads.table}
+    state, states = run(loads, targets=[target])
+    assert (state, states["load_batch"]) == ("success", ["success"])
+    assert loads.rows() == [1, 1]
 
 
 def test_a_run_with_nothing_to_do_is_skipped_not_failed(loads: "Loads"):
