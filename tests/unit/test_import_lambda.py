@@ -231,6 +231,15 @@ def test_an_object_overwritten_after_its_load_is_told(move: Move):
     assert plan.changed == names("1")
 
 
+def test_an_object_that_was_put_again_and_loaded_again_is_not_told(move: Move):
+    """Somebody deleted its record and put it through once more."""
+    move.world.put("orders/1")
+    move.complete("a", *names("1"))
+    move.complete("b", *names("1"))
+    move.tables.batch_items[0]["lastUpdate"] = "1600000000"
+    assert move.plan().loads[0].changed == []
+
+
 def test_a_complete_batch_without_its_manifest_counts_by_its_entries(move: Move):
     move.world.put("orders/1", "orders/2")
     move.batch("a", "complete", *names("1"), manifestFile="loader/gone")
