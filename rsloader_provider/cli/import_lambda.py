@@ -60,12 +60,14 @@ def import_lambda(
 ) -> None:
     """Move over from the Lambda loader: load files, connections, and claims of what it has loaded.
 
-    Without --apply it only tells what it would do. May be stopped and made again: what is there already stays as it is.
+    Without --apply it only tells what it would do. Our DynamoDB tables are made where they are missing. May be stopped
+    and made again: what is there already stays as it is.
     Exit code 1 if something has to be chosen first.
     """
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.aws.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+    from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
+    from rsloader_provider.hooks.rsloader import RsloaderHook, table_names  # noqa: PLC0415
 
     if both := {*(load_batch or ())} & {*(mark_batch or ())}:
         raise typer.BadParameter(f"--load-batch and --mark-batch both name {', '.join(sorted(both))}.")
@@ -95,6 +97,7 @@ def import_lambda(
         with shown_progress() as stage:
             report = plan_import(ports, choices, stage)
             if apply and not report.undecided:
+                create_tables(dynamodb, table_names(), created=lambda _: None)
                 apply_import(report, ports, choices, stage)
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2))

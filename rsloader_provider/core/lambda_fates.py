@@ -7,6 +7,7 @@ The loader decoded keys once: in its tables a blank is '+', and so is a plus; in
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -48,6 +49,7 @@ _BY_STATUS = {
     LambdaStatus.ERROR: Fate.ERROR,
     LambdaStatus.REPROCESSED: Fate.ERROR,
 }
+_LONG_AGO = datetime.fromtimestamp(0, UTC)
 _ORDER = (Fate.LOADED, Fate.CHOSEN, Fate.OPEN, Fate.LOCKED, Fate.ERROR, Fate.UNKNOWN, Fate.LOST)
 """What is told of a file that several batches have: the first of these."""
 
@@ -143,7 +145,8 @@ def judge_files(
     fates = Fates()
     known: set[str] = set()
     suspects: dict[str, str | None] = {}
-    for batch in batches:
+    # Of several batches that loaded a file the newest counts: an object may have been put again for it.
+    for batch in sorted(batches, key=lambda each: each.last_update or _LONG_AGO, reverse=True):
         known.add(batch.batch)
         if (choice := decided.get(batch.batch)) is not None:
             _note_all(fates, batch, Fate.LOADED if choice is Choice.MARK else Fate.CHOSEN)

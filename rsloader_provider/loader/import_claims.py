@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import NotSetUpError
 from rsloader_provider.core.lambda_fates import Choice, Fate, Fates
 from rsloader_provider.core.lambda_load_file import source_of
 from rsloader_provider.core.objects import S3Object, ledger_key
@@ -56,7 +57,7 @@ class ClaimsWalk:
         if config is None:
             return
         bucket, prefix = self._source.bucket, self._source.literal_prefix
-        claimed = {*self._services.ledger.claimed_keys(ledger_name(config, self._choices), f"{bucket}/{prefix}")}
+        claimed = self._claimed(ledger_name(config, self._choices), f"{bucket}/{prefix}")
         met: set[str] = set()
         for found in self._services.storage.objects(bucket, prefix):
             told(1)
@@ -74,6 +75,12 @@ class ClaimsWalk:
                 plan.counts[Fate.LOST] += 1
         plan.lost.sort(key=lambda each: each.name)
         plan.to_mark.sort(key=lambda each: each.name)
+
+    def _claimed(self, load: str, prefix: str) -> set[str]:
+        try:
+            return {*self._services.ledger.claimed_keys(load, prefix)}
+        except NotSetUpError:
+            return set()  # whoever only looks may do so before our tables are made
 
     def _judge(self, found: S3Object, *, is_claimed: bool) -> None:
         plan = self._plan

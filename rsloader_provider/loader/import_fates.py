@@ -63,10 +63,14 @@ def read_fates(
     complete = [each for each in read.batches if each.status is LambdaStatus.COMPLETE]
     told = stage(f"{prefix}: reading manifests", len(complete))
     manifests: dict[str, frozenset[str] | None] = {}
-    with ThreadPoolExecutor(_READERS) as readers:
+    readers = ThreadPoolExecutor(_READERS)
+    try:
         for batch, names in zip(complete, readers.map(partial(_manifest, storage), complete), strict=True):
             manifests[batch.batch] = names
             told(1)
+    finally:
+        # Whoever stops here does not wait for the thousands that are left.
+        readers.shutdown(cancel_futures=True)
     read.fates = judge_files(read.batches, manifests, files, decided)
     return read
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from rsloader_provider.core.batch import IMPORTED
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import ConfigurationError, NotSetUpError
+from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError
 from rsloader_provider.core.kms_secrets import secret_text
 from rsloader_provider.core.lambda_fates import partly_loaded
 from rsloader_provider.core.lambda_load_file import (
@@ -140,7 +140,18 @@ class _Planning:
         files = self._read_files(configs)
         for plan in plans:
             if plan.config is not None:
-                self._plan_claims(plan, files.get(plan.prefix, []))
+                try:
+                    self._plan_claims(plan, files.get(plan.prefix, []))
+                except (AccessDeniedError, NotSetUpError) as error:
+                    # A load without its claims would load everything again.
+                    plan.config = None
+                    self._find(
+                        CONFIG_TABLE,
+                        plan.prefix,
+                        f"what it has loaded cannot be told: {error}",
+                        "Allow it, or delete the configuration if its bucket is gone, and run the import again.",
+                        is_blocking=True,
+                    )
         self._report.loads = plans
         self._tell_other_loads(folder, plans)
         if unknown := sorted(set(self._choices.decided) - self._seen_batches):

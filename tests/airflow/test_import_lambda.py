@@ -65,7 +65,11 @@ def command(loads: "Loads", aws_arguments: dict[str, Any]) -> CommandLine:
     return CommandLine(loads, aws_arguments)
 
 
-def test_it_tells_first_asks_for_choices_and_then_writes(command: CommandLine, loads: "Loads"):
+def test_it_tells_first_asks_for_choices_and_then_writes(
+    command: CommandLine, loads: "Loads", monkeypatch: pytest.MonkeyPatch
+):
+    """Nothing of ours is there before, not even the tables."""
+    monkeypatch.setenv("AIRFLOW__RSLOADER__DYNAMODB_TABLE_PREFIX", f"moved{loads.number}_")
     told = command.run("--apply", code=1)
     assert "1 objects wait for your choice: --locked load, or --locked mark." in told
     assert "Nothing was written: choose first." in told

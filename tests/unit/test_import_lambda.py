@@ -231,6 +231,15 @@ def test_an_object_overwritten_after_its_load_is_told(move: Move):
     assert plan.changed == names("1")
 
 
+def test_an_object_that_was_put_again_and_loaded_again_is_not_told(move: Move):
+    """Somebody deleted its record and put it through once more."""
+    move.world.put("orders/1")
+    move.complete("a", *names("1"))
+    move.complete("b", *names("1"))
+    move.tables.batch_items[0]["lastUpdate"] = "1600000000"
+    assert move.plan().loads[0].changed == []
+
+
 def test_a_complete_batch_without_its_manifest_counts_by_its_entries(move: Move):
     move.world.put("orders/1", "orders/2")
     move.batch("a", "complete", *names("1"), manifestFile="loader/gone")
@@ -447,6 +456,17 @@ def test_nested_prefixes_and_wildcards_own_their_files(move: Move):
         "landing_orders_old": ({"lost": 1}, "s3://landing/orders/old/"),
         "whole_bucket": ({"lost": 1}, "s3://whole-bucket/"),
     }
+
+
+def test_a_bucket_that_is_gone_is_told_and_the_rest_is_moved(move: Move):
+    """Without what it has loaded, the load would load everything again: it is not written."""
+    move.tables.config_items.append(a_config_item(move.password, "gone/orders"))
+    report = move.apply()
+    assert [plan.prefix for plan in report.loads if plan.config is None] == ["gone/orders"]
+    assert "NOT MOVED: LambdaRedshiftBatchLoadConfig, gone/orders: what it has loaded cannot be told" in "\n".join(
+        report.lines()
+    )
+    assert [path.name for path in (move.folder / "loads").iterdir()] == ["landing_orders.yaml"]
 
 
 def test_only_the_named_prefixes_are_moved(move: Move):
