@@ -14,7 +14,9 @@ if TYPE_CHECKING:
         BaseOperator,
         BaseSensorOperator,
         Context,
+        Param,
         TaskGroup,
+        XComArg,
         get_parsing_context,
     )
     from airflow.sdk.exceptions import (
@@ -26,11 +28,23 @@ if TYPE_CHECKING:
     from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]  # as Airflow's own providers do
 else:
     try:
-        from airflow.sdk import DAG, BaseHook, BaseOperator, BaseSensorOperator, Context, TaskGroup, get_parsing_context
+        from airflow.sdk import (
+            DAG,
+            BaseHook,
+            BaseOperator,
+            BaseSensorOperator,
+            Context,
+            Param,
+            TaskGroup,
+            XComArg,
+            get_parsing_context,
+        )
     except ImportError:
         from airflow import DAG
         from airflow.hooks.base import BaseHook
         from airflow.models.baseoperator import BaseOperator
+        from airflow.models.param import Param
+        from airflow.models.xcom_arg import XComArg
         from airflow.sensors.base import BaseSensorOperator
         from airflow.utils.context import Context
         from airflow.utils.dag_parsing_context import get_parsing_context
@@ -69,8 +83,10 @@ __all__ = [
     "BaseSensorOperator",
     "BaseTrigger",
     "Context",
+    "Param",
     "TaskGroup",
     "TriggerEvent",
+    "XComArg",
     "conf",
     "get_parsing_context",
     "is_run_active",

@@ -1,16 +1,19 @@
 """Turns load configurations into DAGs: one DAG for each load file, or one built by hand."""
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from rsloader_provider.airflow_compat import DAG, TaskGroup, conf, get_parsing_context
-from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.airflow_compat import DAG, BaseOperator, TaskGroup, XComArg, conf, get_parsing_context
+from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.loader.load_folder import BrokenLoad, read_load_folder, read_one
-from rsloader_provider.operators.buffer_objects import BufferObjectsOperator
+from rsloader_provider.operations_dag import OPERATIONS_DAG_ID, operations_dag
+from rsloader_provider.operators.buffer_objects import APART, BufferObjectsOperator
 from rsloader_provider.operators.invalid_load import InvalidLoadOperator
 from rsloader_provider.operators.load_batch import LoadBatchOperator
+from rsloader_provider.operators.target_in_order import TargetInOrderOperator
 from rsloader_provider.sensors.new_objects import NewObjectsSensor
 
 _DAG_PREFIX = "rsloader_"
@@ -23,7 +26,8 @@ def load_dags(folder: Path, **dag_arguments: Any) -> dict[str, DAG]:
     """Make the DAGs of a folder of load files, for `globals().update(...)` in a DAG file.
 
     A broken load file gets a DAG of its load's name that shows what is wrong and fails with it; the other
-    loads go on. A worker, which needs one DAG, gets that one only.
+    loads go on. Beside them is `rsloader_operations`, a form with which people operate them, unless
+    `[rsloader] operations_dag` is False. A worker, which needs one DAG, gets that one only.
 
     Args:
         folder: The folder, unless `[rsloader] loads_folder` in airflow.cfg names another.
@@ -39,11 +43,15 @@ def load_dags(folder: Path, **dag_arguments: Any) -> dict[str, DAG]:
 
 def _dags(folder: Path, wanted: str | None, dag_arguments: Mapping[str, Any]) -> Iterator[DAG]:
     default_args = dag_arguments.get("default_args", {})
-    if wanted is None:
+    has_operations = conf.getboolean("rsloader", "operations_dag", fallback=True)
+    if wanted in {None, OPERATIONS_DAG_ID}:
         loads = read_load_folder(folder)
-        yield from (load_dag(config, **dag_arguments) for config in loads.loads.values())
-        yield from (_invalid_dag(name, broken, default_args) for name, broken in loads.broken.items())
-    elif wanted.startswith(_DAG_PREFIX):
+        if wanted is None:
+            yield from (load_dag(config, **dag_arguments) for config in loads.loads.values())
+            yield from (_invalid_dag(name, broken, default_args) for name, broken in loads.broken.items())
+        if has_operations and loads.loads:
+            yield operations_dag(folder, list(loads.loads), default_args)
+    elif wanted is not None and wanted.startswith(_DAG_PREFIX):
         name = wanted.removeprefix(_DAG_PREFIX)
         match read_one(folder, name):
             case LoadConfig() as config:
@@ -65,9 +73,10 @@ def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
         "schedule": config.airflow_schedule,
         "start_date": _START,
         "catchup": False,
-        # Runs of one load take turns. Nothing rests on it but the order in which people expect to see them.
-        "max_active_runs": 1,
-        "tags": ["rsloader"],
+        # Runs of one load take turns, as people expect to see them; nothing else rests on it. A run that waits for one
+        # of several targets must not hold up the others, so with several Airflow's own limit holds.
+        **({"max_active_runs": 1} if len(config.targets) == 1 or config.schedule == "@continuous" else {}),
+        "tags": ["rsloader", "shadow"] if config.shadow else ["rsloader"],
         "doc_md": _description(config),
         **dag_arguments,
         "default_args": {**_DEFAULT_ARGS, **dag_arguments.get("default_args", {})},
@@ -99,15 +108,33 @@ def _tasks(config: LoadConfig) -> None:
         timeout=_CONTINUOUS_WAIT if config.schedule == "@continuous" else 0,
     )
     buffer = BufferObjectsOperator(task_id="buffer_objects", load_config=plain)
-    ordered = any(target.mode != "append" for target in config.targets)
-    load = LoadBatchOperator.partial(
-        task_id="load_batch",
+    in_order = len(config.targets) == 1 and config.targets[0].mode != "append"
+    detect >> buffer >> _load_tasks("load_batch", plain, buffer, in_order=in_order)
+    for target, suffix in _suffixes(config.targets_apart):
+        pick = TargetInOrderOperator(task_id=f"in_order_{suffix}", target=target.name, apart=XComArg(buffer, APART))
+        pick >> _load_tasks(f"load_batch_{suffix}", plain, pick, in_order=True)
+
+
+def _load_tasks(task_id: str, plain: dict[str, Any], work: BaseOperator, *, in_order: bool) -> Any:
+    """Make the tasks that load what another task returns, one for each batch and target."""
+    return LoadBatchOperator.partial(
+        task_id=task_id,
         load_config=plain,
         map_index_template="{{ task.summary }}",
-        # Where order matters, a run loads one batch after the other.
-        max_active_tis_per_dagrun=1 if ordered else None,
-    ).expand_kwargs(buffer.output)
-    detect >> buffer >> load
+        # Where order matters, one batch is loaded after the other, of all runs.
+        max_active_tis_per_dag=1 if in_order else None,
+    ).expand_kwargs(work.output)
+
+
+def _suffixes(targets: tuple[Target, ...]) -> Iterator[tuple[Target, str]]:
+    """Give each target with what stands for it in the ids of its tasks, where few characters are allowed."""
+    taken: set[str] = set()
+    for target in targets:
+        suffix = re.sub(r"[^A-Za-z0-9_-]", "_", target.name)[:200]
+        while suffix in taken:
+            suffix += "_"
+        taken.add(suffix)
+        yield target, suffix
 
 
 def _invalid_dag(name: str, broken: BrokenLoad, default_args: Mapping[str, Any]) -> DAG:
@@ -130,9 +157,11 @@ def _invalid_dag(name: str, broken: BrokenLoad, default_args: Mapping[str, Any])
 
 def _description(config: LoadConfig) -> str:
     targets = "\n".join(f"- `{target.name}` ({target.mode})" for target in config.targets)
+    sources = " and ".join(f"`{source}`" for source in config.sources)
     limits = config.batch
+    shadow = "**Shadow: nothing is loaded; the tasks tell what they would load.**\n\n" if config.shadow else ""
     return (
-        f"Loads objects under `{config.source}` into\n\n{targets}\n\n"
+        f"{shadow}Loads objects under {sources} into\n\n{targets}\n\n"
         f"A batch is loaded at {limits.max_files} files, {limits.max_bytes} bytes, or {limits.max_age} after its first "
-        "file. To load a batch again, clear its `load_batch` task.\n"
+        f"file. To load a batch again, clear its `load_batch{'…' if config.targets_apart else ''}` task.\n"
     )

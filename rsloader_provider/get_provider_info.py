@@ -23,6 +23,14 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "/opt/airflow/loads",
                         "default": "",
                     },
+                    "operations_dag": {
+                        "description": "Whether load_dags also makes the DAG rsloader_operations, a form with which "
+                        "people operate the loads.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": "False",
+                        "default": "True",
+                    },
                     "dynamodb_table_prefix": {
                         "description": "What the names of the DynamoDB tables begin with. Installations that share an "
                         "account differ in it.",

@@ -70,7 +70,7 @@ def _table(folder: LoadFolder) -> Table:
 
 def _row(config: LoadConfig) -> tuple[str, ...]:
     limits = config.batch.model_dump(mode="json")
-    source = "\n".join([str(config.source), *(f"  without {each}" for each in config.exclude)])
+    source = "\n".join([*map(str, config.sources), *(f"  without {each}" for each in config.exclude)])
     targets = "\n".join(f"{target.name} ({target.mode})" for target in config.targets)
     batch = f"{limits['max_files']} files, {limits['max_bytes']:,} bytes, {limits['max_age']}"
     return config.load, source, config.schedule, batch, config.copy_options.format, targets

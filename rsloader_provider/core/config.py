@@ -26,12 +26,13 @@ from rsloader_provider.core.setting_types import (
     Prefix,
     RegularExpression,
     RoleArns,
+    Sources,
     Statements,
     StatementTimeout,
     TableText,
     TopicArn,
 )
-from rsloader_provider.core.sources import S3Url, SourcePattern
+from rsloader_provider.core.sources import S3Url, SourcePattern, prefixes_to_list
 from rsloader_provider.core.sql_templates import names_used
 
 _DELIMITED = {"csv", "text"}
@@ -80,8 +81,8 @@ class CopyOptions(_Settings):
     """
 
     delimiter: Delimiter | None = Field(default=None, examples=["|"])
-    """What stands between fields, for csv and text: one ASCII character, `\\t`, or an octal code such as `\\001`.
-    Without it COPY's own: `,` for csv, `|` for text.
+    """What stands between fields, for csv and text: one ASCII character or a few; `\\t` is a tab, and `\\001` a code in
+    octal. Without it COPY's own: `,` for csv, `|` for text.
     """
 
     fixed_width: FixedWidth | None = Field(default=None, validate_default=True, examples=["id:3,name:10"])
@@ -162,7 +163,7 @@ class CopyOptions(_Settings):
             )
         if value == "noshred" and copy_format == "avro":
             raise mistake("COPY takes 'noshred' with json only.", "Write 'auto', or the URL of a JSONPaths file.")
-        if value == '"' and copy_format == "csv":
+        if isinstance(value, str) and '"' in value and copy_format == "csv":
             raise mistake("in CSV the '\"' is the quote.", "Choose another delimiter, or write 'format: text'.")
         return value
 
@@ -340,20 +341,20 @@ class Notify(_Settings):
 
 
 class LoadConfig(_Settings):
-    """One load: from a prefix in S3 to tables in Redshift."""
+    """One load: from prefixes in S3 to tables in Redshift."""
 
     load: LoadName = Field(examples=["orders"])
     """The load's name; its DAG is `rsloader_<load>`. It stands in DynamoDB and in the history: a load with another
     name loads everything again.
     """
 
-    source: SourcePattern
-    """The prefix that is watched, ending with `/`. A `*` stands for any part of one folder's name:
-    `s3://bucket/data/year=*/month=*/`.
+    sources: Sources = Field(alias="source")
+    """The prefix that is watched, ending with `/`, or a list of them, which may lie in several buckets. A `*` stands
+    for any part of one folder's name: `s3://bucket/data/year=*/month=*/`.
     """
 
     exclude: tuple[SourcePattern, ...] = Field(default=(), examples=[["s3://acme-landing/orders/old/"]])
-    """Prefixes below the source to leave alone. Sources of other loads in the same folder of load files are added by
+    """Prefixes below a source to leave alone. Sources of other loads in the same folder of load files are added by
     themselves.
     """
 
@@ -363,6 +364,11 @@ class LoadConfig(_Settings):
     schedule: Schedule
     """When to look for new objects: cron with five fields, a preset such as `@hourly`, `@continuous`, or a duration
     such as `30s`.
+    """
+
+    shadow: bool = Field(default=False, strict=True)
+    """Whether the load only tells what it would load: it writes no manifest, asks Redshift nothing and tells no topic,
+    and what it records in the meantime is forgotten once this is taken out.
     """
 
     batch: BatchLimits = BatchLimits()
@@ -397,23 +403,24 @@ class LoadConfig(_Settings):
     @field_validator("exclude")
     @classmethod
     def _leaves_something(cls, value: tuple[SourcePattern, ...], info: ValidationInfo) -> tuple[SourcePattern, ...]:
-        source: SourcePattern | None = info.data.get("source")
-        if source is None:
-            return value
-        for index, each in enumerate(value):
-            if each.covers(source):
-                raise mistake(f"'{each}' excludes the whole source.", "Exclude prefixes below the source.", at=(index,))
-            if not each.overlaps(source):
-                raise mistake(f"'{each}' is not below the source.", f"Write a prefix below '{source}'.", at=(index,))
+        sources: tuple[SourcePattern, ...] = info.data.get("sources", ())
+        named = " or ".join(f"'{source}'" for source in sources)
+        for index, each in enumerate(value) if sources else ():
+            if whole := next(filter(each.covers, sources), None):
+                what = "the whole source" if len(sources) == 1 else f"the whole source '{whole}'"
+                raise mistake(f"'{each}' excludes {what}.", "Exclude prefixes below the source.", at=(index,))
+            if not any(map(each.overlaps, sources)):
+                what = "the source" if len(sources) == 1 else "any source"
+                raise mistake(f"'{each}' is not below {what}.", f"Write a prefix below {named}.", at=(index,))
         return value
 
     @field_validator("manifests", "failed_manifests")
     @classmethod
     def _not_above_the_source(cls, value: S3Url | None, info: ValidationInfo) -> S3Url | None:
-        source: SourcePattern | None = info.data.get("source")
-        if value and source and SourcePattern(value.bucket, value.key).covers(source):
+        sources: tuple[SourcePattern, ...] = info.data.get("sources", ())
+        if value and (under := next(filter(SourcePattern(value.bucket, value.key).covers, sources), None)):
             raise mistake(
-                f"the source lies under '{value}', where manifests are written.",
+                f"the source '{under}' lies under '{value}', where manifests are written.",
                 "Nothing below that is taken for data: choose a prefix of its own.",
             )
         return value
@@ -473,6 +480,14 @@ class LoadConfig(_Settings):
         return self
 
     @property
+    def targets_apart(self) -> tuple[Target, ...]:
+        """The targets that take their batches strictly in order while the load has others besides.
+
+        Each gets work of its own in a run, and takes its turns by itself, so that it holds up none of the others.
+        """
+        return tuple(each for each in self.targets if each.mode != "append") if len(self.targets) > 1 else ()
+
+    @property
     def dag_id(self) -> str:
         """The id of the load's DAG."""
         return f"rsloader_{self.load}"
@@ -485,16 +500,24 @@ class LoadConfig(_Settings):
     def matches(self, bucket: str, key: str) -> bool:
         """Tell whether an object belongs to this load.
 
-        It does when it is below the source, below no exclusion and none of the load's own manifest
+        It does when it is below a source, below no exclusion and none of the load's own manifest
         prefixes, and the filter finds something in its key. Folder markers are not told apart here: that takes a size.
         """
         return (
-            bucket == self.source.bucket
-            and self.source.matches(key)
+            self.source_of(bucket, key) is not None
             and (self.file_filter is None or linear(self.file_filter).search(key) is not None)
             and not any(each.bucket == bucket and each.matches(key) for each in self.exclude)
             and not any(url.bucket == bucket and key.startswith(url.key) for url in self.manifest_prefixes)
         )
+
+    def source_of(self, bucket: str, key: str) -> SourcePattern | None:
+        """Give the first source that an object is below, be it excluded or not; None if there is none."""
+        return next((each for each in self.sources if each.bucket == bucket and each.matches(key)), None)
+
+    @property
+    def listed_prefixes(self) -> tuple[S3Url, ...]:
+        """The prefixes that S3 has to list for this load: no object is under two of them. See `prefixes_to_list`."""
+        return prefixes_to_list(self.sources)
 
     @property
     def manifest_prefixes(self) -> tuple[S3Url, ...]:

@@ -12,7 +12,7 @@ from rsloader_provider.core.load_file_hints import explain
 from rsloader_provider.core.schedules import schedule_text
 from rsloader_provider.core.setting_types import is_load_name
 from rsloader_provider.core.sources import SourcePattern
-from rsloader_provider.core.yaml_text import YamlSyntaxError, explore_yaml, read_yaml, top_level_text
+from rsloader_provider.core.yaml_text import YamlSyntaxError, explore_yaml, read_yaml, top_level_text, top_level_texts
 
 
 @dataclass(frozen=True, order=True)
@@ -63,7 +63,7 @@ def read_load_file(text: str, file: str) -> LoadConfig:
         LoadFileError: It has mistakes; the error has all of them. Only broken YAML hides what comes after it.
     """
     try:
-        return LoadConfig.model_validate(read_yaml(text))
+        return LoadConfig.model_validate(read_yaml(text), by_alias=True, by_name=False)
     except Exception as error:  # noqa: BLE001 (a parser's errors have many types; each is explained below)
         mistakes = _mistakes_in(text, file)
         # What reads fast and what explains could disagree; then the reader is right.
@@ -82,7 +82,7 @@ def _mistakes_in(text: str, file: str) -> tuple[LoadFileMistake, ...]:
         return (LoadFileMistake(file, 1, "the file is empty.", "Begin with the line 'load: <name>'."),)
     explained = {mistake.line for mistake in mistakes}
     try:
-        LoadConfig.model_validate(document.data)
+        LoadConfig.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             if details["type"] == "too_short" and details["input"]:
@@ -129,17 +129,17 @@ def schedule_in(text: str) -> str | None:
         return None
 
 
-def prefixes_in(text: str) -> dict[str, SourcePattern]:
+def prefixes_in(text: str) -> dict[str, tuple[SourcePattern, ...]]:
     """Return what a broken file says about S3 as far as it can be read, so that no other load takes those objects.
 
     A '/' that is missing at the end of a source is added: that may be the very mistake.
 
     Returns:
-        The patterns under `source`, `manifests` and `failed_manifests`, by these keys.
+        The patterns under `source`, which may have several, `manifests` and `failed_manifests`, by these keys.
     """
-    found = {key: top_level_text(text, key) for key in ("source", "manifests", "failed_manifests")}
-    patterns = {key: _pattern_in(value[0]) for key, value in found.items() if value}
-    return {key: pattern for key, pattern in patterns.items() if pattern}
+    found = {key: top_level_texts(text, key) for key in ("source", "manifests", "failed_manifests")}
+    patterns = {key: tuple(filter(None, map(_pattern_in, texts))) for key, texts in found.items()}
+    return {key: each for key, each in patterns.items() if each}
 
 
 def _pattern_in(text: str) -> SourcePattern | None:

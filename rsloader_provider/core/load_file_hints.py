@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -52,7 +52,7 @@ def explain(error: ErrorDetails) -> tuple[Place, str, str]:
         return place, "a load file is a mapping of settings.", "Begin with the line 'load: <name>'."
     wanted = {
         "string_type": "text",
-        "tuple_type": "a list",
+        "tuple_type": "text or a list" if _takes_one_text(field) else "a list",
         "model_type": "a mapping of settings",
         "int_type": "a whole number",
     }.get(kind)
@@ -97,6 +97,10 @@ def _unknown_key_hint(name: str, settings: type[BaseModel] | None) -> str:
         where = " or ".join(f"under {above!r}" if above else "at the top level" for above in homes)
         return f"It belongs {where}."
     return f"Known here: {', '.join(here)}."
+
+
+def _takes_one_text(field: FieldInfo | None) -> bool:
+    return field is not None and any(isinstance(each, BeforeValidator) for each in field.metadata)
 
 
 def _choices(annotation: Any) -> Iterator[str]:

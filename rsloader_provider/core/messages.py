@@ -29,7 +29,7 @@ def success_message(batch: Batch, *, source: SourcePattern, key: str, manifest: 
 
     Args:
         batch: The complete batch.
-        source: The load's source.
+        source: The source of the load that this object is below.
         key: Key of the batch's last object.
         manifest: Where the batch's manifest is.
     """
@@ -51,7 +51,7 @@ def failure_message(
 
     Args:
         batch: The batch.
-        source: The load's source.
+        source: The source of the load that this object is below.
         key: Key of the batch's last object.
         manifest: Where the batch's manifest is.
         target: Name of the target that failed.

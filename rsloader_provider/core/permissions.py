@@ -12,6 +12,7 @@ from typing import Any
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.kms_secrets import encryption_context
+from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.core.sources import S3Url
 
 _WILDCARD = re.compile(r"[*?$]")
@@ -94,15 +95,9 @@ def worker_policy(
     """
     table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
     # Each item's hash key is its load. None of these actions comes without one, so that the condition always decides.
-    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (config.load,)}}
-    prefix = _literally(config.source.literal_prefix)
+    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (as_recorded(config).load,)}}
     statements = [
-        PolicyStatement(
-            "ListSource",
-            ("s3:ListBucket",),
-            (_arn(installation, config.source.bucket),),
-            {"StringLike": {"s3:prefix": (f"{prefix}*",)}} if prefix else {},
-        ),
+        *_listing(config, installation),
         *(
             PolicyStatement(sid, ("s3:PutObject",), (_manifest_arn(installation, config, url),))
             for sid, url in zip(("WriteManifests", "KeepFailedManifests"), config.manifest_prefixes, strict=False)
@@ -191,16 +186,24 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
     Of a chain the last role reads, and each before it may only take on the next. Listing has no condition here: to
     those who may not list a whole bucket S3 answers that a missing object is forbidden, not that it is missing.
     """
-    source, manifests = config.source, config.manifests
+    sources, manifests, jsonpaths = config.sources, config.manifests, config.copy_options.jsonpaths_url
     reading = (
         PolicyStatement(
-            "ReadObjects", ("s3:GetObject",), (_arn(installation, source.bucket, _as_wildcards(source.pattern) + "*"),)
+            "ReadObjects",
+            ("s3:GetObject",),
+            tuple(_arn(installation, each.bucket, _as_wildcards(each.pattern) + "*") for each in sources),
         ),
         PolicyStatement("ReadManifests", ("s3:GetObject",), (_manifest_arn(installation, config, manifests),)),
+        *(
+            PolicyStatement(
+                "ReadJsonPaths", ("s3:GetObject",), (_arn(installation, each.bucket, _literally(each.key)),)
+            )
+            for each in filter(None, [jsonpaths])
+        ),
         PolicyStatement(
             "TellMissingFromForbidden",
             ("s3:ListBucket",),
-            tuple(_arn(installation, bucket) for bucket in dict.fromkeys((source.bucket, manifests.bucket))),
+            tuple(_arn(installation, bucket) for bucket in _buckets(config)),
         ),
     )
     options = config.copy_options
@@ -214,6 +217,27 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
         for role, following in pairwise(roles)
     }
     return assuming | {roles[-1]: reading}
+
+
+def _listing(config: LoadConfig, installation: Installation) -> Iterator[PolicyStatement]:
+    """Allow listing under the sources: a statement for each bucket, as a condition holds for all that one names."""
+    prefixes: dict[str, list[str]] = {}
+    for each in config.listed_prefixes:
+        prefixes.setdefault(each.bucket, []).append(each.key)
+    for number, (bucket, keys) in enumerate(prefixes.items(), start=1):
+        below = tuple(f"{_literally(key)}*" for key in keys)
+        yield PolicyStatement(
+            "ListSource" if number == 1 else f"ListSource{number}",
+            ("s3:ListBucket",),
+            (_arn(installation, bucket),),
+            {} if below == ("*",) else {"StringLike": {"s3:prefix": below}},
+        )
+
+
+def _buckets(config: LoadConfig) -> Iterator[str]:
+    jsonpaths = config.copy_options.jsonpaths_url
+    buckets = [*(each.bucket for each in config.sources), config.manifests.bucket]
+    yield from dict.fromkeys([*buckets, *([jsonpaths.bucket] if jsonpaths else [])])
 
 
 def _arn(installation: Installation, bucket: str, key: str | None = None) -> str:

@@ -4,20 +4,24 @@ import re
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from rsloader_provider.core.kms_secrets import KMS, ciphertext_of
 from rsloader_provider.core.linear_regex import check_expression
 from rsloader_provider.core.mistakes import mistake, shown
 from rsloader_provider.core.quantities import Duration
-from rsloader_provider.core.sources import S3Url
+from rsloader_provider.core.sources import S3Url, SourcePattern
 from rsloader_provider.core.statements import check_sql
 
 LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LOAD_NAME_CHARACTERS = 200
+_OPERATIONS = "operations"
 _IDENTIFIER_BYTES = 127
 _PREFIX_BYTES = 600
 """A manifest's key adds the load's name and the batch to the prefix, and S3's keys end at 1,024 bytes."""
+
+_DELIMITER = re.compile(r"(?:\\t|\\(?!000|012|015|134)[01][0-7]{2}|[\x01-\x09\x0b\x0c\x0e-\x5b\x5d-\x7f]){1,16}")
+"""ASCII, without line ends, NUL and any backslash but of the two notations."""
 
 _FIELD = re.compile(r"\s*(\w+)\s*:\s*([0-9]+)\s*")
 _ROW_CHARACTERS = 4 * 1024 * 1024
@@ -32,10 +36,17 @@ _CONNECTION = re.compile(r"[\w#!()\-.:/\\]{1,250}")  # what Airflow accepts as a
 
 def is_load_name(text: str) -> bool:
     """Tell whether a load may have this name; with `rsloader_` before it, it is a DAG's id."""
+    if text.lower() == _OPERATIONS:
+        return False
     return LOAD_NAME.fullmatch(text) is not None and len(text) <= _LOAD_NAME_CHARACTERS and ".." not in text
 
 
 def _load_name(text: str) -> str:
+    if text.lower() == _OPERATIONS:
+        raise mistake(
+            f"no load can be called {text!r}: rsloader_operations is the DAG with which people operate all loads.",
+            "Give the load another name.",
+        )
     if not is_load_name(text):
         raise mistake(
             f"{shown(text)} is no name for a load.",
@@ -75,10 +86,11 @@ def _role(text: str) -> str:
 
 def _delimiter(text: str) -> str:
     # COPY reads \t and octal \001 itself; they are kept as written.
-    if re.fullmatch(r"\\t|\\[01][0-7]{2}", text) or (len(text) == 1 and text.isascii() and text not in "\r\n\\\0"):
+    if _DELIMITER.fullmatch(text):
         return text
     raise mistake(
-        f"{shown(text)} is no delimiter.", r"Write one character, for example '|', '\t' for a tab, or octal '\001'."
+        f"{shown(text)} is no delimiter.",
+        r"Write one ASCII character or a few, for example '|' or '|~|', '\t' for a tab, or octal '\001'.",
     )
 
 
@@ -142,7 +154,22 @@ def _connection(text: str) -> str:
 
 
 def _one_as_list(value: object) -> object:
-    return (value,) if isinstance(value, str) else value
+    return (value,) if isinstance(value, str | SourcePattern) else value
+
+
+def _one_as_text(sources: tuple[SourcePattern, ...]) -> str | list[str]:
+    texts = [str(each) for each in sources]
+    return texts[0] if len(texts) == 1 else texts
+
+
+def _none_below_another(sources: tuple[SourcePattern, ...]) -> tuple[SourcePattern, ...]:
+    for index, each in enumerate(sources):
+        for place, other in enumerate(sources):
+            # Of two that are the same the second is in vain.
+            if place != index and other.covers(each) and (place < index or not each.covers(other)):
+                how = "stands twice" if each == other else f"lies below '{other}', which takes all of it"
+                raise mistake(f"the source '{each}' {how}.", "Leave it out.", at=(index,))
+    return sources
 
 
 def _at_most_24_days(duration: timedelta) -> timedelta:
@@ -200,6 +227,27 @@ KmsSecret = Annotated[str, AfterValidator(_kms_secret), Field(examples=["kms:AQI
 """A secret as `rsloader encrypt` prints it for this load: `kms:` and base64."""
 
 StatementTimeout = Annotated[Duration, AfterValidator(_at_most_24_days)]
+Sources = Annotated[
+    tuple[SourcePattern, ...],
+    Field(min_length=1),
+    BeforeValidator(_one_as_list),
+    AfterValidator(_none_below_another),
+    PlainSerializer(_one_as_text),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "pattern": "^s3://"},
+                {"type": "array", "items": {"type": "string", "pattern": "^s3://"}, "minItems": 1},
+            ],
+            "examples": [
+                "s3://acme-landing/orders/year=*/month=*/",
+                ["s3://acme-landing/orders/", "s3://acme-archive/orders/"],
+            ],
+        }
+    ),
+]
+"""Prefixes, written as one text or as a list of texts; one is written back as a text."""
+
 Statements = Annotated[
     tuple[Annotated[str, AfterValidator(check_sql)], ...],
     BeforeValidator(_one_as_list),

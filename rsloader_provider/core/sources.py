@@ -2,7 +2,7 @@
 
 import ipaddress
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -135,6 +135,24 @@ class SourcePattern:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "pattern": "^s3://", "examples": ["s3://acme-landing/orders/year=*/month=*/"]}
+
+
+def prefixes_to_list(patterns: Iterable[SourcePattern]) -> tuple[S3Url, ...]:
+    """Give the prefixes under which S3 has to list, so that all below the patterns is listed, and nothing twice.
+
+    None of them begins with another, and they are sorted as the claims are: one listing after the other is one
+    sorted stream of `bucket/key`.
+
+    >>> patterns = map(SourcePattern.parse, ["s3://two/b/", "s3://one/a/x=*/c/", "s3://one/a/x=1/d/"])
+    >>> list(map(str, prefixes_to_list(patterns)))
+    ['s3://one/a/x=', 's3://two/b/']
+    """
+    kept: list[S3Url] = []
+    for url in sorted({S3Url(each.bucket, each.literal_prefix) for each in patterns}, key=str):
+        # Sorted, what begins with a prefix follows it closely.
+        if not (kept and str(url).startswith(str(kept[-1]))):
+            kept.append(url)
+    return tuple(kept)
 
 
 def _bucket_and_key(text: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ batch, and what is wrong.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 
 from rsloader_provider.core.audit import ObjectState, Verdict, judge_batch, judge_object
 from rsloader_provider.core.config import LoadConfig
@@ -75,7 +75,7 @@ class _ObjectWalk:
         self._copied = found.copied
         self._unmet = set(found.copied)
         self._report = report
-        self._bucket, self._prefix = config.source.bucket, config.source.literal_prefix
+        self._listed = config.listed_prefixes
 
     def run(self) -> None:
         """Sort every object."""
@@ -95,7 +95,10 @@ class _ObjectWalk:
         """Give each object with its claim, each without one, and each claim without an object."""
         claims = self._inventory.claims(self._config.load)
         claim = next(claims, None)
-        for found in self._services.storage.objects(self._bucket, self._prefix):
+        # One listing after the other is sorted as the claims are.
+        for found in chain.from_iterable(
+            self._services.storage.objects(each.bucket, each.key) for each in self._listed
+        ):
             key = ledger_key(found.name)
             if key != found.name:
                 # A cut key does not sort as S3 lists; the claim's turn looks the object up.
@@ -124,13 +127,11 @@ class _ObjectWalk:
         """Ask S3 for an object that the listing does not show in the claim's place because its key is cut."""
         if isinstance(claim, Unreadable) or _key(claim) == claim.name or not self._is_listed(claim.name):
             return None
-        key = claim.name.removeprefix(f"{self._bucket}/")
-        return next(
-            (each for each in islice(self._services.storage.objects(self._bucket, key), 1) if each.key == key), None
-        )
+        bucket, _, key = claim.name.partition("/")
+        return next((each for each in islice(self._services.storage.objects(bucket, key), 1) if each.key == key), None)
 
     def _is_listed(self, name: str) -> bool:
-        return name.startswith(f"{self._bucket}/{self._prefix}")
+        return any(name.startswith(f"{each.bucket}/{each.key}") for each in self._listed)
 
     def _judge_unclaimed(self, found: S3Object | None) -> None:
         if found is None or found.is_folder_marker:

@@ -162,13 +162,15 @@ def _narrowed(config: LoadConfig, prefix: str) -> LoadConfig:
     """Let a load see only what lies below a prefix, so that no more is listed."""
     bucket, _, key = prefix_name(prefix).partition("/")
     folder, slash, _ = key.rpartition("/")
-    if not config.source.overlaps(SourcePattern(bucket, folder + slash)):
+    near = [each for each in config.sources if each.overlaps(SourcePattern(bucket, folder + slash))]
+    if not near:
+        sources = " and ".join(map(str, config.sources))
         raise OperationRefusedError(
-            f"Load {config.load} takes nothing below {prefix}: its source is {config.source}. Nothing was changed."
+            f"Load {config.load} takes nothing below {prefix}: it loads from {sources}. Nothing was changed."
         )
-    if "*" in key or config.source.literal_prefix.startswith(key):
-        return config
-    return config.model_copy(update={"source": SourcePattern(bucket, key)})
+    below = SourcePattern(bucket, key)
+    narrow = [each if "*" in key or each.literal_prefix.startswith(key) else below for each in near]
+    return config.model_copy(update={"sources": tuple(dict.fromkeys(narrow))})
 
 
 def _counted(objects: Iterator[S3Object], progress: Callable[[int], None]) -> Iterator[S3Object]:

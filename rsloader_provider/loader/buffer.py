@@ -12,6 +12,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.limits import count_fitting, due_reason
 from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
@@ -47,15 +48,16 @@ def buffer_objects(
         services: The ports and the clock.
         run: This DAG run, `dag_id/run_id`.
         is_active: Tells whether another DAG run is still going; its batches are left to it.
-        max_work: The most pairs of batch and target to give, whatever the load allows. The rest stays
-            locked for the next run.
+        max_work: The most pairs of batch and target to give for the targets that share a queue, whatever the load
+            allows. The rest stays locked for the next run.
 
     Returns:
-        At most `max_batches_per_run` batches. If every target appends, first those that this call locked, then those
-        that are left from earlier runs, beginning at a place that moves with the clock: batches that cannot be loaded
-        at present, however many, hold up neither the new ones nor each other. If a target does not append, strictly
-        the oldest first.
+        For each queue of targets at most `max_batches_per_run` batches. Those that append share one: first what this
+        call locked, then what is left from earlier runs, beginning at a place that moves with the clock. Batches that
+        cannot be loaded at present, however many, hold up neither the new ones nor each other. A target that takes its
+        batches in order has a queue to itself, strictly the oldest first.
     """
+    config = as_recorded(config)
     buffering = Buffering(config, services, run)
     buffering.claim_all(new_objects(config, services))
     buffering.lock_if_due()
@@ -141,60 +143,103 @@ def _take_over(
     is_active: Callable[[str], bool],
     max_work: int,
 ) -> list[Work]:
-    known = {batch.batch: batch for batch in locked}
-    work: list[Work] = []
-    batches = 0
-    for batch_id in _in_turn(config, known, services.ledger.unfinished(config.load), services.now()):
-        try:
-            batch = known.get(batch_id) or _taken_over(services, config.load, batch_id, run, is_active)
-        except CorruptLedgerError as error:
-            log.error("%s", error)
-            batch = _unreadable(config, batch_id)
-        if batch is None:
-            continue
-        targets = batch.unfinished_targets
-        if batches == config.max_batches_per_run or len(work) + len(targets) > max_work:
-            log.info("load %s: %d batches are enough for this run; the rest is for the next", config.load, batches)
-            break
-        work.extend(Work(batch, target) for target in targets)
-        batches += 1
+    takeover = _Takeover(config, services, locked, run, is_active)
+    # The index of unfinished batches may not show yet what this pass has just locked.
+    new = sorted(batch.batch for batch in locked)
+    left = sorted({*services.ledger.unfinished(config.load)} - {*new})
+    apart = {target.name for target in config.targets_apart}
+    in_order = any(target.mode != "append" for target in config.targets if target.name not in apart)
+    order = sorted([*new, *left]) if in_order else [*new, *_from_somewhere(left, services.now())]
+    work = _queue(config, order, takeover, max_work, lambda name: name not in apart)
+    for name in sorted(apart):
+        work += _queue(config, sorted([*new, *left]), takeover, max_work, name.__eq__)
     return work
 
 
-def _unreadable(config: LoadConfig, batch_id: str) -> Batch:
-    """Stand for a batch that cannot be read: its own tasks fail and say why, and the others go on."""
-    targets = {target.name: TargetProgress({}) for target in config.targets}
-    return Batch(config.load, batch_id, targets=targets)
+def _queue(
+    config: LoadConfig,
+    batches: Iterable[str],
+    takeover: "_Takeover",
+    max_work: int,
+    is_in_queue: Callable[[str], bool],
+) -> list[Work]:
+    work: list[Work] = []
+    taken = 0
+    for batch_id in batches:
+        targets = [target for target in takeover.unfinished_targets(batch_id) if is_in_queue(target)]
+        if not targets:
+            continue
+        if taken == config.max_batches_per_run or len(work) + len(targets) > max_work:
+            log.info("load %s: %d batches are enough for this run; the rest is for the next", config.load, taken)
+            break
+        if (batch := takeover.take(batch_id)) is not None:
+            work.extend(Work(batch, target) for target in targets)
+            taken += 1
+    return work
 
 
-def _in_turn(config: LoadConfig, locked: Iterable[str], unfinished: Iterable[str], now: datetime) -> list[str]:
-    # The index of unfinished batches may not show yet what this pass has just locked.
-    new = sorted(locked)
-    left = sorted({*unfinished} - {*new})
-    if any(target.mode != "append" for target in config.targets):
-        return sorted([*new, *left])
+def _from_somewhere(left: list[str], now: datetime) -> list[str]:
     # Multiples of the golden ratio fall everywhere between two whole numbers, whatever the step between runs is; a
     # plain remainder would give the same place to every run of a schedule that the number of batches divides.
     place = int(int(now.timestamp()) * _GOLDEN_RATIO % 1 * len(left))
-    return [*new, *left[place:], *left[:place]]
+    return [*left[place:], *left[:place]]
 
 
-def _taken_over(
-    services: Services, load: str, batch_id: str, run: str, is_active: Callable[[str], bool]
-) -> Batch | None:
-    """Make a batch this run's own, unless another run is at work on it or has finished it."""
-    batch = services.ledger.get(load, batch_id)
-    if not batch.unfinished_targets or batch.run == run:
-        return batch if batch.unfinished_targets else None
-    if batch.run is not None and is_active(batch.run):
-        log.info("%s: left to run %s, which is still going", batch, batch.run)
-        return None
+class _Takeover:
+    """Makes batches this run's own, each at most once, and only those of which the run loads something."""
+
+    def __init__(
+        self,
+        config: LoadConfig,
+        services: Services,
+        locked: Iterable[Batch],
+        run: str,
+        is_active: Callable[[str], bool],
+    ):
+        self._config = config
+        self._services = services
+        self._run = run
+        self._is_active = is_active
+        self._known: dict[str, Batch | None] = {batch.batch: batch for batch in locked}
+
+    def unfinished_targets(self, batch_id: str) -> tuple[str, ...]:
+        """Give the targets that the batch is still to be loaded into; none if it is another run's."""
+        if batch_id not in self._known:
+            self._known[batch_id] = self._free(batch_id)
+        batch = self._known[batch_id]
+        return () if batch is None else batch.unfinished_targets
+
+    def take(self, batch_id: str) -> Batch | None:
+        """Give the batch as this run's own; None if another run was faster."""
+        batch = self._known[batch_id]
+        if batch is not None and batch.run != self._run:
+            self._known[batch_id] = batch = _taken_over(self._services, batch, self._run)
+        return batch
+
+    def _free(self, batch_id: str) -> Batch | None:
+        try:
+            batch = self._services.ledger.get(self._config.load, batch_id)
+        except CorruptLedgerError as error:
+            log.error("%s", error)
+            return self._unreadable(batch_id)
+        if batch.unfinished_targets and batch.run not in {None, self._run} and self._is_active(str(batch.run)):
+            log.info("%s: left to run %s, which is still going", batch, batch.run)
+            return None
+        return batch
+
+    def _unreadable(self, batch_id: str) -> Batch:
+        """Stand for a batch that cannot be read: its own tasks fail and say why, and the others go on."""
+        targets = {target.name: TargetProgress({}) for target in self._config.targets}
+        return Batch(self._config.load, batch_id, run=self._run, targets=targets)
+
+
+def _taken_over(services: Services, batch: Batch, run: str) -> Batch | None:
     try:
         with services.steps.taking(Step.ADOPT, batch):
             adopted = services.ledger.replace(batch, adopt(batch, run))
     except LostRaceError:
         # The write may have been carried out and only its answer lost: then the batch is this run's.
-        adopted = services.ledger.get(load, batch_id)
+        adopted = services.ledger.get(batch.load, batch.batch)
         if adopted.run != run or not adopted.unfinished_targets:
             log.info("%s: another run took it in this moment", batch)
             return None

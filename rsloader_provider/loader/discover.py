@@ -6,6 +6,8 @@ from enum import StrEnum
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.limits import due_reason
 from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.core.shadow import as_recorded
+from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.services import Services
 
 
@@ -16,13 +18,17 @@ def new_objects(config: LoadConfig, services: Services) -> Iterator[S3Object]:
     either. A claim that has just been made may be missed: whoever claims the object then is told.
 
     Yields:
-        Objects that the load matches, in S3's order. Folder markers are passed over.
+        Objects that the load matches, each once, sorted by bucket and key as S3 sorts. Folder markers are passed over.
     """
-    bucket, prefix = config.source.bucket, config.source.literal_prefix
-    claimed = services.ledger.claimed_keys(config.load, f"{bucket}/{prefix}")
+    for place in config.listed_prefixes:
+        yield from _new_under(place, config, services)
+
+
+def _new_under(place: S3Url, config: LoadConfig, services: Services) -> Iterator[S3Object]:
+    claimed = services.ledger.claimed_keys(config.load, f"{place.bucket}/{place.key}")
     claim = next(claimed, None)
-    for found in services.storage.objects(bucket, prefix):
-        if found.is_folder_marker or not config.matches(bucket, found.key):
+    for found in services.storage.objects(place.bucket, place.key):
+        if found.is_folder_marker or not config.matches(place.bucket, found.key):
             continue
         key = ledger_key(found.name)
         if key != found.name:
@@ -47,6 +53,7 @@ class Found(StrEnum):
 
 def look_for_work(config: LoadConfig, services: Services) -> Found:
     """Tell whether a run would have something to do: a new object, a batch that is due, or a batch left to load."""
+    config = as_recorded(config)
     batch = services.ledger.open_batch(config.load, services.now())
     if due_reason(batch, config.batch, services.now()):
         return Found.NEW_OR_DUE

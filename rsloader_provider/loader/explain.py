@@ -81,7 +81,7 @@ def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], 
         services_of: Gives the ports for an AWS connection.
     """
     told = Explanation(str(url))
-    near = [config for config in folder.loads.values() if config.source.bucket == url.bucket]
+    near = [config for config in folder.loads.values() if any(each.bucket == url.bucket for each in config.sources)]
     conn_id = next((each.aws_conn_id for each in near if each.matches(url.bucket, url.key)), None)
     conn_id = conn_id or next((each.aws_conn_id for each in near), "aws_default")
     told.found = _ask(told.sentences, "S3", lambda: _look_up(services_of(conn_id), url))
@@ -113,7 +113,7 @@ def _story(
     if services is not None:
         ledger = services.ledger
         claim = _ask(story.sentences, "DynamoDB", lambda: ledger.find_claim(config.load, f"{url.bucket}/{url.key}"))
-    if not (story.is_owner or claim or config.source.matches(url.key)):
+    if not (story.is_owner or claim or config.source_of(url.bucket, url.key)):
         return None
     story.sentences.insert(0, _ownership(config, url, folder))
     if services is not None:
@@ -148,14 +148,15 @@ def _moment(time: datetime) -> str:
 
 def _ownership(config: LoadConfig, url: S3Url, folder: LoadFolder) -> str:
     name = f"Load {config.load}"
+    source = config.source_of(url.bucket, url.key)
     if config.matches(url.bucket, url.key):
         by = "" if config.file_filter is None else f", and its file_filter {config.file_filter!r} finds it"
-        return f"{name} takes it: it lies below {config.source}{by}."
-    if not config.source.matches(url.key):
-        return f"{name} does not take it: it does not lie below {config.source}."
+        return f"{name} takes it: it lies below {source}{by}."
+    if source is None:
+        return f"{name} does not take it: it does not lie below {' or '.join(map(str, config.sources))}."
     for each in config.exclude:
         if each.bucket == url.bucket and each.matches(url.key):
-            other = next((load.load for load in folder.loads.values() if load.source == each), None)
+            other = next((load.load for load in folder.loads.values() if each in load.sources), None)
             whose = f", which is more specifically load {other}'s" if other else ""
             return f"{name} does not take it: it leaves alone what lies below {each}{whose}."
     for prefix in config.manifest_prefixes:

@@ -1,6 +1,7 @@
 """What one load file of a folder says, be it good or broken: its name, its schedule and its prefixes."""
 
 from dataclasses import dataclass
+from itertools import chain
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.load_file import (
@@ -13,7 +14,7 @@ from rsloader_provider.core.load_file import (
     schedule_in,
 )
 from rsloader_provider.core.sources import SourcePattern
-from rsloader_provider.core.yaml_text import top_level_text
+from rsloader_provider.core.yaml_text import explore_yaml, top_level_text
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class FileClaims:
         declared: The name that it gives the load; None when that cannot be read.
         guessed: The same, or a name made from the file's.
         schedule: The schedule's text; None when it cannot be read or is wrong.
-        source: The source; None when it cannot be read.
+        sources: The sources, as far as they can be read.
         written: The prefixes that the load writes manifests under, as far as they can be read.
     """
 
@@ -39,13 +40,17 @@ class FileClaims:
     declared: str | None
     guessed: str
     schedule: str | None
-    source: SourcePattern | None
+    sources: tuple[SourcePattern, ...]
     written: tuple[SourcePattern, ...]
 
     def line_of(self, key: str) -> int:
         """Return the line of a top-level key's value; 1 when that cannot be told."""
         found = top_level_text(self.text, key)
         return found[1] if found else 1
+
+    def line_of_source(self, source: SourcePattern) -> int:
+        """Return the line of one source of a good file."""
+        return explore_yaml(self.text).line_of(("source", self.sources.index(source)))
 
 
 def read_claims(file: str, content: bytes) -> FileClaims:
@@ -60,7 +65,7 @@ def read_claims(file: str, content: bytes) -> FileClaims:
     except LoadFileError as error:
         return _broken(file, text, error.mistakes)
     written = tuple(SourcePattern(url.bucket, url.key) for url in config.manifest_prefixes)
-    return FileClaims(file, text, config, (), config.load, config.load, config.schedule, config.source, written)
+    return FileClaims(file, text, config, (), config.load, config.load, config.schedule, config.sources, written)
 
 
 def unreadable(file: str, error: OSError) -> FileClaims:
@@ -72,7 +77,7 @@ def unreadable(file: str, error: OSError) -> FileClaims:
 def _broken(file: str, text: str, mistakes: tuple[LoadFileMistake, ...]) -> FileClaims:
     declared = declared_name(text)
     prefixes = prefixes_in(text)
-    source = prefixes.pop("source", None)
-    written = tuple(prefixes.values())
+    sources = prefixes.pop("source", ())
+    written = tuple(chain.from_iterable(prefixes.values()))
     name = load_name_in(text, file)
-    return FileClaims(file, text, None, mistakes, declared and declared[0], name, schedule_in(text), source, written)
+    return FileClaims(file, text, None, mistakes, declared and declared[0], name, schedule_in(text), sources, written)

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
@@ -78,6 +78,18 @@ def read_load_folder(folder: Path) -> LoadFolder:
     return _settle(_read(file, content) for file, content in _contents(folder))
 
 
+def read_load_folder_with(folder: Path, more: Mapping[str, str]) -> LoadFolder:
+    """Read all load files of a folder as if it held some more.
+
+    Args:
+        folder: The folder, which need not be there.
+        more: Texts by name below the folder; a file that is there already is read instead.
+    """
+    there = dict(_contents(folder)) if folder.is_dir() else {}
+    together = {**{name: text.encode() for name, text in more.items()}, **there}
+    return _settle(_read(file, content) for file, content in together.items())
+
+
 def read_file_alone(path: Path) -> LoadFolder:
     """Read one load file as if it stood alone in a folder.
 
@@ -100,7 +112,7 @@ def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
     declaring = [each for each in named if each.declared == name]
     if declaring:
         files = {each.file for each in named}
-        sources = [each.config.source for each in declaring if each.config]
+        sources = [source for each in declaring if each.config for source in each.config.sources]
         near = [
             _read(file, content)
             for file, content in contents

@@ -15,7 +15,7 @@ _Kind = tuple[SourcePattern, bool]
 
 @dataclass(frozen=True)
 class _Claim:
-    """A pattern of one file: its source, or where it writes."""
+    """A pattern of one file: one of its sources, or where it writes."""
 
     pattern: SourcePattern
     owner: FileClaims
@@ -58,8 +58,8 @@ def _overlapping(files: list[FileClaims]) -> Iterator[tuple[_Claim, _Claim]]:
     for each in files:
         for pattern in dict.fromkeys(each.written):
             alike[pattern, False].append(_Claim(pattern, each, is_source=False))
-        if each.source:
-            alike[each.source, True].append(_Claim(each.source, each, is_source=True))
+        for source in dict.fromkeys(each.sources):
+            alike[source, True].append(_Claim(source, each, is_source=True))
     for first, second in _near(sorted(alike, key=lambda key: (key[0].bucket, key[0].literal_prefix))):
         for one, two in product(alike[first], alike[second]):
             if not _same_load(one.owner, two.owner):
@@ -94,10 +94,11 @@ def _gives_way(file: FileClaims, other: _Claim) -> bool:
 
 def _undecided(mine: _Claim, other: _Claim, *, same: bool) -> LoadFileMistake:
     how = "is also that" if same else "overlaps the one"
+    place = f"{other.owner.file}:{other.owner.line_of_source(other.pattern)}"
     return LoadFileMistake(
         mine.owner.file,
-        mine.owner.line_of("source"),
-        f"the source {how} of load {other.owner.guessed!r} ({_place(other.owner, 'source')}): '{other.pattern}'.",
+        mine.owner.line_of_source(mine.pattern),
+        f"the source {how} of load {other.owner.guessed!r} ({place}): '{other.pattern}'.",
         "Make one lie below the other, which then leaves it alone; or list one under 'exclude' of the other.",
     )
 
@@ -105,12 +106,8 @@ def _undecided(mine: _Claim, other: _Claim, *, same: bool) -> LoadFileMistake:
 def _under_manifests(mine: _Claim, other: _Claim) -> LoadFileMistake:
     return LoadFileMistake(
         mine.owner.file,
-        mine.owner.line_of("source"),
+        mine.owner.line_of_source(mine.pattern),
         f"the source lies under '{other.pattern}', where load {other.owner.guessed!r} writes manifests "
-        f"({_place(other.owner, 'manifests')}).",
+        f"({other.owner.file}:{other.owner.line_of('manifests')}).",
         "Let that load write its manifests elsewhere.",
     )
-
-
-def _place(file: FileClaims, key: str) -> str:
-    return f"{file.file}:{file.line_of(key)}"

@@ -9,7 +9,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
-from rsloader_provider.core.sources import S3Url
+from rsloader_provider.core.sources import S3Url, SourcePattern
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
@@ -27,7 +27,8 @@ def tell_success(
     """
     if batch.status is not BatchStatus.COMPLETE or config.notify.success is None:
         return
-    message = success_message(batch, source=config.source, key=_last_key(entries), manifest=manifest)
+    source, key = _last_object(config, entries)
+    message = success_message(batch, source=source, key=key, manifest=manifest)
     _tell(services, batch, config.notify.success, f"rsloader: {config.load} loaded", message)
 
 
@@ -51,10 +52,11 @@ def tell_failure(
         document = errors_document(batch, target=target, manifest=manifest, error=error)
         errors = _kept(services, batch, Step.KEEP_ERRORS, errors, document)
     if config.notify.failure is not None:
+        source, key = _last_object(config, entries)
         message = failure_message(
             batch,
-            source=config.source,
-            key=_last_key(entries),
+            source=source,
+            key=key,
             manifest=manifest,
             target=target,
             error=error,
@@ -64,8 +66,10 @@ def tell_failure(
         _tell(services, batch, config.notify.failure, f"rsloader: {config.load} failed", message)
 
 
-def _last_key(entries: Sequence[Entry]) -> str:
-    return entries[-1].name.partition("/")[2] if entries else ""
+def _last_object(config: LoadConfig, entries: Sequence[Entry]) -> tuple[SourcePattern, str]:
+    """Give the source that the batch's last object is below, and its key."""
+    bucket, _, key = entries[-1].name.partition("/") if entries else ("", "", "")
+    return config.source_of(bucket, key) or config.sources[0], key
 
 
 def _kept(services: Services, batch: Batch, step: Step, url: S3Url, content: bytes) -> S3Url | None:

@@ -12,6 +12,9 @@ from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
+APART = "apart"
+"""The XCom key of the work for targets that take their batches in order, beside others."""
+
 _SUMMARY_CHARACTERS = 250
 
 
@@ -25,7 +28,8 @@ class BufferObjectsOperator(SqlLeftUnrendered, BaseOperator):
 
     Returns:
         The keyword arguments of a mapped LoadBatchOperator: `{"batch", "target", "summary"}` for each pair; a list,
-        empty when there is nothing to load.
+        empty when there is nothing to load. Those for `LoadConfig.targets_apart` are not among them: they are pushed
+        under the XCom key `apart`, as such a list by target.
     """
 
     template_fields: Sequence[str] = ("load_config",)
@@ -52,7 +56,14 @@ class BufferObjectsOperator(SqlLeftUnrendered, BaseOperator):
                 is_active=is_active,
                 max_work=conf.getint("core", "max_map_length", fallback=1024),
             )
-        return [{"batch": each.batch.batch, "target": each.target, "summary": _summary(each)} for each in work]
+        apart: dict[str, list[dict[str, str]]] = {target.name: [] for target in config.targets_apart}
+        together: list[dict[str, str]] = []
+        for each in work:
+            pair = {"batch": each.batch.batch, "target": each.target, "summary": _summary(each)}
+            apart.get(each.target, together).append(pair)
+        if apart:
+            task_instance.xcom_push(key=APART, value=apart)
+        return together
 
 
 def _summary(work: Work) -> str:

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from airflow.models.taskinstance import TaskInstance, clear_task_instances
-from airflow.sdk.definitions.dag import _run_task
-from airflow.utils.session import create_session
+from load_task import LoadTask
 
 from rsloader_provider.core.batch import TargetProgress
 from rsloader_provider.hooks.rsloader import RsloaderHook
@@ -22,45 +20,23 @@ LOST_BEFORE, LOST_AFTER = "drop BEFORE '^commit'", "drop AFTER '^commit'"
 UP_FOR_RETRY = "up_for_retry"
 
 
-class LoadTask:
-    """The one `load_batch` task of a run; Airflow's own functions clear and schedule it, and nobody waits."""
+class ClearedTask(LoadTask):
+    """The one `load_batch` task of a run, and what may happen to it."""
 
     def __init__(self, loads: "Loads", dag: Any, run_id: str):
-        self.loads, self.dag, self.run_id = loads, dag, run_id
+        super().__init__(dag, run_id)
+        self.loads = loads
 
-    def clear(self) -> None:
-        """As a person does in the UI."""
-        with create_session() as session:
-            clear_task_instances([self._instance(session)], session)
-
-    def try_again(self, fault: str | None = None) -> str:
-        """As the scheduler does, after a clear or when a retry is due; gives the state that the try ends in.
-
-        Args:
-            fault: An accident of the local Redshift that happens meanwhile.
-        """
-        if fault:
-            self.loads.query(f"LOCAL FAULT {fault}")
-        with create_session() as session:
-            instance = self._instance(session)
-            instance.task = self.dag.task_dict["load_batch"]
-            instance.get_dagrun(session=session).schedule_tis([instance], session=session)
-            session.commit()
-            session.refresh(instance)
-            _run_task(ti=instance, task=instance.task)
-        with create_session() as session:
-            return str(self._instance(session).state)
+    def try_with(self, fault: str) -> str:
+        """Try again while an accident happens at the local Redshift."""
+        self.loads.query(f"LOCAL FAULT {fault}")
+        return self.try_again()
 
     @property
     def progress(self) -> TargetProgress:
         batches = RsloaderHook().get_conn().ledger.batches(self.loads.load)
         (progress,) = [each for batch in batches for each in batch.targets.values()]
         return progress
-
-    def _instance(self, session: Any) -> TaskInstance:
-        wanted = {"dag_id": self.dag.dag_id, "run_id": self.run_id, "task_id": "load_batch", "map_index": 0}
-        found: TaskInstance = session.query(TaskInstance).filter_by(**wanted).one()
-        return found
 
 
 @pytest.fixture
@@ -70,7 +46,7 @@ def loads_folder(loads: "Loads", monkeypatch: pytest.MonkeyPatch) -> Iterator["L
     loads.query("LOCAL FAULT CLEAR")
 
 
-def a_task(loads: "Loads", *, loaded: bool, **settings: Any) -> LoadTask:
+def a_task(loads: "Loads", *, loaded: bool, **settings: Any) -> ClearedTask:
     """Run a load's DAG for two files of one row each.
 
     Args:
@@ -84,14 +60,14 @@ def a_task(loads: "Loads", *, loaded: bool, **settings: Any) -> LoadTask:
     dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags[f"rsloader_{loads.load}"]
     run = dag.test(mark_success_pattern=None if loaded else "load_batch")
     assert loads.rows() == ([1, 2] if loaded else [])
-    return LoadTask(loads, dag, run.run_id)
+    return ClearedTask(loads, dag, run.run_id)
 
 
 def test_a_person_who_clears_a_batch_of_unknown_outcome_has_it_found_not_loaded_again(loads_folder: "Loads"):
     """The load committed and its answer was lost. Nobody can tell from outside; the history can."""
     task = a_task(loads_folder, loaded=False)
     task.clear()
-    assert task.try_again(LOST_AFTER) == UP_FOR_RETRY
+    assert task.try_with(LOST_AFTER) == UP_FOR_RETRY
     assert loads_folder.rows() == [1, 2]
     assert task.progress.state == "loading"
     task.clear()
@@ -104,7 +80,7 @@ def test_a_person_who_clears_a_batch_of_unknown_outcome_has_it_found_not_loaded_
 def test_an_automatic_retry_after_a_clear_opens_no_further_generation(loads_folder: "Loads", fault: str):
     task = a_task(loads_folder, loaded=True)
     task.clear()
-    assert task.try_again(fault) == UP_FOR_RETRY
+    assert task.try_with(fault) == UP_FOR_RETRY
     assert task.try_again() == "success"
     assert loads_folder.rows() == [1, 1, 2, 2]
     assert (task.progress.state, task.progress.generation) == ("loaded", 2)
@@ -114,7 +90,7 @@ def test_an_automatic_retry_after_a_clear_opens_no_further_generation(loads_fold
 def test_clearing_while_up_for_retry_asks_for_the_same_load_not_for_another(loads_folder: "Loads", fault: str):
     task = a_task(loads_folder, loaded=True)
     task.clear()
-    assert task.try_again(fault) == UP_FOR_RETRY
+    assert task.try_with(fault) == UP_FOR_RETRY
     task.clear()
     assert task.try_again() == "success"
     assert loads_folder.rows() == [1, 1, 2, 2]

@@ -15,6 +15,7 @@ from secrets_for_tests import MISTAKES, PLANTED
 from rsloader_provider.airflow_compat import DAG
 from rsloader_provider.dag_factory import load_dag, load_dags, load_task_group
 from rsloader_provider.loader.load_folder import ConfigurationError
+from rsloader_provider.operations_dag import OPERATIONS_DAG_ID
 
 
 def write(folder: Path, load: str, **settings: Any) -> None:
@@ -34,7 +35,7 @@ def test_each_load_file_is_a_dag_of_three_tasks(tmp_path: Path):
     write(tmp_path, "orders")
     write(tmp_path, "returns", schedule="*/5 * * * *")
     dags = load_dags(tmp_path)
-    assert sorted(dags) == ["rsloader_orders", "rsloader_returns"]
+    assert sorted(dags) == ["rsloader_operations", "rsloader_orders", "rsloader_returns"]
     assert [task.task_id for task in dags["rsloader_orders"].tasks] == [
         "detect_new_objects",
         "buffer_objects",
@@ -49,7 +50,7 @@ def test_a_broken_file_breaks_only_its_own_dag_which_keeps_its_name(tmp_path: Pa
     (tmp_path / "returns.yaml").write_text("load: returns\nschedule: '@daily'\nsorce: s3://landing/returns/\n")
     (tmp_path / "unreadable.yaml").write_text("load: unreadable\n  source: [\n")
     dags = load_dags(tmp_path)
-    assert sorted(dags) == ["rsloader_orders", "rsloader_returns", "rsloader_unreadable"]
+    assert sorted(dags) == ["rsloader_operations", "rsloader_orders", "rsloader_returns", "rsloader_unreadable"]
     broken = dags["rsloader_returns"]
     assert "invalid" in broken.tags
     assert "returns.yaml:3" in (broken.doc_md or "")
@@ -121,7 +122,7 @@ def test_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path: Path):
 def test_airflow_cfg_may_name_another_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write(tmp_path, "orders")
     monkeypatch.setenv("AIRFLOW__RSLOADER__LOADS_FOLDER", str(tmp_path))
-    assert list(load_dags(tmp_path / "nowhere")) == ["rsloader_orders"]
+    assert list(load_dags(tmp_path / "nowhere")) == ["rsloader_orders", "rsloader_operations"]
 
 
 def test_people_who_write_dags_themselves_use_the_same_parts():
@@ -141,8 +142,26 @@ def test_only_a_load_that_runs_all_the_time_waits_for_objects():
 
 def test_a_load_in_which_order_matters_loads_one_batch_after_the_other():
     replacing = a_config(targets=[{"table": "public.orders", "mode": "replace"}])
-    assert load_dag(replacing).get_task("load_batch").max_active_tis_per_dagrun == 1
-    assert load_dag(a_config()).get_task("load_batch").max_active_tis_per_dagrun is None
+    assert load_dag(replacing).get_task("load_batch").max_active_tis_per_dag == 1
+    assert load_dag(a_config()).get_task("load_batch").max_active_tis_per_dag is None
+
+
+def test_each_target_in_which_order_matters_takes_turns_of_its_own_beside_others():
+    """Otherwise a batch that is slow in one of them keeps the others waiting."""
+    tables = [{"table": "a"}, {"table": "b c", "mode": "replace"}, {"table": "b/c", "mode": "replace"}, {"table": "d"}]
+    dag = load_dag(a_config(targets=tables))
+    at_once = {task.task_id: task.max_active_tis_per_dag for task in dag.tasks if "load_batch" in task.task_id}
+    b_c = "load_batch_redshift_default_public_b_c"
+    assert at_once == {"load_batch": None, b_c: 1, f"{b_c}_": 1}
+    assert dag.get_task(b_c).upstream_task_ids == {"in_order_redshift_default_public_b_c"}
+    assert dag.get_task("load_batch").upstream_task_ids == {"buffer_objects"}
+
+
+def test_a_run_that_waits_for_one_of_several_targets_does_not_hold_up_the_next_run():
+    two = a_config(targets=[{"table": "a"}, {"table": "b"}])
+    assert (load_dag(a_config()).max_active_runs, load_dag(two).max_active_runs) == (1, 16)
+    continuous = two.model_copy(update={"schedule": "@continuous"})
+    assert load_dag(continuous).max_active_runs == 1, "Airflow allows no more"
 
 
 def test_airflow_finds_the_provider_under_its_own_name():
@@ -161,7 +180,7 @@ def test_default_args_of_the_dag_file_are_added_to_the_loaders_own(tmp_path: Pat
     write(tmp_path, "orders")
     (tmp_path / "returns.yaml").write_text("load: returns\n")
     dags = load_dags(tmp_path, default_args={"on_failure_callback": tell, "retries": 7})
-    tasks = {task.task_id: task for dag in dags.values() for task in dag.tasks}
+    tasks = {task.task_id: task for name, dag in dags.items() if name != OPERATIONS_DAG_ID for task in dag.tasks}
     assert {name: task.retries for name, task in tasks.items()} == {
         "detect_new_objects": 7,
         "buffer_objects": 7,

@@ -12,7 +12,7 @@ from running_stack import BUCKET, Stack
 
 from rsloader_provider.local.stack import LocalStack
 
-LOADS = ("scheduled", "cleared", "bad", "shown")
+LOADS = ("scheduled", "cleared", "bad", "shown", "operated")
 
 BY_HAND = [
     ("killed_in_copy", 3, "@yearly"),

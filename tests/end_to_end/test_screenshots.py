@@ -56,3 +56,21 @@ def test_a_broken_load_shows_what_is_wrong_in_its_documentation(stack: Stack, pa
     page.get_by_role("button", name="Dag Docs").or_(page.get_by_text("Dag Docs")).first.click(timeout=30_000)
     expect(page.get_by_text("broken.yaml:2").first).to_be_visible(timeout=30_000)
     page.screenshot(path=PICTURES / "broken.png", animations="disabled")
+
+
+def test_the_form_of_the_operations_dag_does_what_is_filled_in(stack: Stack, page: Page):
+    """A person without a shell has an object claimed that was there before."""
+    load, dag_id = "operated", "rsloader_operations"
+    stack.put(load, "1.csv", "1\n")
+    stack.api.wait_for_dag(dag_id)
+    page.goto(f"{stack.url}/dags/{dag_id}")
+    page.get_by_role("button", name="Trigger").first.click(timeout=30_000)
+    choices = page.get_by_role("dialog").get_by_role("combobox")
+    for place, choice in enumerate((load, "Claim all that was there before")):
+        choices.nth(place).click(timeout=30_000)
+        page.get_by_role("option", name=choice).click()
+    page.locator("#element_confirm").fill(load)
+    page.screenshot(path=PICTURES / "operations.png", animations="disabled")
+    page.get_by_test_id("trigger-dag-submit").click()
+    batches = wait_until(lambda: [each for each in stack.batches(load) if each.files], "the object is in a batch")
+    assert [each.files for each in batches] == [1]

@@ -30,6 +30,10 @@ class MemoryStorage:
     def read(self, bucket: str, key: str) -> bytes | None:
         return self._bucket(bucket).get(key)
 
+    def create(self, bucket: str) -> None:
+        """Not in the port: for tests of several buckets."""
+        self._buckets[bucket] = {}
+
     def write_at(self, bucket: str, key: str, content: bytes, moment: datetime) -> None:
         """Not in the port: for tests that care when an object was written."""
         self.write(bucket, key, content)

@@ -159,7 +159,9 @@ class Account:
 
     def put(self, config: LoadConfig, *names: str) -> None:
         for name in names:
-            self.s3.put_object(Bucket=LANDING, Key=config.source.pattern + name, Body=f"{next(_numbers)}\n".encode())
+            self.s3.put_object(
+                Bucket=LANDING, Key=config.sources[0].pattern + name, Body=f"{next(_numbers)}\n".encode()
+            )
 
     def data_api_services(self, key: dict[str, str], place: DataApiPlace) -> Services:
         """Services that reach Redshift by the Data API only."""
@@ -206,7 +208,7 @@ def whole_life(account: Account, config: LoadConfig, services: Services) -> None
     assert account.rows(config) == 3
     account.put(config, "3.csv", "4.csv", "5.csv")
     (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=100)
-    account.s3.delete_object(Bucket=LANDING, Key=config.source.pattern + "4.csv")
+    account.s3.delete_object(Bucket=LANDING, Key=config.sources[0].pattern + "4.csv")
     with pytest.raises(ObjectsMissingError, match=r"4\.csv"):
         load_batch(config, services, work.batch.batch, work.target, Asker("dag/run/load_batch/0/1", "dag/run"))
 
@@ -328,10 +330,10 @@ def test_the_policy_of_one_load_gives_nothing_of_another(account: Account):
     account.put(other, "1.csv", "2.csv", "3.csv")
     services = account.services(account.user(worker_policy(mine, INSTALLATION)), account.login)
     for use in (
-        lambda: list(services.storage.objects(LANDING, other.source.pattern)),
+        lambda: list(services.storage.objects(LANDING, other.sources[0].pattern)),
         lambda: list(services.storage.objects(LANDING, "")),
         lambda: services.storage.write(LOADER, f"manifests/{other.load}/x.manifest", b""),
-        lambda: services.storage.write(LANDING, f"{mine.source.pattern}x.csv", b""),
+        lambda: services.storage.write(LANDING, f"{mine.sources[0].pattern}x.csv", b""),
         lambda: services.ledger.open_batch(other.load, services.now()),
         lambda: list(services.ledger.claimed_keys(other.load, LANDING)),
         lambda: list(services.ledger.unfinished(other.load)),
@@ -354,7 +356,7 @@ def test_redshift_reads_with_exactly_the_generated_policy(account: Account):
 def test_redshift_reads_below_wildcards(account: Account):
     source = f"s3://{LANDING}/hive-{next(_numbers)}/year=*/"
     config = account.config(source=source, batch={"max_files": 1})
-    account.s3.put_object(Bucket=LANDING, Key=config.source.pattern.replace("*", "2026") + "1.csv", Body=b"1\n")
+    account.s3.put_object(Bucket=LANDING, Key=config.sources[0].pattern.replace("*", "2026") + "1.csv", Body=b"1\n")
     load_all(*read_with(account, config, reader_policies(config, INSTALLATION)["default"]))
     assert account.rows(config) == 1
 

@@ -90,6 +90,32 @@ def test_a_load_that_never_ran_has_nothing_but_what_it_has_not_seen(world: World
     assert states(audit(world)) == {"not seen": ["1.csv"]}
 
 
+def test_objects_of_several_sources_and_buckets_are_audited_in_one_walk(world: World):
+    """The buckets' names sort differently with the '/' behind them than without."""
+    world.storage.create("landing-2")
+    config = a_config(source=["s3://landing/orders/", "s3://landing-2", "s3://landing/eu/*/"])
+    long = "x" * 1020
+    for bucket, key in (
+        ("landing-2", "1.csv"),
+        ("landing-2", long),
+        ("landing", "eu/a/1.csv"),
+        ("landing", "eu/b/2.csv"),
+    ):
+        world.storage.write(bucket, key, b"1\n")
+    world.put("orders/1.csv", "orders/2.csv")
+    for batch in buffer(world, config):
+        load_batch(config, world.services, batch.batch, TARGET, Asker("try-1", RUN))
+    world.put("eu/1.csv", "orders/3.csv", "eu/c/3.csv")
+    world.storage.delete("landing-2", "1.csv")
+    report = audit_load(config, world.services, world.inventory)
+    assert {str(state): tally.objects for state, tally in report.tallies.items() if tally.objects} == {
+        "loaded": 5,
+        "deleted since its load": 1,
+        "not seen": 2,
+    }
+    assert not report.findings
+
+
 def test_a_load_that_a_person_asked_for_twice_is_right(world: World):
     load(world, loaded(world, "orders/1.csv", "orders/2.csv"), cleared="try-2")
     assert states(audit(world)) == {"loaded": ["1.csv", "2.csv"]}

@@ -49,6 +49,31 @@ def test_what_fills_no_batch_waits_for_the_limits(filled: World):
     assert states(filled) == {"claimed and waiting": 1, "not seen": 5}
 
 
+def test_of_several_sources_only_what_lies_below_the_prefix_is_claimed(filled: World):
+    """Nor is more listed than that."""
+    filled.storage.create("archive")
+    filled.storage.write("archive", "orders/1.csv", b"1\n")
+    sources = ["s3://landing/orders/*/", "s3://landing/returns/", "s3://archive"]
+    config = a_config(source=sources, batch={"max_files": 100})
+    listed: list[str] = []
+    objects = filled.storage.objects
+    filled.storage.objects = lambda bucket, key: (  # type: ignore[method-assign]
+        listed.append(f"{bucket}/{key}") or objects(bucket, key)
+    )
+
+    def planned(prefix: str) -> tuple[int, list[str]]:
+        listed.clear()
+        return plan_backfill(config, filled.services, Part(prefix=prefix)).objects, [*listed]
+
+    assert planned("s3://landing/orders/2026/") == (5, ["landing/orders/2026/"])
+    assert planned("s3://landing/") == (7, ["landing/orders/", "landing/returns/"])
+    assert planned("s3://archive/orders/") == (1, ["archive/orders/"])
+    with pytest.raises(
+        OperationRefusedError, match=r"loads from s3://landing/orders/\*/ and s3://landing/returns/ and"
+    ):
+        planned("s3://landing/other/")
+
+
 @pytest.mark.parametrize(
     ("part", "objects"),
     [
@@ -96,8 +121,8 @@ def test_what_the_load_does_not_match_is_left_alone(filled: World):
 @pytest.mark.parametrize(
     ("part", "error", "words"),
     [
-        (Part(prefix="s3://landing/returns/"), OperationRefusedError, "its source is s3://landing/orders/"),
-        (Part(prefix="s3://elsewhere/orders/"), OperationRefusedError, "its source is s3://landing/orders/"),
+        (Part(prefix="s3://landing/returns/"), OperationRefusedError, "it loads from s3://landing/orders/"),
+        (Part(prefix="s3://elsewhere/orders/"), OperationRefusedError, "it loads from s3://landing/orders/"),
         (Part(prefix="orders/"), ConfigurationError, "no S3 URL"),
         (Part(since=NOON, until=NOON), OperationRefusedError, "Give the earlier moment first"),
     ],

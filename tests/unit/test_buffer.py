@@ -198,6 +198,31 @@ def test_where_order_matters_the_oldest_batch_goes_first(world: World):
         assert len(work) == 3
 
 
+def test_a_target_that_fails_holds_up_no_other_whatever_their_modes(world: World):
+    """Two of three cannot be reached for weeks, and both take their batches in order: the backlog is theirs alone."""
+    tables = [{"table": "added"}, {"table": "first", "mode": "replace"}, {"table": "second", "mode": "replace"}]
+    config = a_config(max_batches_per_run=2, targets=tables)
+    added, first, second = (target.name for target in config.targets)
+
+    def load_into(work: list[Work], *targets: str) -> None:
+        for each in work:
+            if each.target in targets:
+                load_batch(config, world.services, each.batch.batch, each.target, Asker("try-1", "dag/run"))
+
+    for target in config.targets:
+        world.warehouse.create(f"public.{target.table_name}")
+    for number in range(4):
+        world.put(*(f"orders/{number}-{each}.csv" for each in range(4)))
+        load_into(run(world, config, run_id=f"run-{number}"), added)
+    assert len(world.warehouse.tables["public.added"]) == 16, "not held up by the other two"
+    for number in range(4, 9):
+        load_into(run(world, config, run_id=f"run-{number}"), second)
+    assert len(world.warehouse.histories["public.second"]) == 8, "nor the one by the other"
+    waiting = run(world, config, run_id="run-9")
+    oldest_two = sorted(batch.batch for batch in world.ledger.batches("orders"))[:2]
+    assert [(each.target, each.batch.batch) for each in waiting] == [(first, each) for each in oldest_two]
+
+
 def test_airflows_limit_on_mapped_tasks_is_kept(world: World):
     """More mapped tasks than `max_map_length` would fail the task that gives them."""
     config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])

@@ -116,7 +116,7 @@ def test_the_schema_is_one_that_editors_take_and_the_sample_uses_its_names() -> 
     assert set(sample) == set(schema["properties"])
     assert schema["additionalProperties"] is False
     assert schema["required"] == ["load", "source", "schedule", "copy", "manifests", "targets"]
-    assert schema["properties"]["source"]["type"] == "string"
+    assert [each["type"] for each in schema["properties"]["source"]["anyOf"]] == ["string", "array"]
     assert schema["properties"]["schedule"]["type"] == ["string", "number"]
     limits = schema["$defs"]["BatchLimits"]["properties"]
     assert (limits["max_age"]["type"], limits["max_age"]["default"]) == (["string", "number"], "5m")

@@ -198,6 +198,56 @@ def test_a_load_takes_what_source_filter_and_exclusions_leave(key: str, matches:
     assert not config.matches("elsewhere", key)
 
 
+def test_a_load_may_have_several_sources_in_several_buckets() -> None:
+    """Exports of one kind often come from several systems."""
+    config = a_config(
+        source=["s3://landing/eu/", "s3://landing/data/year=*/month=*/", "s3://archive"],
+        exclude=["s3://archive/old/", "s3://landing/eu/tmp/"],
+        manifests="s3://archive/manifests/",
+    )
+    assert [str(each) for each in config.sources] == [
+        "s3://landing/eu/", "s3://landing/data/year=*/month=*/", "s3://archive/",
+    ]  # fmt: skip
+    taken = ["eu/1.csv", "data/year=2024/month=1/1.csv", "archive:1.csv", "archive:a/b/1.csv"]
+    left = [
+        *["us/1.csv", "1.csv", "eu/tmp/1.csv", "data/year=2024/1.csv", "data/year=2024/day=1/1.csv"],
+        *["archive:old/1.csv", "archive:manifests/orders/1.manifest", "other:eu/1.csv"],
+    ]
+    for expected, names in ((True, taken), (False, left)):
+        for name in names:
+            bucket, _, key = name.rpartition(":")
+            assert config.matches(bucket or "landing", key) is expected, name
+    assert carried(config) == config
+
+
+def test_one_source_is_written_as_a_text_and_several_as_a_list() -> None:
+    """A load file that has one stays equal to what is carried in DAGs that were serialised before."""
+    one = a_config(source=["s3://landing/orders/"])
+    assert one == a_config()
+    assert one.model_dump(mode="json", by_alias=True)["source"] == "s3://landing/orders/"
+    two = a_config(source=("s3://landing/orders/", "s3://landing/returns/"))
+    assert two.model_dump(mode="json", by_alias=True)["source"] == ["s3://landing/orders/", "s3://landing/returns/"]
+    assert LoadConfig.model_validate(two.model_dump()) == two
+
+
+def test_a_source_that_another_one_takes_is_refused() -> None:
+    """It does nothing, so somebody meant something else."""
+    assert "lies below 's3://landing/orders/'" in refused(source=["s3://landing/orders/", "s3://landing/orders/eu/"])
+    assert "lies below 's3://landing/'" in refused(source=["s3://landing/orders/eu/", "s3://landing"])
+    assert "stands twice" in refused(source=["s3://landing/a/*/", "s3://landing/a/*/"])
+    assert "at least 1 item" in refused(source=[])
+    a_config(source=["s3://landing/*/eu/", "s3://landing/orders/*/"])  # each takes something that the other does not
+
+
+def test_exclusions_and_manifests_are_compared_with_every_source() -> None:
+    sources = ["s3://landing/orders/", "s3://archive/orders/"]
+    assert "excludes the whole source 's3://archive/orders/'" in refused(source=sources, exclude=["s3://archive/"])
+    assert "is not below any source" in refused(source=sources, exclude=["s3://archive/other/"])
+    assert "the source 's3://archive/orders/' lies under 's3://archive/'" in refused(
+        source=sources, manifests="s3://archive/"
+    )
+
+
 def test_the_filter_is_searched_in_the_whole_key() -> None:
     """The Lambda loader did so, and people filter on folder names with it."""
     config = a_config(file_filter="2024")

@@ -57,6 +57,48 @@ def test_a_source_as_long_as_a_key_may_be_is_walked(world: World):
     assert found(world, source=f"s3://landing/{source}") == [source + "2.csv"]
 
 
+def found_names(world: World, **settings: object) -> list[str]:
+    return [each.name for each in new_objects(a_config(**settings), world.services)]
+
+
+def test_all_sources_of_a_load_are_walked_in_one_order(world: World):
+    """Buckets sort as the claims do: `landing-2/` before `landing/`."""
+    world.storage.create("landing-2")
+    world.put("orders/1", "returns/1", "eu/1", "eu/2")
+    for key in ("b", "a"):
+        world.storage.write("landing-2", f"x/{key}", b"1\n")
+    sources = {"source": ["s3://landing/orders/", "s3://landing/eu/", "s3://landing-2"]}
+    everything = ["landing-2/x/a", "landing-2/x/b", "landing/eu/1", "landing/eu/2", "landing/orders/1"]
+    assert found_names(world, **sources) == everything
+    batch = world.ledger.open_batch("orders", NOON)
+    claimed = [an_object("eu/2"), an_object("x/a", bucket="landing-2")]
+    world.ledger.claim(batch, claimed, MANY, NOON)
+    assert found_names(world, **sources) == ["landing-2/x/b", "landing/eu/1", "landing/orders/1"]
+
+
+def test_an_object_below_two_sources_is_offered_once(world: World):
+    """Also where S3 has to list one of them inside of what it lists for the other."""
+    world.put("data/eu/2026/1", "data/eu/2025/1", "data/us/2026/1", "data/us/2025/1")
+    sources = {"source": ["s3://landing/data/*/2026/", "s3://landing/data/eu/*/"]}
+    assert found(world, **sources) == ["data/eu/2025/1", "data/eu/2026/1", "data/us/2026/1"]
+    assert [*map(str, a_config(**sources).listed_prefixes)] == ["s3://landing/data/"]
+
+
+def test_a_whole_bucket_is_a_source(world: World):
+    """With what the load itself writes there left alone, and nested prefixes however deep."""
+    world.put("1.csv", "a/b/c/d/2.csv", "manifests/orders/1.manifest")
+    for source in ("s3://landing", "s3://landing/"):
+        assert found(world, source=source, manifests="s3://landing/manifests/") == ["1.csv", "a/b/c/d/2.csv"]
+
+
+def test_hive_partitions_are_found_at_their_depth(world: World):
+    year = "orders/year=2026/"
+    world.put(
+        "orders/1", year + "1", year + "month=1/1", year + "month=12/day=3/1", year + "week=1/1", "orders/month=1/1"
+    )
+    assert found(world, source="s3://landing/orders/year=*/month=*/") == [year + "month=1/1", year + "month=12/day=3/1"]
+
+
 @given(st.sets(st.text(max_size=4), max_size=12), st.sets(st.text(max_size=4), max_size=12))
 def test_what_is_found_is_the_listing_without_the_claims(listed: set[str], claimed: set[str]):
     """Claims of objects that were deleted since, and any characters, must not confuse the walk."""

@@ -52,6 +52,23 @@ def story(explanation: Explanation) -> str:
     return "\n".join([*explanation.sentences, *(line for each in explanation.loads for line in each.sentences)])
 
 
+def test_of_several_sources_the_one_is_named_that_the_object_lies_below(
+    world: World, explain: Callable[..., Explanation]
+):
+    world.put("orders/1.csv", "us/orders/1.csv", "us/orders/tmp/1.csv")
+    both = {**ORDERS, "load": "all", "source": ["s3://landing/us/orders/", "s3://landing/eu/", "s3://other-bucket/"]}
+    tmp = {"load": "tmp", "source": ["s3://landing/us/orders/tmp/", "s3://landing/de/"]}
+    assert explain("us/orders/1.csv", both, tmp).loads[0].sentences[0] == (
+        "Load all takes it: it lies below s3://landing/us/orders/."
+    )
+    owner, other = explain("us/orders/tmp/1.csv", both, tmp).loads
+    assert (owner.load, other.sentences[0]) == (
+        "tmp",
+        "Load all does not take it: it leaves alone what lies below s3://landing/us/orders/tmp/, which is more "
+        "specifically load tmp's.",
+    )
+
+
 def buffer(world: World) -> Any:
     return buffer_objects(CONFIG, world.services, run=RUN, is_active=lambda _: False, max_work=9)
 

@@ -500,6 +500,14 @@ def test_targets_of_a_batch_are_loaded_each_for_itself(world: World):
     assert message["rows"] == {TARGET: 4, "redshift_default/public.other": 4}
 
 
+def test_of_several_sources_a_message_names_the_one_of_its_key(world: World):
+    """Consumers put the Lambda loader's two fields together."""
+    config = a_config(source=["s3://landing/returns/", "s3://landing/orders/"], notify={"success": OK_TOPIC})
+    load(world, locked(world, config), config=config)
+    ((_, message),) = world.notifier.messages[OK_TOPIC]
+    assert (message["s3Prefix"], message["key"]) == ("landing/orders", "orders/2.csv")
+
+
 def test_a_target_that_is_no_longer_configured_is_loaded_as_the_batch_was_locked_with_it(world: World):
     batch = locked(world)
     world.warehouse.create("public.new")

@@ -47,7 +47,11 @@ def mistakes(text: str) -> list[str]:
 def test_a_good_file_becomes_a_load() -> None:
     """What looks like YAML 1.1's true and false is text here: columns may be named 'on' and 'no'."""
     config = read_load_file(GOOD, "orders.yaml")
-    assert (config.load, str(config.source), config.batch.max_bytes) == ("orders", "s3://acme-landing/orders/", 2**30)
+    assert (config.load, str(config.sources[0]), config.batch.max_bytes) == (
+        "orders",
+        "s3://acme-landing/orders/",
+        2**30,
+    )
     assert config.targets[0].columns == ("on", "no", "null_", "y")
 
 
@@ -277,11 +281,62 @@ def test_what_can_be_read_of_a_broken_file_is_read() -> None:
     """Its schedule stays, and no other load takes its objects."""
     text = "schedule: 5m\nsource: s3://bkt/a\nmanifests: s3://log/m/\nfailed_manifests: nowhere\nx: ["
     assert schedule_in(text) == "5m"
-    assert {key: str(pattern) for key, pattern in prefixes_in(text).items()} == {
-        "source": "s3://bkt/a/",
-        "manifests": "s3://log/m/",
+    assert {key: [*map(str, patterns)] for key, patterns in prefixes_in(text).items()} == {
+        "source": ["s3://bkt/a/"],
+        "manifests": ["s3://log/m/"],
     }
     assert (schedule_in("schedule: never"), schedule_in("["), prefixes_in("[")) == (None, None, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source:\n  - s3://bkt/a/\n  - s3://two/b\nx: [",
+        "source: # both\n- 's3://bkt/a/'\n\n# and\n- \"s3://two/b/\"  # this\nx: y",
+        "source: [s3://bkt/a/, 's3://two/b/']\n[",
+        "[\nsource:\n  - s3://bkt/a/\n  - s3://two/b/\nschedule: 5m",
+        "[\nsource: [s3://bkt/a/, 's3://two/b']\nschedule: 5m",
+        "source:\n  - s3://bkt/a/\n  - *x\n  - s3://two/b/\n",
+        "other: [x]\nmore: {source: [s3://no/]}\nsource: ['s3://bkt/a/', {a: b}, s3://two/b/, 5, [s3://no/]]\nx: [",
+        "source: |\n  - s3://no/\nsource:\n  - s3://bkt/a/\n  - s3://two/b/\n",
+    ],
+)
+def test_all_sources_of_a_broken_file_are_read(text: str) -> None:
+    """One that was passed over would be loaded by another load meanwhile, for good."""
+    assert [*map(str, prefixes_in(text)["source"])][-2:] == ["s3://bkt/a/", "s3://two/b/"]
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "said"),
+    [
+        ("[s3://abc/x/, s3://abc/x/y/]", 2, "the source 's3://abc/x/y/' lies below 's3://abc/x/', which takes all"),
+        ("\n- s3://abc/x/\n- s3://abd/\n- s3://abc/x/", 5, "the source 's3://abc/x/' stands twice. Leave it out."),
+        ("\n- s3://abc/x/2/\n- s3://abc/x/*/", 3, "the source 's3://abc/x/2/' lies below 's3://abc/x/*/', which"),
+        ("\n- s3://abc/x/\n- s3://abc/y", 4, "'s3://abc/y' does not end with '/'"),
+        ("\n- s3://abc/x/\n- 5", 4, "'source' is 5, which is not text. Put it in quotes: '5'."),
+        ("[]", 2, "'source' is empty. Write at least one entry: source: 's3://acme"),
+        ("{a: b}", 2, "'source' should be text or a list. Write for example: source: 's3://acme"),
+    ],
+)
+def test_a_source_that_is_wrong_or_in_vain_is_told_with_its_line(source: str, line: int, said: str) -> None:
+    """Each object is loaded once; which of two sources takes it makes no difference, so one of them is a slip."""
+    text = (
+        f"load: a\nsource: {source}\nschedule: 5m\ncopy: {{format: csv}}\nmanifests: s3://l-m/\ntargets: [{{table: a}}]"
+    )
+    with pytest.raises(LoadFileError) as caught:
+        read_load_file(text, "a.yaml")
+    (found,) = caught.value.mistakes
+    assert found.line == line
+    assert str(found).startswith(f"a.yaml:{line}: {said}")
+
+
+def test_python_s_names_of_settings_are_no_keys_of_a_file() -> None:
+    """The rest of the loader looks for `source` in files that are broken."""
+    text = (
+        "load: a\nsources: s3://abc/x/\nschedule: 5m\ncopy: {format: csv}\nmanifests: s3://l-m/\ntargets: [{table: a}]"
+    )
+    with pytest.raises(LoadFileError, match=r"a.yaml:2: unknown key 'sources'. Write 'source'."):
+        read_load_file(text, "a.yaml")
 
 
 # Pieces that mean something, put together without sense, reach further into the reader than random letters.

@@ -162,6 +162,50 @@ def test_sources_that_cross_break_each_other_unless_one_gives_way(tmp_path: Path
     assert set(folder.loads) == {"one", "other"}
 
 
+def test_the_most_specific_load_owns_its_objects_across_several_sources(tmp_path: Path) -> None:
+    """Each may own a part of what the other watches."""
+    folder = folder_of(
+        tmp_path,
+        one=load_text("one", "[s3://bkt/a/, s3://two/b/c/]"),
+        other=load_text("other", "[s3://two/b/, s3://bkt/a/b/, s3://three]"),
+        third=load_text("third", "s3://two/b/c/d/"),
+    )
+    assert not folder.broken
+    loads = folder.loads
+    assert excluded(loads["one"]) == ["s3://bkt/a/b/", "s3://two/b/c/d/"]
+    assert excluded(loads["other"]) == ["s3://two/b/c/", "s3://two/b/c/d/"]
+    for name, owner in {
+        "bkt:a/1": "one", "bkt:a/b/1": "other", "two:b/1": "other", "two:b/c/1": "one", "two:b/c/d/1": "third",
+        "three:x": "other",
+    }.items():  # fmt: skip
+        assert [load for load, config in loads.items() if config.matches(*name.split(":"))] == [owner]
+    for name, load in loads.items():
+        assert read_one(tmp_path, name) == load
+
+
+def test_a_list_of_sources_breaks_with_the_line_of_the_one_that_is_wrong(tmp_path: Path) -> None:
+    folder = folder_of(
+        tmp_path,
+        a=load_text("a", "\n  - s3://bkt/x/\n  - &both s3://bkt/y/\nexclude: []"),
+        b=load_text("b", "\n- s3://bkt/z/\n\n- s3://bkt/y/"),
+        c=load_text("c", "[s3://abc/, s3://log/m/x/]", "s3://other-log/"),
+        d=load_text("d", "s3://abd/", "s3://log/m/"),
+    )
+    hint = "Make one lie below the other, which then leaves it alone; or list one under 'exclude' of the other."
+    assert said(folder) == [
+        f"a.yaml:4: the source is also that of load 'b' (b.yaml:5): 's3://bkt/y/'. {hint}",
+        f"b.yaml:5: the source is also that of load 'a' (a.yaml:4): 's3://bkt/y/'. {hint}",
+        "c.yaml:2: the source lies under 's3://log/m/', where load 'd' writes manifests (d.yaml:5). "
+        "Let that load write its manifests elsewhere.",
+    ]
+
+
+def test_a_broken_load_keeps_all_of_its_sources(tmp_path: Path) -> None:
+    broken = load_text("eu", "\n  - s3://bkt/orders/eu/\n  - s3://bkt/orders/de").replace("format", "fomat")
+    folder = folder_of(tmp_path, orders=load_text("orders", "s3://bkt/orders/"), eu=broken)
+    assert excluded(folder.loads["orders"]) == ["s3://bkt/orders/de/", "s3://bkt/orders/eu/"]
+
+
 def test_a_broken_load_still_owns_its_objects(tmp_path: Path) -> None:
     """Otherwise a typo in one file would send its objects into another load's table, for good."""
     broken = load_text("eu", "s3://bkt/orders/eu", "s3://bkt/orders/log/").replace("format", "fomat")
@@ -271,6 +315,10 @@ forms = st.sampled_from(
         "[\nload: {load}\nsource: {source}\n",
         "load: &n {load}\nsource: &s {source}\ncopy: {{format: *n}}\n",
         "load: [{load}]\nsource: {source}\n",
+        "load: {load}\nsource: [s3://two/c/, {source}]\n",
+        "load: {load}\nsource:\n  - {source}\n  - s3://bkt/a/c/\n",
+        'load: {load}\nsource: ["{escaped_source}", s3://two/c/]\n',
+        "load: {load}\nsource:\n- s3://bkt/ab/\n- {source}\n[\n",
     ]
 )
 good_rest = "copy: {format: csv}\ntargets: [{table: t}]\n"
@@ -307,14 +355,20 @@ def test_one_load_reads_the_same_alone_as_with_all_others(files: dict[str, str])
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.dictionaries(file_names, st.tuples(prefixes, prefixes), max_size=5))
-def test_no_object_belongs_to_two_loads(sources: dict[str, tuple[str, str]]) -> None:
+@given(
+    st.dictionaries(
+        file_names,
+        st.tuples(st.lists(prefixes, min_size=1, max_size=3, unique_by=lambda each: each.rstrip("/")), prefixes),
+        max_size=5,
+    )
+)
+def test_no_object_belongs_to_two_loads(sources: dict[str, tuple[list[str], str]]) -> None:
     """This is half of 'exactly once', whatever people write into their files."""
     keys = [f"{one}{two}x" for one in ("", "a/", "ab/", "c/") for two in ("", "a/", "b/", "c/")]
     with TemporaryDirectory() as place:
         (Path(place) / "sub").mkdir()
         for number, (name, (source, manifests)) in enumerate(sources.items()):
-            Path(place, f"{name}.yaml").write_text(load_text(f"l{number}", f"'{source}'", f"'{manifests}'"))
+            Path(place, f"{name}.yaml").write_text(load_text(f"l{number}", f"{source}", f"'{manifests}'"))
         loads = read_load_folder(Path(place)).loads
     for key in keys:
         owners = [name for name, config in loads.items() if config.matches("bkt", key)]

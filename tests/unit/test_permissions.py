@@ -149,6 +149,14 @@ def test_people_are_told_who_it_is_that_reads(tmp_path: Path, access: dict[str, 
     assert said in CliRunner().invoke(app, ["permissions", str(tmp_path)]).output
 
 
+def test_redshift_may_read_the_jsonpaths_file_and_tell_that_it_is_missing():
+    config = a_config(copy={"format": "json", "jsonpaths": "s3://acme-paths/orders?.json"})
+    text = json.dumps(render_policy(reader_policies(config, TABLES)["default"]))
+    assert '"s3:GetObject"], "Resource": ["arn:aws:s3:::acme-paths/orders${?}.json"]' in text
+    assert '"arn:aws:s3:::loader", "arn:aws:s3:::acme-paths"]' in text
+    assert "ReadJsonPaths" not in json.dumps(render_policy(reader_policies(a_config(), TABLES)["default"]))
+
+
 def test_what_is_a_wildcard_for_iam_only_stands_for_itself():
     """A prefix with a '?' or a '$' would otherwise give away its neighbours."""
     source = "s3://landing/a?b/${aws:username}/x=*/"
@@ -170,6 +178,26 @@ def test_what_is_a_wildcard_for_iam_only_stands_for_itself():
 
 def test_the_whole_bucket_is_listed_without_a_condition():
     assert worker_policy(a_config(source="s3://landing"), TABLES)[0].conditions == {}
+
+
+def test_each_source_is_listed_and_read_and_nothing_beside_it():
+    sources = ["s3://landing/eu/", "s3://landing/us/x=*/", "s3://archive/orders/", "s3://whole"]
+    policy = [render_policy(worker_policy(a_config(source=sources), TABLES))]
+    reading = [render_policy(reader_policies(a_config(source=sources), TABLES)["default"])]
+    assert len({each["Sid"] for each in policy[0]["Statement"]}) == len(policy[0]["Statement"])
+
+    def may_list(bucket: str, prefix: str) -> bool:
+        return allows(policy, Need("s3:ListBucket", f"arn:aws:s3:::{bucket}", {"s3:prefix": (prefix,)}))
+
+    def may_read(name: str) -> bool:
+        return allows(reading, Need("s3:GetObject", f"arn:aws:s3:::{name}", {}))
+
+    for bucket, prefix in (("landing", "eu/"), ("landing", "us/x="), ("archive", "orders/"), ("whole", "")):
+        assert may_list(bucket, prefix)
+    for bucket, prefix in (("landing", "orders/"), ("archive", "eu/"), ("landing", ""), ("archive", "")):
+        assert not may_list(bucket, prefix)
+    assert all(map(may_read, ("landing/eu/1", "landing/us/x=1/1", "archive/orders/1", "whole/1")))
+    assert not any(map(may_read, ("landing/orders/1", "landing/us/1", "archive/eu/1", "other/1")))
 
 
 ALLOW = {"Effect": "Allow", "Action": "s3:Get*", "Resource": ["arn:aws:s3:::a/*", "arn:aws:s3:::b/?"]}

@@ -43,4 +43,4 @@ def test_a_load_built_by_hand_does_not_repeat_it_either(settings: dict[str, Any]
 
 @pytest.mark.parametrize("source", ["s3://landing/token=*/", "s3://landing/secrets/orders/", "s3://landing/a@b:c/"])
 def test_a_prefix_that_only_sounds_like_a_secret_is_taken(source: str):
-    assert str(a_config(source=source).source) == source
+    assert str(a_config(source=source).sources[0]) == source

@@ -7,11 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsloader_provider.core.sources import S3Url, SourcePattern
+from rsloader_provider.core.sources import S3Url, SourcePattern, prefixes_to_list
 
 # Few letters, so that generated patterns and keys meet often.
 names = st.text(alphabet="ab*", max_size=4).map(lambda name: re.sub(r"\*+", "*", name))
 patterns = st.lists(names, max_size=3).map(lambda parts: SourcePattern("bkt", "".join(f"{part}/" for part in parts)))
+
+
+patterns_in_buckets = st.builds(
+    SourcePattern, st.sampled_from(["bkt", "bkt-2", "bkt.a"]), patterns.map(lambda p: p.pattern)
+)
 
 
 def all_keys(depth: int) -> list[str]:
@@ -165,6 +170,22 @@ def _short(pattern: SourcePattern) -> bool:
     return all(len(name) <= 3 and name.count("*") <= 1 for name in pattern.pattern.split("/")) and (
         max((len(name.replace("*", "")) for name in pattern.pattern.split("/")), default=0) <= 1
     )
+
+
+@given(st.lists(patterns_in_buckets, max_size=5), st.lists(st.text(alphabet="ab/", max_size=6), max_size=9))
+def test_every_object_below_the_patterns_is_listed_once_and_in_order(
+    some: list[SourcePattern], keys: list[str]
+) -> None:
+    """An object under two listed prefixes would be offered twice; one under none would never be loaded."""
+    listed = prefixes_to_list(some)
+    names = [f"{bucket}/{key}" for bucket in ("bkt", "bkt-2", "bkt.a") for key in keys]
+    for name in names:
+        bucket, _, key = name.partition("/")
+        under = [each for each in listed if each.bucket == bucket and key.startswith(each.key)]
+        assert len(under) <= 1
+        assert under or not any(each.bucket == bucket and each.matches(key) for each in some)
+    walked = [name for each in listed for name in sorted(set(names)) if name.startswith(f"{each.bucket}/{each.key}")]
+    assert walked == sorted(walked), "claims sort so"
 
 
 @given(patterns, patterns, patterns)

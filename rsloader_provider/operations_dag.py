@@ -1,0 +1,112 @@
+"""The DAG `rsloader_operations`: what `rsloader` does at a command line, as a form for those who have none."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rsloader_provider.airflow_compat import DAG, Param
+from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.loader.operations import Action
+from rsloader_provider.operators.operate import ANY_STATUS, OperateOperator
+
+OPERATIONS_DAG_ID = "rsloader_operations"
+"""No load may be called `operations`, so that no load's DAG has this id."""
+
+_LABELS = {
+    Action.BATCHES: "Show batches (status, since, until)",
+    Action.BATCH: "Show one batch and its objects (batch)",
+    Action.UNLOCK: "Show who holds which batch (batch, or none for all)",
+    Action.FILES: "Show claimed objects (objects, or prefix)",
+    Action.REPROCESS: "Load a batch again (batch; targets; objects to leave out)",
+    Action.CLOSE_NOW: "Lock the open batch now, without waiting for its limits",
+    Action.REPROCESS_OBJECTS: "Load objects again (objects, or prefix)",
+    Action.FORGET: "Forget objects, so that they are new (objects, or prefix)",
+    Action.BACKFILL: "Claim all that was there before, to load it (prefix, since, until)",
+    Action.MARK_ONLY: "Mark all that was there before as loaded (prefix, since, until)",
+    Action.MARK_LOADED: "Say of an undecided batch that it is loaded (batch, one target)",
+    Action.MARK_NOT_LOADED: "Say of an undecided batch that it is not loaded (batch, one target)",
+    Action.DELETE_BATCHES: "Delete complete batches that are old (until)",
+    Action.RESTORE: "Put deleted batches back (deleted)",
+}
+_DOC = """### What `rsloader` does at a command line, for those who have none
+
+Choose a load and an action; each action says in brackets which of the fields it reads.
+**Without `confirm`, nothing is changed**: the task's log shows what would be done. With the load's name in `confirm` it
+is done. The answer is in the log of the task `operate`, and the beginning of it in its XCom.
+
+Whoever may trigger this DAG may do all of this to every load: give the right to run it to those who should.
+"""
+
+
+def operations_dag(folder: Path, loads: Sequence[str], default_args: Mapping[str, Any]) -> DAG:
+    """Make the DAG with the form.
+
+    Args:
+        folder: The folder of the load files, which the task reads again.
+        loads: The names of the loads to choose from; at least one.
+        default_args: Callbacks and the like of the people's own, which win over what is set here, but for retries.
+    """
+    with DAG(
+        dag_id=OPERATIONS_DAG_ID,
+        schedule=None,
+        start_date=datetime(2024, 1, 1, tzinfo=UTC),
+        catchup=False,
+        # It runs only when somebody asks, who should not have to switch it on first.
+        is_paused_upon_creation=False,
+        # A request is a person's, who looks at how it ends.
+        default_args={"owner": "rsloader", **default_args, "retries": 0},
+        tags=["rsloader", "operations"],
+        params=_params(sorted(loads)),
+        doc_md=_DOC,
+    ) as dag:
+        OperateOperator(task_id="operate", loads_folder=str(folder))
+    return dag
+
+
+def _params(loads: list[str]) -> dict[str, Param]:
+    statuses = [ANY_STATUS, *map(str, BatchStatus)]
+    return {
+        "load": Param(loads[0], type="string", enum=loads, title="Load"),
+        "action": Param(
+            str(Action.BATCHES), type="string", enum=[*map(str, Action)], title="Action",
+            values_display={str(action): label for action, label in _LABELS.items()},
+            description="In brackets: the fields that it reads, of those below.",
+        ),
+        "batch": Param(
+            None, type=["null", "string"], title="Batch",
+            description="The id of one batch, for example 01K5H8ZJ6V0000000000000000.",
+        ),
+        "targets": Param(
+            [], type=["null", "array"], items={"type": "string"}, title="Targets",
+            description="Names as connection/schema.table, one a line. None for all.",
+        ),
+        "objects": Param(
+            [], type=["null", "array"], items={"type": "string"}, title="Objects",
+            description="URLs s3://bucket/key, one a line.",
+        ),
+        "prefix": Param(
+            None, type=["null", "string"], title="Prefix",
+            description="Instead of objects: all below s3://bucket/prefix/.",
+        ),
+        "status": Param(
+            ANY_STATUS, type="string", enum=statuses, title="Status", description="Only batches of this status.",
+        ),
+        "since": Param(
+            None, type=["null", "string"], format="date-time", title="Since",
+            description="Only batches that were opened, or objects that were written, then or later.",
+        ),
+        "until": Param(
+            None, type=["null", "string"], format="date-time", title="Until",
+            description="Only batches that were opened, or objects that were written, before. For deleting: only "
+            "batches that were locked before.",
+        ),
+        "deleted": Param(
+            None, type=["null", "string"], format="multiline", title="Deleted batches",
+            description="What a deletion has printed in its log: one line of JSON for each batch.",
+        ),
+        "confirm": Param(
+            None, type=["null", "string"], title="Confirm",
+            description="Repeat the load's name to do it. Without it the log shows what would be done.",
+        ),
+    }  # fmt: skip

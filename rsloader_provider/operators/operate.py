@@ -1,0 +1,75 @@
+"""Does what a person asks for in the form of the operations DAG."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator, Context
+from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.loader.load_folder import read_good_load
+from rsloader_provider.loader.operations import Action, Request, operate
+from rsloader_provider.task_failures import as_task_failures
+
+ANY_STATUS = "any"
+"""What the form says for no choice: Airflow would show `null`."""
+
+log = logging.getLogger(__name__)
+
+
+class OperateOperator(BaseOperator):
+    """Carries out one request, told line by line in the log. The DAG's params say which.
+
+    A request that changes something is carried out only if `confirm` repeats the load's name; with an empty `confirm`
+    the log shows what would be done. Run again it is the same request: whoever asks is the DAG run.
+
+    Args:
+        loads_folder: The folder of the load files.
+
+    Returns:
+        `{"action", "load", "done", …}`: what was found or done, of long lists the beginning.
+    """
+
+    def __init__(self, *, loads_folder: str, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.loads_folder = loads_folder
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Operate once."""
+        params = context["params"]
+        ti = context["ti"]
+        load, confirm = params["load"], (params["confirm"] or "").strip()
+        if confirm not in {"", load}:
+            raise AirflowFailException(
+                f"'confirm' is {confirm!r}, and not {load!r}, the name of the load. Nothing was changed."
+            )
+        request = Request(
+            action=Action(params["action"]),
+            by=f"{ti.dag_id}/{ti.run_id}",
+            confirmed=bool(confirm),
+            batch=(params["batch"] or "").strip() or None,
+            targets=_lines(params["targets"]),
+            objects=_lines(params["objects"]),
+            prefix=(params["prefix"] or "").strip() or None,
+            status=None if params["status"] == ANY_STATUS else params["status"],
+            since=_moment(params["since"]),
+            until=_moment(params["until"]),
+            deleted=params["deleted"] or "",
+        )
+        user = getattr(context["dag_run"], "triggering_user_name", None) or "nobody that Airflow knows"
+        log.info("%s of load %s, asked for by %s in run %s", request.action, load, user, request.by)
+        with as_task_failures():
+            config = read_good_load(Path(self.loads_folder), load)
+            services = RsloaderHook(config.aws_conn_id).get_conn()
+            return operate(config, services, request, lambda line: log.info("%s", line))
+
+
+def _lines(texts: list[str] | None) -> tuple[str, ...]:
+    return tuple(filter(None, map(str.strip, texts or ())))
+
+
+def _moment(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,47 @@
+"""One task instance that loads a batch, in an Airflow database, without a scheduler."""
+
+from typing import Any
+
+from airflow.models.taskinstance import TaskInstance, clear_task_instances
+from airflow.sdk.definitions.dag import _run_task
+from airflow.utils.session import create_session
+
+
+class LoadTask:
+    """A mapped task instance of a run; Airflow's own functions clear and schedule it, and nobody waits."""
+
+    def __init__(self, dag: Any, run_id: str, *, task_id: str = "load_batch", map_index: int = 0):
+        self.dag, self.run_id = dag, run_id
+        self.task_id, self.map_index = task_id, map_index
+
+    def clear(self) -> None:
+        """As a person does in the UI."""
+        with create_session() as session:
+            clear_task_instances([self._instance(session)], session)
+
+    def try_again(self) -> str:
+        """As the scheduler does, after a clear or when a retry is due; gives the state that the try ends in."""
+        with create_session() as session:
+            instance = self._instance(session)
+            instance.task = self.dag.task_dict[self.task_id]
+            instance.get_dagrun(session=session).schedule_tis([instance], session=session)
+            session.commit()
+            session.refresh(instance)
+            _run_task(ti=instance, task=instance.task)
+        return self.state
+
+    @property
+    def state(self) -> str:
+        """The state that Airflow keeps."""
+        with create_session() as session:
+            return str(self._instance(session).state)
+
+    def _instance(self, session: Any) -> TaskInstance:
+        wanted = {
+            "dag_id": self.dag.dag_id,
+            "run_id": self.run_id,
+            "task_id": self.task_id,
+            "map_index": self.map_index,
+        }
+        found: TaskInstance = session.query(TaskInstance).filter_by(**wanted).one()
+        return found
