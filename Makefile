@@ -7,7 +7,7 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 # Nothing is imported from the checkout: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1
 
-.PHONY: demo test check format bench drivers psql browser clean
+.PHONY: demo test check format docs bench drivers psql browser clean
 .PHONY: crash-matrix mutation-check network-matrix stateful soak airflow-kills
 
 demo: .venv/installed
@@ -25,6 +25,10 @@ check: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The reference of settings and commands, from the models and the commands themselves; a test compares it.
+docs: .venv/installed
+	$(BIN)/python docs/generate.py
 
 bench: .venv/installed
 	$(BIN)/python benchmarks/parsing.py

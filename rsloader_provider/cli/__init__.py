@@ -11,10 +11,12 @@ from rsloader_provider.cli.explain import explain
 from rsloader_provider.cli.import_lambda import import_lambda
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
+from rsloader_provider.cli.new import new
 from rsloader_provider.cli.operate_batches import close_now, delete_batches, reprocess, restore, unlock
 from rsloader_provider.cli.operate_objects import forget, reprocess_objects
 from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema
+from rsloader_provider.cli.set_setting import set_setting
 from rsloader_provider.cli.setup import setup
 from rsloader_provider.cli.shadow_report import shadow_report
 from rsloader_provider.cli.validate import validate
@@ -51,4 +53,6 @@ for command in (
     demo,
 ):
     app.command()(command)
+app.command()(new)
+app.command("set")(set_setting)
 app.add_typer(local_app, name="local")

@@ -11,7 +11,7 @@ def schema() -> None:
     """Print the JSON Schema of a load file.
 
     Save it, and name it in the first line of a load file, so that an editor completes and checks:
-    # yaml-language-server: $schema=load.schema.json
+    `# yaml-language-server: $schema=load.schema.json`
     """
     typer.echo(json.dumps(load_schema(), indent=2, ensure_ascii=False))
 

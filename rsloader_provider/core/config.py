@@ -272,7 +272,7 @@ class Target(_Settings):
     """Statements that run after the rows are loaded, in the same transaction: as `pre_sql`."""
 
     statement_timeout: StatementTimeout | None = None
-    """How long Redshift lets one statement run. Without it Redshift's own setting holds."""
+    """How long Redshift lets one statement run, up to 24 days. Without it Redshift's own setting holds."""
 
     @field_validator("pre_sql")
     @classmethod

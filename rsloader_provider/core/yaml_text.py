@@ -65,6 +65,12 @@ def read_yaml(text: str) -> object:
     return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader with less)
 
 
+def compose_yaml(text: str) -> yaml.Node | None:
+    """Return the nodes of one YAML document that `read_yaml` has read, each with its place in the text."""
+    node: yaml.Node | None = yaml.compose(text, _Loader)
+    return node
+
+
 class Explored:
     """A YAML document with the place of everything in it.
 

@@ -62,7 +62,7 @@ class LoadFolder:
         return tuple(sorted({mistake for broken in self.broken.values() for mistake in broken.mistakes}))
 
 
-def read_load_folder(folder: Path) -> LoadFolder:
+def read_load_folder(folder: Path, drafts: Mapping[str, str] | None = None) -> LoadFolder:
     """Read all load files, `*.yaml` and `*.yml`, in a folder and the folders below it. Hidden ones are left out.
 
     A broken file breaks its own load only; its prefixes, as far as they can be read, still belong to it.
@@ -71,11 +71,28 @@ def read_load_folder(folder: Path) -> LoadFolder:
 
     Args:
         folder: The folder. An empty one has no loads.
+        drafts: Texts that are not written yet, by their files' paths below the folder: the folder is read as if
+            they were.
 
     Raises:
         ConfigurationError: There is no such folder.
     """
-    return _settle(_read(file, content) for file, content in _contents(folder))
+    contents = dict(_contents(folder)) | {file: text.encode() for file, text in (drafts or {}).items()}
+    return _settle(_read(file, content) for file, content in contents.items())
+
+
+def file_of_load(folder: Path, name: str) -> str:
+    """Return the path, below the folder, of the file that declares a load; the file may have mistakes.
+
+    Raises:
+        ConfigurationError: There is no such folder, or not one file that declares this load.
+    """
+    found = [_read(file, content) for file, content in _contents(folder) if _may_name(content, name)]
+    files = [each.file for each in found if each.declared == name]
+    if len(files) != 1:
+        where = f"in {len(files)} files: {', '.join(files)}. Give each load a name of its own" if files else "missing"
+        raise ConfigurationError(f"The load {name!r} is {where} in {folder}. `rsloader validate {folder}` lists all.")
+    return files[0]
 
 
 def read_load_folder_with(folder: Path, more: Mapping[str, str]) -> LoadFolder:
