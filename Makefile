@@ -30,6 +30,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/parsing.py
 	$(BIN)/python benchmarks/local_redshift.py
 	$(BIN)/python benchmarks/audit.py
+	$(BIN)/python benchmarks/import_lambda.py
 
 # Stop the loader at every step, take it up again in every way; writes docs/crash-matrix.md. `make crash-matrix DATE=2026-01-31`
 # writes the date as well.

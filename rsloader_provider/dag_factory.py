@@ -76,7 +76,7 @@ def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
         # Runs of one load take turns, as people expect to see them; nothing else rests on it. A run that waits for one
         # of several targets must not hold up the others, so with several Airflow's own limit holds.
         **({"max_active_runs": 1} if len(config.targets) == 1 or config.schedule == "@continuous" else {}),
-        "tags": ["rsloader"],
+        "tags": ["rsloader", "shadow"] if config.shadow else ["rsloader"],
         "doc_md": _description(config),
         **dag_arguments,
         "default_args": {**_DEFAULT_ARGS, **dag_arguments.get("default_args", {})},
@@ -159,8 +159,9 @@ def _description(config: LoadConfig) -> str:
     targets = "\n".join(f"- `{target.name}` ({target.mode})" for target in config.targets)
     sources = " and ".join(f"`{source}`" for source in config.sources)
     limits = config.batch
+    shadow = "**Shadow: nothing is loaded; the tasks tell what they would load.**\n\n" if config.shadow else ""
     return (
-        f"Loads objects under {sources} into\n\n{targets}\n\n"
+        f"{shadow}Loads objects under {sources} into\n\n{targets}\n\n"
         f"A batch is loaded at {limits.max_files} files, {limits.max_bytes} bytes, or {limits.max_age} after its first "
         f"file. To load a batch again, clear its `load_batch{'…' if config.targets_apart else ''}` task.\n"
     )

@@ -195,7 +195,7 @@ class DataApiSession:
     @contextmanager
     def _heard(self, what: str, *, is_first: bool) -> Iterator[None]:
         try:
-            with aws_explained(f"Connection {self._conn_id}: Redshift Data API", _PLACE_REMEDY):
+            with aws_explained(f"Connection {self._conn_id}, by the Redshift Data API as `aws_conn_id`", _PLACE_REMEDY):
                 try:
                     yield
                 except ClientError as error:

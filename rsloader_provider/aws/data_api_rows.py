@@ -1,6 +1,7 @@
 """Rows of the Data API with the types that the driver gives them."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -26,4 +27,8 @@ def _value(field: Mapping[str, Any], kind: str) -> Any:
     if field.get("isNull"):
         return None
     ((name, value),) = ((name, value) for name, value in field.items() if name != "isNull")
-    return _READ_FROM_TEXT[kind](value) if name == "stringValue" and kind in _READ_FROM_TEXT else value
+    if name == "stringValue" and kind in _READ_FROM_TEXT:
+        # What Python has no value for, such as a date of infinity, stays a text.
+        with suppress(ValueError):
+            return _READ_FROM_TEXT[kind](value)
+    return value

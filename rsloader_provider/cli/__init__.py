@@ -8,6 +8,7 @@ from rsloader_provider.cli.decide import mark_loaded, mark_not_loaded
 from rsloader_provider.cli.demo import demo
 from rsloader_provider.cli.encrypt import encrypt
 from rsloader_provider.cli.explain import explain
+from rsloader_provider.cli.import_lambda import import_lambda
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.look_up import batch, batches, files
 from rsloader_provider.cli.operate_batches import close_now, delete_batches, reprocess, restore, unlock
@@ -15,6 +16,7 @@ from rsloader_provider.cli.operate_objects import forget, reprocess_objects
 from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema
 from rsloader_provider.cli.setup import setup
+from rsloader_provider.cli.shadow_report import shadow_report
 from rsloader_provider.cli.validate import validate
 
 app = typer.Typer(
@@ -44,6 +46,8 @@ for command in (
     backfill,
     delete_batches,
     restore,
+    import_lambda,
+    shadow_report,
     demo,
 ):
     app.command()(command)

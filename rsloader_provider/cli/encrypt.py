@@ -1,6 +1,7 @@
 """`rsloader encrypt`: a secret becomes a text that a load file may hold."""
 
 import sys
+from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
@@ -19,13 +20,14 @@ def encrypt(
     Asks for the secret without showing it; what is piped in is read instead, without the line end at its end. No other
     load can use the text.
     """
-    # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
-
     if sys.stdin.isatty():
         secret = typer.prompt("Secret", hide_input=True, err=True)
     else:
         secret = sys.stdin.read().removesuffix("\n").removesuffix("\r")
-    with told():
+    # Airflow logs to standard output, where nothing but the text belongs. It takes seconds to import, which the other
+    # commands should not.
+    with told(), redirect_stdout(sys.stderr):
+        from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+
         text = encrypt_secret(RsloaderHook(aws_conn_id).get_keys(), load=load, key=key, secret=secret)
     typer.echo(text)

@@ -134,6 +134,16 @@ class TargetProgress:
         """Whether a person has to say if the batch is in the table, because nothing else can."""
         return self.state is TargetState.FAILED and self.unanswered is not None
 
+    @property
+    def may_commit(self) -> bool:
+        """Whether an attempt that has begun may still commit, or may have committed, what it read of the batch.
+
+        Also when it has ended for the ledger: the session of an attempt before it may never have been ended.
+        """
+        if self.state is TargetState.LOADED:
+            return False
+        return self.state is TargetState.LOADING or self.session is not None or self.unanswered is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -482,14 +492,15 @@ def take_out(batch: Batch, entries: Iterable[Entry]) -> Batch:
         entries: The objects; they are in it.
 
     Raises:
-        OperationRefusedError: An attempt is at work, which may have read the batch's objects already.
+        OperationRefusedError: An attempt is at work that may have read the batch's objects already, or what one did is
+            not known yet.
     """
     for target, progress in batch.targets.items():
-        if progress.state is TargetState.LOADING:
+        if progress.may_commit:
             raise OperationRefusedError(
-                f"{batch} is being loaded into {target} (attempt {progress.attempt}, run {batch.run}), so no object "
-                "can be taken out of it. Nothing was changed. Try again when the attempt has ended; if its run is "
-                "over, the next run takes the batch up by itself."
+                f"{batch} is being loaded into {target}, or what attempt {progress.attempt} of run {batch.run} did is "
+                "not known yet, so no object can be taken out of it. Nothing was changed. Try again when the next "
+                f"attempt has found that out: `rsloader unlock {batch.load} {batch.batch}` tells who makes it."
             )
     sizes = [entry.size_bytes for entry in entries]
     files = batch.files - len(sizes)

@@ -81,8 +81,8 @@ class CopyOptions(_Settings):
     """
 
     delimiter: Delimiter | None = Field(default=None, examples=["|"])
-    """What stands between fields, for csv and text: one ASCII character, `\\t`, or an octal code such as `\\001`.
-    Without it COPY's own: `,` for csv, `|` for text.
+    """What stands between fields, for csv and text: one ASCII character or a few; `\\t` is a tab, and `\\001` a code in
+    octal. Without it COPY's own: `,` for csv, `|` for text.
     """
 
     fixed_width: FixedWidth | None = Field(default=None, validate_default=True, examples=["id:3,name:10"])
@@ -163,7 +163,7 @@ class CopyOptions(_Settings):
             )
         if value == "noshred" and copy_format == "avro":
             raise mistake("COPY takes 'noshred' with json only.", "Write 'auto', or the URL of a JSONPaths file.")
-        if value == '"' and copy_format == "csv":
+        if isinstance(value, str) and '"' in value and copy_format == "csv":
             raise mistake("in CSV the '\"' is the quote.", "Choose another delimiter, or write 'format: text'.")
         return value
 
@@ -364,6 +364,11 @@ class LoadConfig(_Settings):
     schedule: Schedule
     """When to look for new objects: cron with five fields, a preset such as `@hourly`, `@continuous`, or a duration
     such as `30s`.
+    """
+
+    shadow: bool = Field(default=False, strict=True)
+    """Whether the load only tells what it would load: it writes no manifest, asks Redshift nothing and tells no topic,
+    and what it records in the meantime is forgotten once this is taken out.
     """
 
     batch: BatchLimits = BatchLimits()

@@ -277,8 +277,8 @@ class _Reader:
         self._next += fits or part.kind in {"number", "text"}
         if wanted:
             yield f"{name} wants {wanted} behind it.", f"Write for example: {name} {argument.example}"
-        elif name == "QUOTE" and value == _value(f"'{self._delimiter or ','}'"):
-            yield "COPY's quote is its delimiter.", "Choose another QUOTE, or another 'delimiter'."
+        elif name == "QUOTE" and value in _value(f"'{self._delimiter or ','}'"):
+            yield "COPY's quote stands in its delimiter.", "Choose another QUOTE, or another 'delimiter'."
 
     def _unknown(self, part: _Part) -> tuple[str, str]:
         if reason := _NOT_HERE.get(part.name):

@@ -12,6 +12,7 @@ from typing import Any
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.kms_secrets import encryption_context
+from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.core.sources import S3Url
 
 _WILDCARD = re.compile(r"[*?$]")
@@ -94,7 +95,7 @@ def worker_policy(
     """
     table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
     # Each item's hash key is its load. None of these actions comes without one, so that the condition always decides.
-    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (config.load,)}}
+    own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (as_recorded(config).load,)}}
     statements = [
         *_listing(config, installation),
         *(
@@ -185,7 +186,7 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
     Of a chain the last role reads, and each before it may only take on the next. Listing has no condition here: to
     those who may not list a whole bucket S3 answers that a missing object is forbidden, not that it is missing.
     """
-    sources, manifests = config.sources, config.manifests
+    sources, manifests, jsonpaths = config.sources, config.manifests, config.copy_options.jsonpaths_url
     reading = (
         PolicyStatement(
             "ReadObjects",
@@ -193,6 +194,12 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
             tuple(_arn(installation, each.bucket, _as_wildcards(each.pattern) + "*") for each in sources),
         ),
         PolicyStatement("ReadManifests", ("s3:GetObject",), (_manifest_arn(installation, config, manifests),)),
+        *(
+            PolicyStatement(
+                "ReadJsonPaths", ("s3:GetObject",), (_arn(installation, each.bucket, _literally(each.key)),)
+            )
+            for each in filter(None, [jsonpaths])
+        ),
         PolicyStatement(
             "TellMissingFromForbidden",
             ("s3:ListBucket",),
@@ -228,7 +235,9 @@ def _listing(config: LoadConfig, installation: Installation) -> Iterator[PolicyS
 
 
 def _buckets(config: LoadConfig) -> Iterator[str]:
-    yield from dict.fromkeys((*(each.bucket for each in config.sources), config.manifests.bucket))
+    jsonpaths = config.copy_options.jsonpaths_url
+    buckets = [*(each.bucket for each in config.sources), config.manifests.bucket]
+    yield from dict.fromkeys([*buckets, *([jsonpaths.bucket] if jsonpaths else [])])
 
 
 def _arn(installation: Installation, bucket: str, key: str | None = None) -> str:

@@ -20,6 +20,9 @@ _IDENTIFIER_BYTES = 127
 _PREFIX_BYTES = 600
 """A manifest's key adds the load's name and the batch to the prefix, and S3's keys end at 1,024 bytes."""
 
+_DELIMITER = re.compile(r"(?:\\t|\\(?!000|012|015|134)[01][0-7]{2}|[\x01-\x09\x0b\x0c\x0e-\x5b\x5d-\x7f]){1,16}")
+"""ASCII, without line ends, NUL and any backslash but of the two notations."""
+
 _FIELD = re.compile(r"\s*(\w+)\s*:\s*([0-9]+)\s*")
 _ROW_CHARACTERS = 4 * 1024 * 1024
 """No row of COPY has more bytes, so none has more characters."""
@@ -83,10 +86,11 @@ def _role(text: str) -> str:
 
 def _delimiter(text: str) -> str:
     # COPY reads \t and octal \001 itself; they are kept as written.
-    if re.fullmatch(r"\\t|\\[01][0-7]{2}", text) or (len(text) == 1 and text.isascii() and text not in "\r\n\\\0"):
+    if _DELIMITER.fullmatch(text):
         return text
     raise mistake(
-        f"{shown(text)} is no delimiter.", r"Write one character, for example '|', '\t' for a tab, or octal '\001'."
+        f"{shown(text)} is no delimiter.",
+        r"Write one ASCII character or a few, for example '|' or '|~|', '\t' for a tab, or octal '\001'.",
     )
 
 

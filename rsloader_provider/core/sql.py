@@ -603,8 +603,8 @@ def _format(options: CopyOptions) -> str:
 
 
 def _delimiter(delimiter: str) -> str:
-    # A delimiter such as \t or \001 is COPY's own notation: its backslash is meant as one.
-    return f"'{delimiter}'" if delimiter.startswith("\\") and len(delimiter) > 1 else literal(delimiter)
+    # A backslash is part of COPY's own notation, such as \t or \001, and is meant as one.
+    return "'" + delimiter.replace("'", "''") + "'"
 
 
 @render.register

@@ -14,6 +14,7 @@ from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.errors import explained
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.kms import KmsKeys
+from rsloader_provider.aws.secrets_manager import SecretsManager
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.access_key import AccessKey
@@ -23,6 +24,7 @@ from rsloader_provider.hooks.redshift_connection import connect_driver, data_api
 from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.ports.keys import Keys
+from rsloader_provider.loader.ports.secret_store import SecretStore
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"
@@ -79,6 +81,14 @@ class RsloaderHook(BaseHook):
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""
         return self._connected(resource_type="dynamodb").meta.client
+
+    def get_secrets(self) -> SecretStore:
+        """Give Secrets Manager, for a secrets backend of Airflow's to read from.
+
+        Raises:
+            ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
+        """
+        return SecretsManager(self._client("secretsmanager"))
 
     def _client(self, service: str) -> Any:
         return self._connected(client_type=service)

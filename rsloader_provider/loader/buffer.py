@@ -12,6 +12,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.limits import count_fitting, due_reason
 from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
@@ -56,6 +57,7 @@ def buffer_objects(
         cannot be loaded at present, however many, hold up neither the new ones nor each other. A target that takes its
         batches in order has a queue to itself, strictly the oldest first.
     """
+    config = as_recorded(config)
     buffering = Buffering(config, services, run)
     buffering.claim_all(new_objects(config, services))
     buffering.lock_if_due()

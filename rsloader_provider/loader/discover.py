@@ -6,6 +6,7 @@ from enum import StrEnum
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.limits import due_reason
 from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.services import Services
 
@@ -52,6 +53,7 @@ class Found(StrEnum):
 
 def look_for_work(config: LoadConfig, services: Services) -> Found:
     """Tell whether a run would have something to do: a new object, a batch that is due, or a batch left to load."""
+    config = as_recorded(config)
     batch = services.ledger.open_batch(config.load, services.now())
     if due_reason(batch, config.batch, services.now()):
         return Found.NEW_OR_DUE

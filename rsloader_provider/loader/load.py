@@ -36,6 +36,7 @@ from rsloader_provider.core.errors import (
     AccessDeniedError,
     AttemptLostError,
     BadDataError,
+    ConfigurationError,
     ConnectionLostError,
     ContentionError,
     CorruptLedgerError,
@@ -129,6 +130,8 @@ def load_batch(
         TransientError: Nothing was loaded, or it is not known; call again.
         RsloaderError: Any other reason, for example something is not set up. The next run tries again.
     """
+    if config.shadow:
+        raise ConfigurationError(f"load {config.load} has 'shadow: true' and loads nothing. Take the line out first.")
     batch = services.ledger.get(config.load, batch_id)
     denied: UnansweredCommit | None = None
     for _ in range(_RACES):
@@ -420,16 +423,20 @@ class _Attempt:
         match error:
             case BadDataError():
                 return self._refused_files(error, _row_errors(session, pid))
-            case ObjectsMissingError() if (jsonpaths := self._missing_jsonpaths()) is not None:
-                return NotSetUpError(
-                    f"{self.batch} into {self.table}: the JSONPaths file {jsonpaths} (`copy.jsonpaths`) is not in S3. "
-                    "Nothing was loaded. Put it there, and the next run loads the batch; or correct the load file."
-                )
             case ObjectsMissingError():
+                missing = self._missing_urls()
+                jsonpaths = self.config.copy_options.jsonpaths_url
+                if jsonpaths is not None and not missing:
+                    # COPY reads nothing else.
+                    return NotSetUpError(
+                        f"{self.batch} into {self.table}: the JSONPaths file {jsonpaths} (`copy.jsonpaths`) is not in "
+                        f"S3: {error}. Nothing was loaded. Put it there, and the next run loads the batch; or correct "
+                        "the load file."
+                    )
                 return ObjectsMissingError(
                     f"{self.batch} into {self.table}: objects that it claimed are no longer in S3. Nothing was loaded. "
                     "Put them back and clear the task.",
-                    self._missing_urls(),
+                    missing,
                 )
             case _:
                 return error
@@ -453,10 +460,6 @@ class _Attempt:
             "and clear the task."
         )
         return BadDataError(text, rows)
-
-    def _missing_jsonpaths(self) -> S3Url | None:
-        url = self.config.copy_options.jsonpaths_url
-        return None if url is None or self.services.storage.exists(url.bucket, url.key) else url
 
     def _missing_urls(self) -> tuple[str, ...]:
         log.info("%s: asking S3 which of its %d objects are missing", self.batch, len(self.entries))

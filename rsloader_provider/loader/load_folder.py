@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
@@ -76,6 +76,18 @@ def read_load_folder(folder: Path) -> LoadFolder:
         ConfigurationError: There is no such folder.
     """
     return _settle(_read(file, content) for file, content in _contents(folder))
+
+
+def read_load_folder_with(folder: Path, more: Mapping[str, str]) -> LoadFolder:
+    """Read all load files of a folder as if it held some more.
+
+    Args:
+        folder: The folder, which need not be there.
+        more: Texts by name below the folder; a file that is there already is read instead.
+    """
+    there = dict(_contents(folder)) if folder.is_dir() else {}
+    together = {**{name: text.encode() for name, text in more.items()}, **there}
+    return _settle(_read(file, content) for file, content in together.items())
 
 
 def read_file_alone(path: Path) -> LoadFolder:

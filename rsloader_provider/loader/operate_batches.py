@@ -319,6 +319,11 @@ def _who_holds(batch: Batch, progress: TargetProgress) -> str:
                 "retry takes over; if its run is over, the next run does, and ends the session first."
             )
         case TargetState.FAILED:
+            if session:
+                return (
+                    f"it failed{session} of an earlier attempt may still be at work. `rsloader reprocess {batch.load} "
+                    f"{batch.batch}` has the next run make one more attempt, which ends that session first."
+                )
             return "nobody holds it: it failed, and waits until a person repairs what the error tells."
         case TargetState.LOADED:
             return "nobody holds it: it is loaded."

@@ -48,7 +48,9 @@ class Fate(StrEnum):
     WAITS = "waits already"
     """It is in a batch that waits for its load anyway, and was left there."""
     BEING_LOADED = "being loaded"
-    """Its batch is being loaded: it was left there. Ask again later."""
+    """Its batch is being loaded, or what an attempt did is not known yet: it was left there. Ask again later."""
+    TAKEN = "taken by somebody else"
+    """Somebody else forgot it or had it reprocessed in the same moment: it was left to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +312,7 @@ def _find_batch(services: Services, load: str, batch_id: str) -> Batch | None:
 
 
 def _is_being_loaded(batch: Batch) -> bool:
-    return any(progress.state is TargetState.LOADING for progress in batch.targets.values())
+    return any(progress.may_commit for progress in batch.targets.values())
 
 
 def _fate(batch: Batch | None, wanted: Fate, *, left_out: bool) -> Fate:
@@ -367,6 +369,14 @@ class _Planning:
         return ObjectsPlan(dict(fates), size_bytes, tuple(examples), len(batches), self._unclaimed)
 
 
+class _MissingError(Exception):
+    """Objects are not in the segments of the batch that they were claimed for when the claims were read."""
+
+    def __init__(self, names: Iterable[str]):
+        super().__init__()
+        self.names = frozenset(names)
+
+
 @dataclass
 class _Forgetting:
     """Takes the objects of one batch after the other."""
@@ -387,27 +397,37 @@ class _Forgetting:
     def _take(self, batch_id: str, claimed: Sequence[_Claimed]) -> Iterator[Taken]:
         claims = {claim.name: claim for claim, _ in claimed}
         listed = {claim.name: found for claim, found in claimed if found is not None}
+        missing: frozenset[str] = frozenset()
         for _ in range(_RACES):
             try:
                 for taken in self._take_now(batch_id, claims, listed):
                     for name in taken.names:
                         del claims[name]
                     yield taken
-            except LostRaceError:
+            except (LostRaceError, _MissingError) as lost:
+                if isinstance(lost, _MissingError):
+                    if lost.names == missing:
+                        raise self._corrupt(batch_id, missing) from lost
+                    missing = lost.names
                 log.info("batch %s: somebody wrote to it in this moment; looking again", batch_id)
                 now = self.services.ledger.find_claims(self.config.load, [*claims])
-                done = tuple(name for name in claims if name not in now or now[name].batch != batch_id)
-                if done:
-                    # Somebody else was quicker, or the answer to our own write was lost.
-                    self._find_done(done)
-                    yield Taken(batch_id, done, self.wanted)
+                # Somebody else was quicker, or the answer to our own write was lost.
+                yield from self._find_done(
+                    batch_id,
+                    tuple(name for name in claims if name not in now),
+                    tuple(name for name in claims if name in now and now[name].batch != batch_id),
+                )
                 claims = {name: claim for name, claim in now.items() if claim.batch == batch_id}
             else:
                 return
         raise ContentionError(f"Batch {batch_id} of load {self.config.load} was written to {_RACES} times. Try again.")
 
-    def _find_done(self, names: Sequence[str]) -> None:
-        """Hear of objects that have left their batch, by a write whose answer was lost or by somebody else's."""
+    def _find_done(self, batch_id: str, gone: tuple[str, ...], moved: tuple[str, ...]) -> Iterator[Taken]:
+        """Tell of objects that have left their batch: those without a claim, and those of another batch."""
+        if gone:
+            yield Taken(batch_id, gone, Fate.FORGOTTEN)
+        if moved:
+            yield Taken(batch_id, moved, Fate.TAKEN)
 
     def _take_now(self, batch_id: str, claims: Mapping[str, Claim], listed: Mapping[str, S3Object]) -> Iterator[Taken]:
         batch = _find_batch(self.services, self.config.load, batch_id)
@@ -435,10 +455,14 @@ class _Forgetting:
             found.update(names)
             yield Taken(batch.batch, tuple(names), self.wanted)
         if missing := inside - found:
-            raise CorruptLedgerError(
-                f"{batch} does not have {_some(sorted(missing))} in its segments, although it is claimed for it. "
-                f"`rsloader audit {batch.load}` tells more; nothing of them was changed."
-            )
+            raise _MissingError(missing)
+
+    def _corrupt(self, batch_id: str, missing: Iterable[str]) -> CorruptLedgerError:
+        load = self.config.load
+        return CorruptLedgerError(
+            f"Batch {batch_id} of load {load} does not have {_some(sorted(missing))} in its segments, although it is "
+            f"claimed for it. `rsloader audit {load}` tells more; nothing of them was changed."
+        )
 
     def _step(
         self, names: Sequence[str], batch_id: str, place: Place | None, listed: Mapping[str, S3Object]
@@ -475,8 +499,12 @@ class _Moving(_Forgetting):
             pending = pending[len(fitting) :]
         return place.batch if place else None
 
-    def _find_done(self, names: Sequence[str]) -> None:
-        self.moved += len(names)
+    def _find_done(self, batch_id: str, gone: tuple[str, ...], moved: tuple[str, ...]) -> Iterator[Taken]:
+        self.moved += len(moved)
+        if moved:
+            yield Taken(batch_id, moved, Fate.MOVED)
+        if gone:
+            yield Taken(batch_id, gone, Fate.TAKEN)
 
     def _move(self, objects: Sequence[S3Object], batch_id: str, place: Place | None) -> Place | None:
         names = [each.name for each in objects]

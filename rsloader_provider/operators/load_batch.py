@@ -9,6 +9,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.shadow import shadow_batch
 from rsloader_provider.sql_rendering import AirflowSqlRenderer, SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
@@ -25,7 +26,8 @@ class LoadBatchOperator(SqlLeftUnrendered, BaseOperator):
         summary: What the grid shows for the task, through `map_index_template`; None for the batch's id.
 
     Returns:
-        `{"outcome", "batch", "target", "generation", "rows", "query_id"}`.
+        `{"outcome", "batch", "target", "generation", "rows", "query_id"}`; with `shadow` the outcome is "shadow", with
+        "files", "size_bytes", "manifest", "copy" and "reader" as they would have been.
     """
 
     template_fields: Sequence[str] = ("load_config", "batch", "target")
@@ -45,6 +47,9 @@ class LoadBatchOperator(SqlLeftUnrendered, BaseOperator):
         renderer = AirflowSqlRenderer(self.get_template_env(), context)
         with as_task_failures(), concerning(f"batch {self.batch} of load {config.load}"):
             services = RsloaderHook(config.aws_conn_id).get_conn()
+            if config.shadow:
+                told = shadow_batch(config, services, self.batch, self.target, self._asker(context))
+                return told.as_json() if told else {"outcome": "shadow", "batch": self.batch, "target": self.target}
             result = load_batch(config, services, self.batch, self.target, self._asker(context), renderer)
         progress = result.batch.progress(self.target)
         return {

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -18,6 +19,7 @@ from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.load_secrets import encrypt_secret
+from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
 
 if TYPE_CHECKING:
@@ -50,13 +52,19 @@ def user_key(loads: "Loads", aws_arguments: dict[str, Any]) -> AccessKey:
     return key
 
 
+@cache
+def services() -> Services:
+    """The loader with the connections of these tests, which asks them anew for each key."""
+    return RsloaderHook().get_conn()
+
+
 class Locked:
     """A load with a batch of two files that waits to be loaded."""
 
     def __init__(self, loads: "Loads", **copy: str):
         self.config = a_config(**loads.write(copy={"format": "csv", **copy}))
         loads.put("1.csv", "2.csv")
-        self.services = RsloaderHook().get_conn()
+        self.services = services()
         (work,) = buffer_objects(self.config, self.services, run="dag/run", is_active=lambda _: False, max_work=9)
         self.batch, self.target = work.batch.batch, work.target
 
@@ -143,5 +151,5 @@ def test_airflow_is_told_to_mask_the_key_whoever_else_would_log_it(
 ):
     """The driver, for one, writes the server's words into the log when it is asked for all that it does."""
     connection(user_key["AccessKeyId"], user_key["SecretAccessKey"])
-    assert RsloaderHook().get_conn().access_key(a_config(**loads.write(copy={"format": "csv", "aws_conn_id": "lake"})))
+    assert services().access_key(a_config(**loads.write(copy={"format": "csv", "aws_conn_id": "lake"})))
     assert redact(f"the key is {user_key['SecretAccessKey']}") == "the key is ***"

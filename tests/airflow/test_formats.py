@@ -32,7 +32,7 @@ LINES: dict[str, tuple[dict[str, Any], Contents]] = {
     ),
     "json": ({"format": "json"}, format_files.json_lines),
 }
-DELIMITERS = {",": ",", ";": ";", "\t": "\t", r"\t": "\t", r"\001": "\001", r"\174": "|", "~": "~", "'": "'"}
+DELIMITERS = {",": ",", ";": ";", "\t": "\t", r"\t": "\t", r"\001": "\001", r"\174": "|", "|~|": "|~|", "'": "'"}
 
 
 class Stage:

@@ -215,9 +215,9 @@ def test_the_key_that_copy_carries_is_told_nowhere_not_even_where_redshift_quote
             loads.query("LOCAL FAULT echo BEFORE '^copy'")
             loads.put(f"{number}1.csv", f"{number}2.csv")
             assert run(loads) == "failed", way
-            loads.put(f"{number}3.csv", f"{number}4.csv")
-            assert run(loads) == "success", way
-    assert loads.rows() == [1, 1, 1, 1]
+        loads.put("3.csv", "4.csv")
+        assert run(loads) == "success"
+    assert loads.rows() == [1, 1]
     echoed = "SECRET_ACCESS_KEY '***'"
     finds = {
         "the log": "Airflow connection lake",
@@ -226,6 +226,42 @@ def test_the_key_that_copy_carries_is_told_nowhere_not_even_where_redshift_quote
         "the notifications": echoed,
         "the manifests": "failed/",
         "the load file": "kms:",
+    }
+    searched(places, caplog, capfd, finds)
+
+
+@pytest.mark.usefixtures("airflow_database")
+def test_the_secret_with_which_the_data_api_logs_in_is_told_nowhere(
+    loads: "Loads",
+    log_in: Login,
+    places: Places,
+    aws_arguments: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+):
+    log_in(PASSWORD)
+    manager = boto3.client("secretsmanager", **aws_arguments)
+    held = {"username": f"planted_{loads.number}", "password": WRONG_PASSWORD}
+    secret = manager.create_secret(Name=f"planted-{loads.number}", SecretString=json.dumps(held))["ARN"]
+    extra = {"cluster_identifier": "acme", "secret_arn": secret, "region": "us-east-1"}
+    warehouse = {"conn_type": "redshift", "schema": "dev", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(warehouse))
+    target = {"table": loads.table, "transport": "data_api"}
+    loads.write(targets=[target], notify={"success": places.topic, "failure": places.topic})
+    loads.put("1.csv", "2.csv")
+    with caplog.at_level(logging.DEBUG, "rsloader_provider"):
+        assert run(loads) == "failed"
+        manager.put_secret_value(SecretId=secret, SecretString=json.dumps(held | {"password": PASSWORD}))
+        loads.put("3.csv", "4.csv", content="no number\n")
+        assert run(loads) == "failed"
+    assert loads.rows() == [1, 1], "what the wrong password held up is loaded, and the bad data is not"
+    finds = {
+        "the log": "record notified",
+        "the output": "password authentication failed",
+        "DynamoDB": "loaded",
+        "the notifications": '\\"status\\": \\"ok\\"',
+        "the manifests": "3.csv",
     }
     searched(places, caplog, capfd, finds)
 

@@ -148,6 +148,13 @@ def test_the_data_api_tells_of_a_wrong_password(account: Account, monkeypatch: p
     assert "hunter2" not in str(told.value)
 
 
+def test_where_a_secret_is_kept_is_no_secret(account: Account, monkeypatch: pytest.MonkeyPatch):
+    """An error about a right that is missing names the secret's ARN."""
+    extra = {"secret_arn": account.secret_arn, "access_token": "a token"}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", account.connection(extra=extra))
+    assert RsloaderHook()._secrets("warehouse") == ("a token",)
+
+
 @pytest.mark.parametrize("transport", ["driver", "data_api"])
 def test_a_connection_that_nobody_made_is_named(transport: Transport):
     with pytest.raises(ConfigurationError, match="no Airflow connection warehouse"):
@@ -182,6 +189,7 @@ def test_a_connection_without_tls_is_warned_of(
     ("connection", "said"),
     [
         ("redshift://loader:x@localhost/dev?ssl=true", "`ssl` in its extra is no boolean"),
+        ('{"conn_type": "redshift", "host": "h", "extra": {"iam": true, "ssl": false}}', "`iam` .* switch TLS off"),
         ("redshift://loader:x@localhost/dev?sslmode=require", "`sslmode` .*verify-full or verify-ca"),
     ],
 )

@@ -1,5 +1,6 @@
 """Whole runs of a load's DAG, with Airflow's task runner in this process."""
 
+import json
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,18 @@ def test_full_batches_are_loaded_and_the_rest_waits_for_its_age(loads: "Loads"):
     state, states = run(loads, batch={"max_files": 2, "max_age": "1s"})
     assert (state, states["load_batch"]) == ("success", ["success"])
     assert loads.rows() == [0, 1, 2, 3, 4]
+
+
+def test_a_run_loads_over_the_data_api(loads: "Loads", monkeypatch: pytest.MonkeyPatch):
+    """The connection has no address and no password."""
+    extra = {"cluster_identifier": "acme"}
+    connection = {"conn_type": "redshift", "schema": "dev", "login": "awsuser", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_BY_API", json.dumps(connection))
+    loads.put("1.csv", "2.csv")
+    target = {"conn_id": "redshift_by_api", "transport": "data_api", "table": loads.table}
+    state, states = run(loads, targets=[target])
+    assert (state, states["load_batch"]) == ("success", ["success"])
+    assert loads.rows() == [1, 1]
 
 
 def test_a_run_with_nothing_to_do_is_skipped_not_failed(loads: "Loads"):
@@ -98,3 +111,19 @@ def test_a_formats_own_settings_reach_copy(loads: "Loads", copy: dict[str, Any],
     loads.s3.put_object(Bucket=loads.bucket, Key="orders/1", Body=content)
     state, _ = run(loads, copy=copy, batch={"max_files": 1})
     assert (state, loads.rows()) == ("success", [1, 2])
+
+
+def test_a_load_in_shadow_runs_green_loads_nothing_and_starts_afresh(loads: "Loads"):
+    """Then the line is taken out: everything is loaded once, as if the shadow had never run."""
+    loads.put("1.csv", content="1\n")
+    loads.put("2.csv", content="2\n")
+    assert run(loads, shadow=True) == (
+        "success", {"detect_new_objects": ["success"], "buffer_objects": ["success"], "load_batch": ["success"]},
+    )  # fmt: skip
+    assert run(loads, shadow=True)[1]["load_batch"] == ["skipped"]
+    assert loads.rows() == []
+    keys = [each["Key"] for each in loads.s3.list_objects_v2(Bucket=loads.bucket)["Contents"]]
+    assert keys == ["orders/1.csv", "orders/2.csv"]
+    assert [*RsloaderHook().get_conn().ledger.batches(loads.load)] == []
+    assert run(loads)[0] == "success"
+    assert loads.rows() == [1, 2]

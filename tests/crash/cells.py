@@ -1,11 +1,13 @@
-"""What is played: one cell for each step, side, recovery, isolation level and number of targets."""
+"""What is played: one cell for each step, side, recovery, isolation level and number of targets, and over the Data API
+one for each step of a load, side and recovery.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
 from typing import Literal
 
-from rsloader_provider.core.config import Mode
+from rsloader_provider.core.config import Mode, Transport
 from rsloader_provider.loader.ports.steps import Step
 
 
@@ -44,8 +46,8 @@ ELSEWHERE = (
     Step.RESTORE_BATCH,
     Step.MEND,
 )
-"""Steps that no task with a load history takes: the one is of targets with `history: none`, where exactly once is
-sometimes for a person to say, the other of `rsloader audit --repair`."""
+"""Steps that no task with a load history takes: the first is of targets with `history: none`, where exactly once is
+sometimes for a person to say, the others only a person takes; `tests/stateful` stops and races those."""
 STEPS = tuple(step for step in Step if step not in ELSEWHERE)
 """The steps at which processes are stopped, in their order."""
 BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)
@@ -77,11 +79,13 @@ class Cell:
     isolation: Isolation
     targets: int
     mode: Mode = "append"
+    transport: Transport = "driver"
 
     def __str__(self) -> str:
         targets = "one target" if self.targets == 1 else f"{self.targets} targets"
         mode = "" if self.mode == "append" else f" · {self.mode}"
-        return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}{mode}"
+        way = "" if self.transport == "driver" else " · over the Data API"
+        return f"{self.side} {self.step} · {self.recovery} · {self.isolation} · {targets}{mode}{way}"
 
 
 _APPENDING = tuple(
@@ -93,11 +97,18 @@ _OTHERWISE = tuple(
     if step is not Step.TRUNCATE or mode == "truncate"
 )
 """Modes differ between the first look into the history and the end of the attempt, and nowhere else."""
-ALL = _APPENDING + _OTHERWISE
+BY_DRIVER = _APPENDING + _OTHERWISE
+BY_DATA_API = tuple(
+    Cell(step, side, recovery, ISOLATIONS[number % len(ISOLATIONS)], 1, transport="data_api")
+    for number, (step, side, recovery) in enumerate(
+        product([step for step in STEPS if step not in {*BUFFERING, Step.TRUNCATE}], Side, Recovery)
+    )
+)
+ALL = BY_DRIVER + BY_DATA_API
 
 
 def _selected() -> tuple[Cell, ...]:
-    """Every step and side with one recovery each, in turn, and all recoveries round the commit."""
+    """Every step and side with one recovery each, in turn, all recoveries round the commit, some over the Data API."""
     places = [place for place in product(STEPS, Side) if place[0] is not Step.TRUNCATE]
     turns = list(product(Recovery, ISOLATIONS, TARGETS))
     # 7 and 20 share no divisor, so that neighbours differ in recovery and every combination has its turn.
@@ -105,7 +116,9 @@ def _selected() -> tuple[Cell, ...]:
     around = [cell for cell in _APPENDING if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT}]
     # 29 and 20 share no divisor either: each recovery and isolation level has its turn with some mode.
     otherwise = [*_OTHERWISE[::29], *[cell for cell in _OTHERWISE if cell.step is Step.TRUNCATE][::7]]
-    return tuple(dict.fromkeys([*once, *around, *otherwise]))
+    # The other isolation level needs an AWS of its own, which only `make crash-matrix` has.
+    api = [cell for cell in BY_DATA_API if cell.step is Step.COMMIT and cell.isolation == "snapshot"]
+    return tuple(dict.fromkeys([*once, *around, *otherwise, *api]))
 
 
 SELECTED = _selected()

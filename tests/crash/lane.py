@@ -81,6 +81,7 @@ def _to_json(played: Cell | Race) -> dict[str, Any]:
         "isolation": played.isolation,
         "targets": played.targets,
         "mode": played.mode,
+        "transport": played.transport,
     }
 
 
@@ -88,7 +89,7 @@ def _from_json(read: Mapping[str, Any]) -> Cell | Race:
     if "race" in read:
         return Race(read["race"], read["isolation"])
     place = Step(read["step"]), Side(read["side"]), Recovery(read["recovery"])
-    return Cell(*place, read["isolation"], read["targets"], read["mode"])
+    return Cell(*place, read["isolation"], read["targets"], read["mode"], read["transport"])
 
 
 def _main(addresses: str) -> None:

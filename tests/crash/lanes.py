@@ -24,6 +24,10 @@ def running() -> Iterator[Mapping[Isolation, Addresses]]:
         for isolation in ISOLATIONS:
             aws = stack.enter_context(LocalAws())
             redshift = stack.enter_context(LocalRedshift(s3_endpoint=aws.endpoint_url, isolation=isolation))
+            aws.use_redshift(
+                host=redshift.host, port=redshift.port, database=redshift.database, user=redshift.user,
+                password=redshift.password,
+            )  # fmt: skip
             addresses[isolation] = Addresses.of(aws, {isolation: redshift})
         yield addresses
 

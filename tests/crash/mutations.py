@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from crash import report
-from crash.cells import ALL, ISOLATIONS
+from crash.cells import BY_DRIVER, ISOLATIONS
 from crash.lanes import Played, play_all, running
 from crash.matrix import progress
 from crash.play import Verdict
@@ -104,7 +104,7 @@ MUTATIONS = (
 _PLAYED_STEPS = {Step.CLAIM, Step.LOCK, Step.COMMIT, Step.FINISH_ATTEMPT}
 PLAYED: tuple[Played, ...] = (
     *(Race(name, isolation) for name in RACES for isolation in ISOLATIONS),
-    *(cell for cell in ALL if cell.step in _PLAYED_STEPS and cell.targets == 1),
+    *(cell for cell in BY_DRIVER if cell.step in _PLAYED_STEPS and cell.targets == 1),
 )
 """What each mutation is played on."""
 

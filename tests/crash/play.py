@@ -34,7 +34,7 @@ def play(stage: Stage, cell: Cell) -> Verdict:
     Raises:
         AssertionError, StuckError: It came to something else than what is played.
     """
-    with Scene(stage, cell.isolation, cell.targets, cell.mode) as scene:
+    with Scene(stage, cell.isolation, cell.targets, cell.mode, cell.transport) as scene:
         playing = _Play(cell, scene)
         outcome = playing.play()
         found = list(problems(scene, playing.asked, playing.told))

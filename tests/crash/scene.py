@@ -14,7 +14,7 @@ from crash.stage import LANDING, LOADER, Stage
 from crash.worker import Ended, Worker
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Asker, Batch, BatchStatus
-from rsloader_provider.core.config import Mode
+from rsloader_provider.core.config import Mode, Transport
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.ports.steps import Step
@@ -36,10 +36,19 @@ class Scene:
         isolation: On which of the Redshifts.
         targets: How many tables it loads into.
         mode: How it loads them.
+        transport: How it gets there.
         settings: Settings of the load that differ.
     """
 
-    def __init__(self, stage: Stage, isolation: Isolation, targets: int = 1, mode: Mode = "append", **settings: Any):
+    def __init__(
+        self,
+        stage: Stage,
+        isolation: Isolation,
+        targets: int = 1,
+        mode: Mode = "append",
+        transport: Transport = "driver",
+        **settings: Any,
+    ):
         self.stage = stage
         self.isolation = isolation
         self.mode = mode
@@ -52,7 +61,7 @@ class Scene:
             source=f"s3://{LANDING}/{self.prefix}",
             manifests=f"s3://{LOADER}/{self.prefix}manifests/",
             failed_manifests=f"s3://{LOADER}/{self.prefix}failed/",
-            targets=[{"table": table, "mode": mode, **merge_on} for table in tables],
+            targets=[{"table": table, "mode": mode, "transport": transport, **merge_on} for table in tables],
             notify={"success": stage.succeeded, "failure": stage.failed},
             **settings,
         )

@@ -20,6 +20,8 @@ from rsloader_provider.local.redshift import LocalRedshift
 TABLES = "crash_"
 LANDING = "crash-landing"
 LOADER = "crash-loader"
+KEEP_ALIVE_SECONDS = 30
+"""Sessions of killed processes idle for as long; they are as many as cells, and the local AWS keeps a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,9 @@ class Stage:
         redshift = self.addresses.redshifts[isolation]
 
         def made(steps: Steps | None) -> Services:
-            services = loader_services(self.addresses.aws, TABLES, lambda _: redshift.connect())
+            services = loader_services(
+                self.addresses.aws, TABLES, lambda _: redshift.connect(), keep_alive_seconds=KEEP_ALIVE_SECONDS
+            )
             return replace(services, steps=steps) if steps else services
 
         return made

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from crash.cells import ALL, SELECTED, STEPS, Cell, Recovery, Side
+from crash.cells import ALL, BY_DRIVER, SELECTED, STEPS, Cell, Recovery, Side
 from crash.mutations import AS_IT_IS, MUTATIONS, PACKAGE, Mutation, Replacement, StaleMutationError, mutate
 from crash.play import Verdict
 from crash.report import DOCUMENT, matrix_part, mutation_part, write_part
 from rsloader_provider.loader.ports.steps import Step
 
-COMMIT = [cell for cell in ALL if (cell.step, cell.side, cell.mode) == (Step.COMMIT, Side.BEFORE, "append")]
+COMMIT = [cell for cell in BY_DRIVER if (cell.step, cell.side, cell.mode) == (Step.COMMIT, Side.BEFORE, "append")]
 
 
 def test_the_document_holds_every_cell_and_none_went_wrong():

@@ -253,7 +253,7 @@ def test_a_jsonpaths_file_that_is_missing_is_named_and_the_next_run_loads(stage:
         place.put(f"orders/{number}", format_files.json_lines(ROWS[:1]))
     paths = f"s3://{place.name}/paths.json"
     place.buffer({"format": "json", "jsonpaths": paths})
-    with pytest.raises(NotSetUpError, match=f"batch {place.batch} .*{paths}.*copy.jsonpaths.*Put it there"):
+    with pytest.raises(NotSetUpError, match=f"(?s)batch {place.batch} .*{paths}.*copy.jsonpaths.*Put it there"):
         place.load()
     assert place.stored().status is BatchStatus.LOCKED
     place.put("paths.json", json.dumps({"jsonpaths": ["$.id", "$.name", "$.amount"]}))

@@ -125,6 +125,25 @@ def test_everything_that_a_target_may_ask_for_happens_in_one_transaction(house: 
     assert house.services.ledger.get(config.load, bad.batch.batch).status is BatchStatus.ERROR
 
 
+@pytest.mark.parametrize(
+    ("target", "rows"),
+    [
+        ({"mode": "append"}, [1, 2, 2, 3]),
+        ({"mode": "replace"}, [2, 3]),
+        ({"mode": "swap"}, [2, 3]),
+        ({"mode": "truncate"}, [2, 3]),
+        ({"mode": "merge", "merge_on": ["id"]}, [1, 2, 3]),
+    ],
+    ids=lambda each: each["mode"] if isinstance(each, dict) else None,
+)
+def test_each_mode_fills_the_table_as_over_the_driver(house: House, target: dict[str, Any], rows: list[int]):
+    """Staging tables and their renaming live in the session."""
+    config = house.config(**target)
+    for bodies in (("1\n", "2\n"), ("2\n", "3\n")):
+        assert house.load(config, house.buffered(config, *bodies)) is Outcome.LOADED
+    assert house.rows() == rows
+
+
 def test_objects_that_are_gone_are_named(house: House):
     config = house.config()
     work = house.buffered(config, "1\n", "2\n")

@@ -7,16 +7,19 @@ import json
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from itertools import count
 from typing import Any
 
 import boto3
 import pytest
 import redshift_connector
+from fakes.credentials import MemoryCredentials
 from local.loader_services import aws_client_arguments, make_tables
 from objects_for_tests import a_config
 
 from rsloader_provider.aws.data_api import DataApiWarehouse
+from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.aws.transports import WarehouseByTransport
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
@@ -25,7 +28,13 @@ from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Asker, BatchStatus, Notification
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.data_api import DataApiPlace
-from rsloader_provider.core.errors import AccessDeniedError, ConnectionLostError, ObjectsMissingError, RsloaderError
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    ConnectionLostError,
+    ObjectsMissingError,
+    RsloaderError,
+    concerning,
+)
 from rsloader_provider.core.permissions import (
     Installation,
     PolicyStatement,
@@ -34,8 +43,10 @@ from rsloader_provider.core.permissions import (
     worker_policy,
 )
 from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.load_secrets import encrypt_secret
 from rsloader_provider.loader.services import Services
 from rsloader_provider.loader.setup import grants_for_loads
 from rsloader_provider.local.aws import LocalAws
@@ -60,8 +71,15 @@ class Account:
         for bucket in (LANDING, LOADER):
             self.s3.create_bucket(Bucket=bucket)
         make_tables(aws.endpoint_url, NAMES.prefix)
+        self.kms = boto3.client("kms", **arguments)
+        self.kms_key = self.kms.create_key()["KeyMetadata"]["Arn"]
         self.topic = self.sns.create_topic(Name="loads")["TopicArn"]
         self.run(sql.render(sql.CreateHistorySchema()))
+
+    @cached_property
+    def own_services(self) -> Services:
+        """The loader with all rights of the account."""
+        return self.services({}, self.login)
 
     def login(self, user: str | None = None, password: str | None = None) -> Any:
         server = self.redshift
@@ -85,14 +103,19 @@ class Account:
         connection.close()
         return rows
 
-    def user(self, policy: tuple[PolicyStatement, ...]) -> dict[str, str]:
+    def user(self, policy: tuple[PolicyStatement, ...], name: str | None = None) -> dict[str, str]:
         """Make an IAM user who has a policy and nothing else; gives the user's key."""
-        name = f"user{next(_numbers)}"
+        name = name or f"user{next(_numbers)}"
         self.iam.create_user(UserName=name)
-        document = json.dumps(render_policy(policy))
-        self.iam.put_user_policy(UserName=name, PolicyName="loads", PolicyDocument=document)
+        if policy:
+            self.allow(name, policy)
         key = self.iam.create_access_key(UserName=name)["AccessKey"]
         return {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
+
+    def allow(self, name: str, policy: tuple[PolicyStatement, ...]) -> None:
+        """Let a user do what a policy says, and nothing else."""
+        document = json.dumps(render_policy(policy))
+        self.iam.put_user_policy(UserName=name, PolicyName="loads", PolicyDocument=document)
 
     def services(self, key: dict[str, str], connect: Callable[[], Any]) -> Services:
         arguments = aws_client_arguments(self.aws.endpoint_url) | key
@@ -102,6 +125,7 @@ class Account:
             sns=boto3.client("sns", **arguments),
             connect=lambda _: connect(),
             names=NAMES,
+            access_key=CopyAccess(lambda: KmsKeys(boto3.client("kms", **arguments)), MemoryCredentials()),
         )
 
     def config(self, **settings: Any) -> LoadConfig:
@@ -123,6 +147,15 @@ class Account:
             sql.render(sql.CreateHistory(sql.TableName(f"s{number}", "orders"))),
         )
         return config
+
+    def reading_with(self, config: LoadConfig, key: dict[str, str]) -> LoadConfig:
+        """The same load, whose objects Redshift reads with a key that is encrypted in the load file."""
+        secret = encrypt_secret(
+            KmsKeys(self.kms), load=config.load, key=self.kms_key, secret=key["aws_secret_access_key"]
+        )
+        access = {"access_key_id": key["aws_access_key_id"], "secret_access_key": secret}
+        settings = config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return LoadConfig.model_validate(settings | {"copy": settings["copy"] | access})
 
     def put(self, config: LoadConfig, *names: str) -> None:
         for name in names:
@@ -308,54 +341,31 @@ def test_the_policy_of_one_load_gives_nothing_of_another(account: Account):
             use()
 
 
-class ReadingWithKey:
-    """A connection whose COPY reads with a key instead of a role: the local Redshift takes any role for the account."""
-
-    def __init__(self, connection: Any, key: dict[str, str]):
-        self._connection = connection
-        self._access = f"ACCESS_KEY_ID '{key['aws_access_key_id']}' SECRET_ACCESS_KEY '{key['aws_secret_access_key']}'"
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._connection, name)
-
-    def cursor(self) -> Any:
-        cursor = self._connection.cursor()
-        execute = cursor.execute
-        cursor.execute = lambda text: execute(text.replace("IAM_ROLE default", self._access))
-        return cursor
-
-
-def read_with(account: Account, config: LoadConfig, policy: tuple[PolicyStatement, ...]) -> Services:
-    worker, reader = account.user(worker_policy(config, INSTALLATION)), account.user(policy)
-    return account.services(worker, lambda: ReadingWithKey(account.login(), reader))
+def read_with(account: Account, config: LoadConfig, policy: tuple[PolicyStatement, ...]) -> tuple[LoadConfig, Services]:
+    """Let Redshift read with the key of a user who has a policy: the local Redshift takes any role for the account."""
+    config = account.reading_with(config, account.user(policy))
+    return config, account.services(account.user(worker_policy(config, INSTALLATION)), account.login)
 
 
 def test_redshift_reads_with_exactly_the_generated_policy(account: Account):
     config = account.config()
-    whole_life(account, config, read_with(account, config, reader_policies(config, INSTALLATION)["default"]))
+    whole_life(account, *read_with(account, config, reader_policies(config, INSTALLATION)["default"]))
 
 
 def test_redshift_reads_below_wildcards(account: Account):
     source = f"s3://{LANDING}/hive-{next(_numbers)}/year=*/"
     config = account.config(source=source, batch={"max_files": 1})
     account.s3.put_object(Bucket=LANDING, Key=config.sources[0].pattern.replace("*", "2026") + "1.csv", Body=b"1\n")
-    load_all(config, read_with(account, config, reader_policies(config, INSTALLATION)["default"]))
+    load_all(*read_with(account, config, reader_policies(config, INSTALLATION)["default"]))
     assert account.rows(config) == 1
 
 
-@pytest.mark.parametrize(
-    ("sid", "action"),
-    [
-        ("ReadObjects", "s3:GetObject"),
-        ("ReadManifests", "s3:GetObject"),
-        ("TellMissingFromForbidden", "s3:ListBucket"),
-    ],
-)
-def test_without_a_permission_redshift_does_not_read(account: Account, sid: str, action: str):
+def test_without_the_right_to_list_a_missing_object_looks_forbidden(account: Account):
+    """The other rights of the reader are taken away below."""
     config = account.config()
-    policy = without(reader_policies(config, INSTALLATION)["default"], sid, action)
-    with pytest.raises(AccessDeniedError, match=rf"allow it .*{action}"):
-        whole_life(account, config, read_with(account, config, policy))
+    policy = without(reader_policies(config, INSTALLATION)["default"], "TellMissingFromForbidden", "s3:ListBucket")
+    with pytest.raises(AccessDeniedError, match=r"allow it .*s3:ListBucket"):
+        whole_life(account, *read_with(account, config, policy))
 
 
 def plain_user(account: Account) -> tuple[str, Callable[[], Any]]:
@@ -375,29 +385,14 @@ def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, 
     whole_life(account, config, account.services({}, login))
 
 
-@pytest.mark.parametrize(
-    ("kind", "schema"),
-    [
-        (sql.GrantOnSchema, None),
-        (sql.GiveTable, None),
-        (sql.GrantOnSchema, "own"),
-        (sql.GrantOnTable, None),
-    ],
-    ids=["usage of the history's schema", "the history", "usage of the target's schema", "loading"],
-)
-def test_without_a_grant_the_batch_waits_for_it_and_is_then_loaded(
-    account: Account, kind: type[sql.Statement], schema: str | None
-):
-    """A missing grant is the environment's fault: nobody has to clear anything once it is given."""
+@pytest.mark.parametrize("schema", [None, "own"], ids=["the history's", "the target's"])
+def test_without_usage_of_a_schema_the_batch_waits_for_it_and_is_then_loaded(account: Account, schema: str | None):
+    """A missing grant is the environment's fault: nobody has to clear anything once it is given. More of them below."""
     user, login = plain_user(account)
     config = account.config()
     schema = schema and config.targets[0].schema_name
     grants = grants_for_loads([config], user)["redshift_default"]
-    (missing,) = (
-        each
-        for each in grants
-        if isinstance(each, kind) and (not isinstance(each, sql.GrantOnSchema) or each.schema == schema)
-    )
+    (missing,) = (each for each in grants if isinstance(each, sql.GrantOnSchema) and each.schema == schema)
     account.run(*(sql.render(each) for each in grants if each is not missing))
     account.put(config, "1.csv", "2.csv", "3.csv")
     services = account.services({}, login)
@@ -409,3 +404,91 @@ def test_without_a_grant_the_batch_waits_for_it_and_is_then_loaded(
     (work,) = buffer_objects(config, services, run="dag/run2", is_active=lambda _: False, max_work=100)
     load_batch(config, services, work.batch.batch, work.target, Asker("dag/run2/load_batch/0/1", "dag/run2"))
     assert account.rows(config) == 3
+
+
+class Rights:
+    """All rights of one load, of which one is missing until it is given: worker, Redshift's reader, Redshift's user."""
+
+    def __init__(self, account: Account, config: LoadConfig, lacking: tuple[str, str]):
+        self._account = account
+        number = next(_numbers)
+        self._reader, self._worker, self._user = (f"{who}_{number}" for who in ("reader", "worker", "loader"))
+        self.config = account.reading_with(config, account.user((), self._reader))
+        key = account.user((), self._worker)
+        password = "Loader-s3cret"
+        account.run(f"CREATE USER {self._user} PASSWORD '{password}'")
+        self.services = account.services(key, lambda: account.login(self._user, password))
+        self._grant(*lacking)
+
+    def give_all(self) -> None:
+        self._grant("", "")
+
+    def _grant(self, but_sid: str, but_action: str) -> None:
+        reading = reader_policies(self.config, INSTALLATION)["copy.access_key_id"]
+        self._account.allow(self._reader, without(reading, but_sid, but_action))
+        self._account.allow(self._worker, without(worker_policy(self.config, INSTALLATION), but_sid, but_action))
+        grants = grants_for_loads([self.config], self._user)["redshift_default"]
+        self._account.run(*(sql.render(each) for each in grants if type(each).__name__ != but_sid))
+
+
+def load_as_operators_do(config: LoadConfig, services: Services) -> None:
+    with concerning(f"load {config.load}"):
+        work = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=100)
+    for each in work:
+        asker = Asker(f"dag/run/load_batch/0/{next(_numbers)}", "dag/run")
+        with concerning(each.batch):
+            load_batch(config, services, each.batch.batch, each.target, asker)
+
+
+@pytest.mark.parametrize(
+    ("lacking", "thing", "remedy"),
+    [
+        (("ListSource", "s3:ListBucket"), f"s3:ListBucket on resource: arn:aws:s3:::{LANDING}", "Allow"),
+        (("ReadObjects", "s3:GetObject"), "copy.access_key_id", "allow it s3:GetObject"),
+        (("ReadManifests", "s3:GetObject"), "manifest", "allow it s3:GetObject"),
+        (("WriteManifests", "s3:PutObject"), f"s3:PutObject on resource: arn:aws:s3:::{LOADER}/manifests/", "Allow"),
+        (("ClaimObjects", "dynamodb:PutItem"), "dynamodb:PutItem on resource: ", "Allow"),
+        (("KeepBatches", "dynamodb:PutItem"), "table/iam_batches", "Allow"),
+        (("DecryptSecrets", "kms:Decrypt"), "copy.secret_access_key: AccessDenied", "Allow kms:Decrypt on the key"),
+        (("GrantOnTable", ""), "Copy: permission denied for", "Grant it"),
+        (("GiveTable", ""), "LockHistory: permission denied for", "Grant it"),
+    ],
+    ids=["list", "read", "read manifest", "write manifest", "claim", "keep batches", "kms", "copy", "lock"],
+)  # fmt: skip
+def test_without_one_permission_the_error_names_all_of_it_the_batch_waits_and_others_go_on(
+    account: Account, lacking: tuple[str, str], thing: str, remedy: str
+):
+    rights = Rights(account, account.config(), lacking)
+    config, services = rights.config, rights.services
+    account.put(config, "1.csv", "2.csv", "3.csv")
+    with pytest.raises(AccessDeniedError) as told:
+        load_as_operators_do(config, services)
+    said = str(told.value)
+    locked = [each.batch for each in services.ledger.batches(config.load) if each.targets]
+    assert f"load {config.load}" in said
+    assert [batch for batch in locked if batch not in said] == []
+    assert thing in said
+    assert remedy in said
+
+    other = account.config()
+    account.put(other, "1.csv", "2.csv", "3.csv")
+    load_all(other, account.own_services)
+
+    rights.give_all()
+    load_as_operators_do(config, services)
+    assert (account.rows(config), account.rows(other)) == (3, 3), "nobody had to clear anything"
+    statuses = [each.status for each in services.ledger.batches(config.load) if each.files]
+    assert statuses == [BatchStatus.COMPLETE]
+
+
+def test_without_sns_the_rows_are_loaded_and_the_log_names_load_topic_and_remedy(
+    account: Account, caplog: pytest.LogCaptureFixture
+):
+    rights = Rights(account, account.config(), ("Notify", "sns:Publish"))
+    account.put(rights.config, "1.csv", "2.csv", "3.csv")
+    with caplog.at_level(logging.WARNING, "rsloader_provider"):
+        load_as_operators_do(rights.config, rights.services)
+    assert account.rows(rights.config) == 3
+    (said,) = caplog.messages
+    assert account.topic in said
+    assert "Allow" in said

@@ -8,14 +8,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rsloader_provider.core.errors import AttemptLostError, BadDataError, RsloaderError
+from rsloader_provider.core.errors import (
+    AttemptLostError,
+    BadDataError,
+    OperationRefusedError,
+    RsloaderError,
+    UnknownObjectError,
+)
 from rsloader_provider.loader.ports.steps import Step
 
 PATIENCE_SECONDS = 30
 """How long the test waits for an actor that runs; only one that is stuck takes so long."""
 
-EXPECTED_FAILURES = (AttemptLostError, BadDataError)
-"""How a task may fail for good; any other error has to be one that is tried again."""
+EXPECTED_FAILURES = (AttemptLostError, BadDataError, OperationRefusedError, UnknownObjectError)
+"""How a task or a command may fail for good; any other error has to be one that is tried again."""
 
 
 class KilledError(BaseException):

@@ -66,6 +66,15 @@ class FaultyLedger:
     def replace(self, before: Batch, after: Batch) -> Batch:
         return self._write(lambda: self._ledger.replace(before, after), LostRaceError())
 
+    def leave_out(self, *given: Any) -> Batch:
+        return self._write(lambda: self._ledger.leave_out(*given), LostRaceError())
+
+    def forget(self, *given: Any) -> Batch | None:
+        return self._write(lambda: self._ledger.forget(*given), LostRaceError())
+
+    def move(self, *given: Any) -> tuple[Batch | None, Batch]:
+        return self._write(lambda: self._ledger.move(*given), LostRaceError())
+
     def _write(self, write: Callable[[], T], refusal: Exception) -> T:
         fault = self.faults.pop(0) if self.faults else None
         if fault is LedgerFault.LATE:

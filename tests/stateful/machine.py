@@ -20,7 +20,9 @@ from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetState
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.ports.ledger import Ledger
+from rsloader_provider.loader.operate_batches import close_now, reprocess_batch
+from rsloader_provider.loader.operate_objects import forget_objects, reprocess_objects
+from rsloader_provider.loader.ports.ledger import Claim, Ledger
 from rsloader_provider.loader.services import Services
 
 TABLES = ("public.orders", "public.other")
@@ -33,6 +35,11 @@ _numbers = count()
 steps = st.sampled_from([0, 1, 2, 4, 5, 6, 7, 8])
 someone = st.integers(0, 9)
 """Chooses among those who are there."""
+
+
+def _number(entry: Entry) -> str:
+    """An object holds its own number, unless it is bad."""
+    return entry.name.rpartition("/")[2]
 
 
 class LoadMachine(RuleBasedStateMachine):
@@ -65,6 +72,7 @@ class LoadMachine(RuleBasedStateMachine):
         self.left_behind: list[PatientSession] = []
         self.late: list[Callable[[], object]] = []
         self.people: Counter[tuple[str, str]] = Counter()
+        self.loaded: dict[sql.LoadKey, Sequence[str]] = {}
         self.objects = 0
         self.names = count(1)
         for _ in range(objects):
@@ -102,6 +110,41 @@ class LoadMachine(RuleBasedStateMachine):
         self.people[batch, name] += is_person
         for _ in range(1 + both):
             self._advance(self._load(batch, name, asker), steps)
+
+    @precondition(lambda self: len(self.actors) < MOST_ACTORS and self._closed())
+    @rule(which=someone, table=st.sampled_from(TABLES), leaves_out=st.booleans(), steps=steps)
+    def begin_asking_again(self, which: int, table: str, leaves_out: bool, steps: int) -> None:
+        """A person has a batch reprocessed, perhaps without its first object."""
+        closed = self._closed()
+        batch = closed[which % len(closed)]
+        target, by = f"redshift_default/{table}", f"request-{next(self.names)}"
+        without = [entry.url for entry in sorted(self.ledger.entries(batch))[:1]] if leaves_out else []
+        self.people[batch.batch, target] += 1
+        self._act(
+            f"{by} for {batch.batch} into {target} without {without}",
+            lambda services: reprocess_batch(
+                self.config, services, batch.batch, targets=[target], without=without, by=by
+            ),
+        )
+        self._advance(self.actors[-1], steps)
+
+    @precondition(lambda self: len(self.actors) < MOST_ACTORS and self._claims())
+    @rule(which=someone, forgets=st.booleans(), is_prefix=st.booleans(), steps=steps)
+    def begin_taking_out(self, which: int, forgets: bool, is_prefix: bool, steps: int) -> None:
+        """A person forgets objects, or has them loaded again in a batch of their own."""
+        claims = self._claims()
+        url = f"s3://{claims[which % len(claims)].name}"
+        use_case = forget_objects if forgets else reprocess_objects
+        what: dict[str, Any] = {"prefix": "s3://landing/orders/"} if is_prefix else {"urls": [url]}
+        name = f"{use_case.__name__} {what}"
+        self._act(name, lambda services: [*use_case(self.config, services, by=name, **what)])
+        self._advance(self.actors[-1], steps)
+
+    @precondition(lambda self: len(self.actors) < MOST_ACTORS)
+    @rule(steps=steps)
+    def begin_closing_now(self, steps: int) -> None:
+        self._act("closing now", lambda services: close_now(self.config, services, by="somebody"))
+        self._advance(self.actors[-1], steps)
 
     @precondition(lambda self: self.actors)
     @rule(which=someone, steps=steps)
@@ -161,7 +204,7 @@ class LoadMachine(RuleBasedStateMachine):
     @invariant()
     def everything_holds(self) -> None:
         seen = [(each, self.ledger.entries(each)) for each in self._batches()]
-        claims = {claim.name: claim.batch for claim in self.ledger.claims(self.config.load, "landing/")}
+        claims = {claim.name: claim.batch for claim in self._claims() if claim.left_out_at is None}
         members = [(entry.name, batch.batch) for batch, entries in seen for entry in entries]
         assert sorted(members) == sorted(claims.items()), "every object is in one batch at most"
         assert all(batch.status is not BatchStatus.OPEN for batch, _ in seen[1:]), (
@@ -174,7 +217,7 @@ class LoadMachine(RuleBasedStateMachine):
             self._check_generations(batch)
             self._check_messages(batch)
         for table in TABLES:
-            self._check_rows(table, {batch.batch: entries for batch, entries in seen})
+            self._check_rows(table, {batch.batch: [*map(_number, entries)] for batch, entries in seen})
 
     def _check_status(self, batch: Batch) -> None:
         states = {each.state for each in batch.targets.values()}
@@ -196,9 +239,12 @@ class LoadMachine(RuleBasedStateMachine):
         ends = sum(each.generation for each in batch.targets.values()) - len(batch.targets) + 1
         assert told <= ends, "nobody is told twice"
 
-    def _check_rows(self, table: str, entries: Mapping[str, Sequence[Entry]]) -> None:
-        history = self.warehouse.histories[table]
-        loaded = [entry.name.rpartition("/")[2] for row in history for entry in entries[row.key.batch]]
+    def _check_rows(self, table: str, entries: Mapping[str, Sequence[str]]) -> None:
+        """Objects may leave a batch after its load, so each row of the history is remembered with what it loaded."""
+        for row in self.warehouse.histories[table]:
+            self.loaded.setdefault(row.key, entries[row.key.batch])
+            assert row.files == len(self.loaded[row.key])
+        loaded = [number for row in self.warehouse.histories[table] for number in self.loaded[row.key]]
         assert Counter(self.warehouse.tables[table]) == Counter(loaded), "the rows are those of the load history"
 
     def teardown(self) -> None:
@@ -228,7 +274,8 @@ class LoadMachine(RuleBasedStateMachine):
         )
         assert {each.status for each in self._batches()} <= {BatchStatus.OPEN, BatchStatus.COMPLETE}
         for table in TABLES:
-            assert set(self.warehouse.tables[table]) == {str(number) for number in range(self.objects)}
+            everything = {str(number) for number in range(self.objects)}
+            assert everything - self._left_out() <= {*self.warehouse.tables[table]} <= everything
         self.everything_holds()
 
     # How it is done.
@@ -282,6 +329,12 @@ class LoadMachine(RuleBasedStateMachine):
 
     def _batches(self) -> list[Batch]:
         return list(self.ledger.batches(self.config.load))
+
+    def _claims(self) -> list[Claim]:
+        return list(self.ledger.claims(self.config.load, "landing/"))
+
+    def _left_out(self) -> set[str]:
+        return {claim.name.rpartition("/")[2] for claim in self._claims() if claim.left_out_at is not None}
 
     def _closed(self) -> list[Batch]:
         return [each for each in self._batches() if each.status is not BatchStatus.OPEN]

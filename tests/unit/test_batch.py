@@ -1,5 +1,6 @@
 """A batch and the changes that are legal."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -19,8 +20,11 @@ from rsloader_provider.core.batch import (
     needs_loading,
     next_batch_id,
     record_session,
+    reprocess,
+    take_out,
 )
-from rsloader_provider.core.errors import AttemptLostError, UnknownBatchError
+from rsloader_provider.core.errors import AttemptLostError, OperationRefusedError, UnknownBatchError
+from rsloader_provider.core.manifest import Entry
 
 LOCKED = Batch(
     "orders",
@@ -126,3 +130,34 @@ def test_batches_sort_in_the_order_in_which_they_were_opened(jumps: list[int]):
     for jump in jumps:
         ids.append(next_batch_id(NOON + timedelta(milliseconds=jump), ids[-1] if ids else None, randomness))
     assert ids == sorted(set(ids))
+
+
+def test_a_request_opens_the_next_generation_of_a_loaded_target_and_lets_a_failed_one_wait():
+    failing = begin_attempt(loaded(LOCKED, "a"), "b", Asker("try-1", "dag/run-1"))
+    mixed = end_attempt(failing, "b", 1, error="bad data", final=True)
+    asked = reprocess(reprocess(mixed, "a", "request"), "b", "request")
+    assert (asked.status, asked.unfinished_targets) == (BatchStatus.LOCKED, ("a", "b"))
+    assert [(each.generation, each.rows, each.opened_by) for each in asked.targets.values()] == [
+        (2, None, "request"),
+        (1, None, "request"),
+    ]
+    assert reprocess(asked, "a", "another request") == asked, "it waits already"
+    again = loaded(asked, "a")
+    assert reprocess(again, "a", "request") == again, "the same request counts once"
+
+
+@pytest.mark.parametrize("had_session", [False, True])
+def test_no_object_leaves_a_batch_that_an_attempt_may_still_commit(had_session: bool):
+    """The session of an attempt before the last one may never have been ended; it would commit what it has read."""
+    one = [Entry("landing/orders/1.csv", 7)]
+    assert take_out(LOCKED, one) == replace(LOCKED, files=1, size_bytes=-7, taken_out=1)
+    hung = record_session(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", 1, 4711)
+    with pytest.raises(OperationRefusedError, match="is being loaded into a"):
+        take_out(hung, one)
+    second = begin_attempt(hung, "a", Asker("try-2", "dag/run-1"))
+    ended = end_attempt(second, "a", 2, error="unreachable", final=True, had_session=had_session)
+    if had_session:
+        assert take_out(ended, one).files == 1
+    else:
+        with pytest.raises(OperationRefusedError, match="is not known yet"):
+            take_out(ended, one)

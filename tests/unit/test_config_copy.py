@@ -17,13 +17,21 @@ def options(**settings: Any) -> CopyOptions:
     return CopyOptions.model_validate({"format": "csv", **settings})
 
 
-@pytest.mark.parametrize("delimiter", ["|", ",", ";", "\t", "\\t", "\\001", "\\174", "'", " "])
-def test_a_delimiter_is_one_character_or_copys_notation_for_one(delimiter: str) -> None:
+@pytest.mark.parametrize(
+    "delimiter", ["|", ",", ";", "\t", "\\t", "\\001", "\\174", "'", " ", "||", "|~|", "\\001\\t", "\x7f"]
+)
+def test_a_delimiter_is_ascii_characters_or_copys_notation_for_them(delimiter: str) -> None:
     """It is kept as written: COPY understands these itself."""
     assert options(delimiter=delimiter).delimiter == delimiter
 
 
-@pytest.mark.parametrize("delimiter", ["", "||", "\\n", "\n", "\r", "\\", "\\x01", "\\200", "\\777", "\\01", "é", "\0"])
+@pytest.mark.parametrize(
+    "delimiter",
+    [
+        "", "|\n|", "|" * 17, "\\012", "\\015", "\\000", "\\134", "|\\", "\\n", "\n", "\r", "\\",
+        "\\x01", "\\200", "\\777", "\\01", "é", "\0",
+    ],
+)  # fmt: skip
 def test_what_copy_would_misread_as_a_delimiter_is_refused(delimiter: str) -> None:
     """COPY fails on them only when the first batch is loaded."""
     with pytest.raises(ValidationError, match="is no delimiter"):
@@ -188,8 +196,8 @@ def test_clauses_that_repeat_contradict_or_end_the_statement_are_refused(text: s
         ("QUOTE '%%'", "one ASCII character"),
         ("QUOTE ''", "one ASCII character"),
         ("QUOTE 'é'", "one ASCII character"),
-        ("QUOTE ','", "quote is its delimiter"),
-        ("QUOTE '\\054'", "quote is its delimiter"),
+        ("QUOTE ','", "quote stands in its delimiter"),
+        ("QUOTE '\\054'", "quote stands in its delimiter"),
         ("ACCEPTINVCHARS 'ab'", "one ASCII character"),
         ("ACCEPTINVCHARS AS", "ACCEPTINVCHARS wants a text"),
         ("COMPUPDATE 'ON'", "COMPUPDATE wants a word"),

@@ -120,6 +120,19 @@ def test_one_way_at_a_time_and_every_mistake_has_its_line_and_a_hint(settings: d
     assert SECRET not in str(told.value)
 
 
+@pytest.mark.parametrize("access", [{"aws_conn_id": "lake"}, keyed(MemoryKeys(KEY))], ids=["connection", "key"])
+def test_a_key_does_not_go_over_the_data_api_and_the_reason_is_told(access: dict[str, str]):
+    targets = [{"table": "a"}, {"table": "b", "transport": "data_api"}]
+    with pytest.raises(ValidationError) as told:
+        a_config(copy={"format": "csv", **access}, targets=targets)
+    (error,) = told.value.errors()
+    assert error["loc"] == ("targets",)
+    assert error["ctx"]["at"] == (1, "transport")
+    assert "DescribeStatement" in error["msg"]
+    assert "copy.iam_role" in error["msg"]
+    assert a_config(targets=targets).targets[1].transport == "data_api", "with a role it does"
+
+
 @pytest.mark.parametrize("settings", [{"iam_role": ROLE}, {"aws_conn_id": "lake"}, keyed(MemoryKeys(KEY))])
 def test_each_way_goes_to_json_and_back(settings: dict[str, str]):
     config = a_config(copy={"format": "csv", **settings})

@@ -119,10 +119,10 @@ def test_a_session_begins_with_its_first_statement_and_is_ended(aws: Aws):
 
 
 def test_rows_come_page_by_page_as_the_driver_gives_them(aws: Aws):
-    columns = [{"typeName": name} for name in ("int8", "varchar", "timestamp", "bool", "float8", "varchar")]
+    columns = [{"typeName": name} for name in ("int8", "varchar", "timestamp", "bool", "float8", "varchar", "date")]
     record = [
         {"longValue": 1}, {"stringValue": "2026-01-02"}, {"stringValue": "2026-01-02 03:04:05.6"},
-        {"booleanValue": False}, {"doubleValue": 0.5}, {"isNull": True},
+        {"booleanValue": False}, {"doubleValue": 0.5}, {"isNull": True}, {"stringValue": "infinity"},
     ]  # fmt: skip
     aws.takes(rows=True)
     for more in ({"NextToken": "next"}, {}):
@@ -131,7 +131,7 @@ def test_rows_come_page_by_page_as_the_driver_gives_them(aws: Aws):
     aws.takes()
     with aws.connect() as session:
         rows = session.execute(PRE_SQL)
-    assert rows == [[1, "2026-01-02", datetime(2026, 1, 2, 3, 4, 5, 600000), False, 0.5, None]] * 2
+    assert rows == [[1, "2026-01-02", datetime(2026, 1, 2, 3, 4, 5, 600000), False, 0.5, None, "infinity"]] * 2
     assert [each.get("NextToken") for each in aws.of("GetStatementResult")] == [None, "next"]
 
 

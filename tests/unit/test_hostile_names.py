@@ -141,6 +141,17 @@ def test_copy_options_never_hold_a_second_statement(options: str):
     assert not "".join(between).strip(), "and nothing is a comment"
 
 
+@given(st.text("'\";|-/*$ \t1\\t", min_size=1, max_size=5))
+def test_a_delimiter_is_one_literal_whatever_it_is_made_of(delimiter: str):
+    try:
+        checked = CopyOptions(format="text", delimiter=delimiter)
+    except ValidationError:
+        return
+    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    means = delimiter.replace("\\t", "\t")
+    assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", means]
+
+
 @given(texts)
 def test_a_jsonpaths_file_may_have_any_key(key: str):
     try:

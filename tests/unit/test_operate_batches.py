@@ -1,5 +1,7 @@
 """What a person does with batches, on fakes: nothing is loaded that nobody asked for, and nothing is stuck."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +40,7 @@ from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.mark import mark_as_loaded
 from rsloader_provider.loader.operate_batches import close_now, holdings, plan_reprocess, reprocess_batch
+from rsloader_provider.loader.ports.steps import Step
 
 CONFIG = a_config(batch={"max_files": 3, "max_age": "5m"})
 BOTH = a_config(
@@ -184,11 +187,25 @@ def test_an_object_is_left_out_of_a_loaded_batch_for_the_next_generation(world: 
 
 
 def test_an_attempt_that_wakes_up_late_cannot_bring_back_what_was_left_out(world: World):
-    """It writes the manifest that it knows, which is not the one that the later attempt copies by."""
+    """It writes the manifest that it knows right before the later attempt's COPY, which copies by another one."""
     batch = a_batch(world, bad="2")
-    waiting = reprocess_batch(CONFIG, world.services, batch.batch, without=["s3://landing/orders/2.csv"], by="a")
-    assert waiting.manifest_name != batch.manifest_name
-    assert waiting.manifest_name == f"orders/{batch.batch}-1.manifest"
+    key = f"manifests/{batch.manifest_name}"
+    known_to_the_first = world.storage.read("loader", key)
+    assert known_to_the_first is not None
+    world.put("orders/2.csv", content="2\n")
+    reprocess_batch(CONFIG, world.services, batch.batch, without=["s3://landing/orders/2.csv"], by="a")
+
+    class WakingUp:
+        @contextmanager
+        def taking(self, step: Step, subject: object) -> Iterator[None]:
+            if step is Step.COPY:
+                world.storage.write("loader", key, known_to_the_first or b"")
+            yield
+
+    services = replace(world.services, steps=WakingUp())
+    load_batch(CONFIG, services, batch.batch, TARGET, Asker("t", "dag/run-2"))
+    assert rows(world) == ["1", "3"]
+    assert nothing_is_wrong(world) == {"left out by a person": 1, "loaded": 2}
 
 
 def test_leaving_out_goes_on_where_it_was_interrupted(world: World):

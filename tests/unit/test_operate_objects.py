@@ -319,6 +319,32 @@ def test_a_claim_that_its_batch_does_not_have_is_not_touched(world: World):
     assert world.ledger.find_claim("orders", "landing/orders/3.csv") is not None
 
 
+def test_whoever_finds_an_object_gone_from_its_batch_looks_again(world: World):
+    """Its claim was read, and then somebody else had it loaded by another batch."""
+    put(world, 1, 2, 3)
+    (batch,) = run(world)
+
+    class Slow:
+        moved = False
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.ledger, name)
+
+        def get(self, load: str, batch_id: str) -> Batch:
+            if batch_id == batch.batch and not self.moved:
+                Slow.moved = True
+                reprocess(world, urls=[url(2)])
+            return world.ledger.get(load, batch_id)
+
+    services = replace(world.services, ledger=Slow())
+    assert counted(forget_objects(CONFIG, services, by="alice", prefix=PREFIX)) == {
+        Fate.FORGOTTEN: 2,
+        Fate.TAKEN: 1,
+    }
+    assert world.ledger.find_claim("orders", "landing/orders/1.csv") is None
+    assert world.ledger.find_claim("orders", "landing/orders/2.csv") is not None
+
+
 def test_no_call_is_made_for_each_object(world: World):
     """100,000 objects are forgotten in pages: one listing of claims, and a few calls for each batch."""
     config = a_config(batch={"max_files": 90, "max_age": "5m"})

@@ -149,6 +149,14 @@ def test_people_are_told_who_it_is_that_reads(tmp_path: Path, access: dict[str, 
     assert said in CliRunner().invoke(app, ["permissions", str(tmp_path)]).output
 
 
+def test_redshift_may_read_the_jsonpaths_file_and_tell_that_it_is_missing():
+    config = a_config(copy={"format": "json", "jsonpaths": "s3://acme-paths/orders?.json"})
+    text = json.dumps(render_policy(reader_policies(config, TABLES)["default"]))
+    assert '"s3:GetObject"], "Resource": ["arn:aws:s3:::acme-paths/orders${?}.json"]' in text
+    assert '"arn:aws:s3:::loader", "arn:aws:s3:::acme-paths"]' in text
+    assert "ReadJsonPaths" not in json.dumps(render_policy(reader_policies(a_config(), TABLES)["default"]))
+
+
 def test_what_is_a_wildcard_for_iam_only_stands_for_itself():
     """A prefix with a '?' or a '$' would otherwise give away its neighbours."""
     source = "s3://landing/a?b/${aws:username}/x=*/"

@@ -49,7 +49,7 @@ class CopyOptions:
         widths: For fixed width: each field's label (a column's name or a number) and its width in characters.
         manifest: Whether the source is a manifest.
         compression: How the objects are compressed; None for not at all.
-        delimiter: One character between fields; None means the format's own.
+        delimiter: What stands between fields, one character or several; None means the format's own.
         quote: CSV's quote character.
         escape: Whether a backslash takes the next character's meaning away, in delimited text.
         remove_quotes: Whether quotes round a field go, in delimited text.
@@ -111,7 +111,7 @@ class CopyOptions:
 
     @property
     def field_delimiter(self) -> str:
-        """The character between fields, whether the statement gives it or the format implies it."""
+        """What stands between fields, whether the statement gives it or the format implies it."""
         return self.delimiter or ("," if self.format == "csv" else "|")
 
     @property
@@ -144,8 +144,9 @@ def check_compatible(copy: CopyOptions, given: frozenset[str]) -> None:
         raise RedshiftError(f"{name} is not compatible with {refused[0]}", code="42601")
     if "QUOTE" in given and copy.format != "csv":
         raise RedshiftError("COPY quote available only in CSV mode", code="0A000")
-    for option, value in (("delimiter", copy.field_delimiter), ("quote", copy.quote)):
-        if len(value) != 1:
-            raise RedshiftError(f"COPY {option} must be a single character", code="22023")
-    if copy.format == "csv" and copy.quote == copy.field_delimiter:
+    if len(copy.quote) != 1:
+        raise RedshiftError("COPY quote must be a single character", code="22023")
+    if copy.delimiter == "" or set(copy.field_delimiter) & {"\n", "\r"}:
+        raise RedshiftError("COPY delimiter must not be empty, nor hold a line end", code="22023")
+    if copy.format == "csv" and copy.quote in copy.field_delimiter:
         raise RedshiftError("COPY quote must not appear in the delimiter specification", code="22023")

@@ -72,7 +72,7 @@ def _goes_on(text: str, copy: CopyOptions) -> bool:
 def _csv_split(copy: CopyOptions) -> _Split:
     delimiter, quote = re.escape(copy.field_delimiter), re.escape(copy.quote)
     field = re.compile(
-        f"(?:{quote}(?P<quoted>(?:[^{quote}]|{quote}{quote})*){quote}|(?P<bare>[^{quote}{delimiter}]*))"
+        f"(?:{quote}(?P<quoted>(?:[^{quote}]|{quote}{quote})*){quote}|(?P<bare>(?:(?!{delimiter})[^{quote}])*))"
         f"(?P<end>{delimiter}|\\Z)",
         re.DOTALL,
     )
@@ -95,7 +95,8 @@ def _text_split(copy: CopyOptions) -> _Split:
         return lambda text: [_null(each, copy) for each in text.split(copy.field_delimiter)]
     delimiter = re.escape(copy.field_delimiter)
     # With ESCAPE a backslash and what follows it are one; a backslash at the very end stands alone.
-    bare = f"(?:\\\\.?|[^\\\\{delimiter}])*" if copy.escape else f"[^{delimiter}]*"
+    other = f"(?!{delimiter})"
+    bare = f"(?:\\\\.?|{other}[^\\\\])*" if copy.escape else f"(?:{other}.)*"
     inside = r"(?:\\.|[^\\])*?" if copy.escape else ".*?"
     quoted = f"(?P<quote>[\"'])(?P<quoted>{inside})(?P=quote)|(?![\"'])" if copy.remove_quotes else "(?P<quoted>(?!))|"
     field = re.compile(f"(?:{quoted}(?P<bare>{bare}))(?P<end>{delimiter}|\\Z)", re.DOTALL)

@@ -1,0 +1,26 @@
+"""How far a long command is, on standard error, where it disturbs no JSON."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rsloader_provider.loader.import_choices import Stage
+
+
+@contextmanager
+def shown_progress() -> Iterator[Stage]:
+    """Show a bar for each stage while the block runs."""
+    # One line for each of thousands of writes would tear the bars.
+    logging.getLogger("rsloader_provider.loader").setLevel(logging.WARNING)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+
+        def stage(name: str, total: int | None) -> Callable[[int], None]:
+            task = progress.add_task(escape(name), total=total)
+            return lambda count: progress.advance(task, count)
+
+        yield stage

@@ -1,0 +1,189 @@
+"""What became of each file that the Lambda loader heard of, and what is done about it here.
+
+The loader decoded keys once: in its tables a blank is '+', and so is a plus; in its manifests '+' became a blank and
+'%2B' a plus. So the manifests of complete batches alone tell what was loaded, and a file with a plus never was.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from rsloader_provider.core.lambda_tables import LambdaBatch, LambdaFile, LambdaStatus
+
+
+class Fate(StrEnum):
+    """What became of one file, by what the tables and the manifests say."""
+
+    LOADED = "loaded"
+    """A complete batch's manifest names it."""
+    OPEN = "open"
+    """It waits in an open batch."""
+    LOCKED = "locked"
+    """Its batch is locked or being reprocessed: whether its COPY was committed is not recorded."""
+    ERROR = "error"
+    """Its batch failed, in one cluster at least."""
+    UNKNOWN = "unknown"
+    """Its batch was deleted from the table, or cannot be read."""
+    CHOSEN = "chosen to be loaded"
+    """The person said so of its batch."""
+    LOST = "lost"
+    """It was recorded, and no batch that was loaded or will be has it: the loader lost it silently."""
+
+
+class Choice(StrEnum):
+    """What is done about the files of a fate."""
+
+    LOAD = "load"
+    """They stay unclaimed, so that the first run loads them."""
+    MARK = "mark"
+    """They are marked as loaded."""
+
+
+_BY_STATUS = {
+    LambdaStatus.OPEN: Fate.OPEN,
+    LambdaStatus.LOCKED: Fate.LOCKED,
+    LambdaStatus.REPROCESSING: Fate.LOCKED,
+    LambdaStatus.ERROR: Fate.ERROR,
+    LambdaStatus.REPROCESSED: Fate.ERROR,
+}
+_ORDER = (Fate.LOADED, Fate.CHOSEN, Fate.OPEN, Fate.LOCKED, Fate.ERROR, Fate.UNKNOWN, Fate.LOST)
+"""What is told of a file that several batches have: the first of these."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileFate:
+    """The fate of one file.
+
+    Attributes:
+        fate: See Fate.
+        batch: The batch that says so; None where none does.
+        size_bytes: Its size as the batch recorded it; None where that is not known.
+    """
+
+    fate: Fate
+    batch: str | None
+    size_bytes: int | None
+
+
+@dataclass(slots=True)
+class Fates:
+    """The fates of all files of one configuration.
+
+    Attributes:
+        by_name: By name as S3 has it, as far as the manifests and the decoding tell.
+        lost: Names as the tables have them of files that are lost, with the batch that should have had them.
+        without_manifest: Complete batches whose manifest is gone; their entries count as loaded.
+    """
+
+    by_name: dict[str, FileFate] = field(default_factory=dict)
+    lost: dict[str, str | None] = field(default_factory=dict)
+    without_manifest: list[str] = field(default_factory=list)
+
+    def lost_as(self, name: str) -> str | None:
+        """Give the name under which the tables have an object that was lost; None for one that they do not have."""
+        return next((written for written in (name, as_written(name)) if written in self.lost), None)
+
+    def lost_name(self, written: str) -> str | None:
+        """Give the object that a lost name of the tables stands for, if nothing in S3 has shown which it is.
+
+        Returns:
+            None if it may well stand for an object that was loaded.
+        """
+        name = as_in_manifest(written)
+        return None if name in self.by_name else name
+
+
+def as_in_manifest(written: str) -> str:
+    """Give the name that the loader's manifest has for a name of its tables.
+
+    >>> as_in_manifest("landing/a+b%2Bc.csv")
+    'landing/a b+c.csv'
+    """
+    return written.replace("+", " ").replace("%2B", "+")
+
+
+def as_written(name: str) -> str:
+    """Give the name that the loader's tables have for an object: a blank in a key comes as '+' with its event.
+
+    >>> as_written("landing/a b.csv")
+    'landing/a+b.csv'
+    """
+    return name.replace(" ", "+")
+
+
+def manifest_names(content: bytes) -> frozenset[str]:
+    """Read the names in a manifest of the loader's.
+
+    Raises:
+        ValueError: It is no manifest.
+    """
+    try:
+        entries: list[dict[str, Any]] = json.loads(content)["entries"]
+        return frozenset(str(entry["url"]).removeprefix("s3://") for entry in entries)
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"it is no manifest ({error!r})") from None
+
+
+def judge_files(
+    batches: Iterable[LambdaBatch],
+    manifests: Mapping[str, frozenset[str] | None],
+    files: Iterable[LambdaFile],
+    decided: Mapping[str, Choice],
+) -> Fates:
+    """Sort the files of one configuration.
+
+    Args:
+        batches: All of its batches.
+        manifests: The names in the manifests of its complete batches, by batch; None for one that is gone.
+        files: Its processed files.
+        decided: Batches that the person decided about one by one.
+    """
+    fates = Fates()
+    known: set[str] = set()
+    suspects: dict[str, str | None] = {}
+    for batch in batches:
+        known.add(batch.batch)
+        if (choice := decided.get(batch.batch)) is not None:
+            _note_all(fates, batch, Fate.LOADED if choice is Choice.MARK else Fate.CHOSEN)
+        elif batch.status is not LambdaStatus.COMPLETE:
+            _note_all(fates, batch, _BY_STATUS[batch.status])
+        elif (names := manifests.get(batch.batch)) is None:
+            fates.without_manifest.append(batch.batch)
+            _note_all(fates, batch, Fate.LOADED)
+        else:
+            sizes = {as_in_manifest(written): size for written, size in batch.entries.items()}
+            for name in names:
+                _note(fates, FileFate(Fate.LOADED, batch.batch, sizes.get(name)), name)
+            suspects.update((each, batch.batch) for each in batch.entries if as_in_manifest(each) not in names)
+    for file in files:
+        if file.batch is not None and file.batch not in known:
+            _note(fates, FileFate(Fate.UNKNOWN, file.batch, None), as_in_manifest(file.name))
+        else:
+            suspects.setdefault(file.name, file.batch)
+    for written, batch_id in suspects.items():
+        if as_in_manifest(written) not in fates.by_name:
+            fates.lost[written] = batch_id
+        elif "+" in written:
+            # Either name may be meant: where the one with the plus is there as well, it was never loaded.
+            fates.lost.setdefault(written, batch_id)
+    return fates
+
+
+def _note_all(fates: Fates, batch: LambdaBatch, fate: Fate) -> None:
+    for written, size_bytes in batch.entries.items():
+        _note(fates, FileFate(fate, batch.batch, size_bytes), as_in_manifest(written))
+
+
+def _note(fates: Fates, found: FileFate, name: str) -> None:
+    before = fates.by_name.get(name)
+    if before is None or _ORDER.index(found.fate) < _ORDER.index(before.fate):
+        fates.by_name[name] = found
+
+
+def partly_loaded(batches: Iterable[LambdaBatch]) -> Iterator[tuple[LambdaBatch, tuple[str, ...]]]:
+    """Give the batches that failed in one cluster and were loaded into others, with those."""
+    for batch in batches:
+        if batch.status in {LambdaStatus.ERROR, LambdaStatus.LOCKED} and batch.loaded_clusters:
+            yield batch, batch.loaded_clusters

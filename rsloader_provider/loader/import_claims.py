@@ -1,0 +1,117 @@
+"""What an import claims: one walk over S3's listing of a load, beside what the Lambda loader's tables say."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.lambda_fates import Choice, Fate, Fates
+from rsloader_provider.core.lambda_load_file import source_of
+from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.core.shadow import as_recorded
+from rsloader_provider.core.sources import SourcePattern
+from rsloader_provider.loader.import_choices import ImportChoices
+from rsloader_provider.loader.import_report import OPTIONS, SHOWN, UNRECORDED, LoadPlan, LostFile, chosen
+from rsloader_provider.loader.services import Services
+
+_CHANGED_AFTER = timedelta(seconds=1)
+"""S3 lists times in whole seconds."""
+
+
+def ledger_name(config: LoadConfig, choices: ImportChoices) -> str:
+    """Give the name to claim under: the load's own, also while its file still says `shadow`, or the shadow's."""
+    return as_recorded(config.model_copy(update={"shadow": choices.conversion.shadow})).load
+
+
+class ClaimsWalk:
+    """Plans the claims of one load.
+
+    Args:
+        plan: Gets what is found.
+        fates: What the tables say.
+        moments: When each batch was written last.
+        services: Ours.
+        choices: What the person chose.
+    """
+
+    def __init__(
+        self,
+        plan: LoadPlan,
+        fates: Fates,
+        moments: Mapping[str, datetime | None],
+        services: Services,
+        choices: ImportChoices,
+    ):
+        self._plan = plan
+        self._fates = fates
+        self._moments = moments
+        self._services = services
+        self._choices = choices
+        self._source = SourcePattern.parse(source_of(plan.prefix))
+        self._lost_met: set[str] = set()
+
+    def run(self, told: Callable[[int], None]) -> None:
+        """Walk once, telling of each object."""
+        plan = self._plan
+        config = plan.config
+        if config is None:
+            return
+        bucket, prefix = self._source.bucket, self._source.literal_prefix
+        claimed = {*self._services.ledger.claimed_keys(ledger_name(config, self._choices), f"{bucket}/{prefix}")}
+        met: set[str] = set()
+        for found in self._services.storage.objects(bucket, prefix):
+            told(1)
+            is_known = found.name in self._fates.by_name
+            if is_known:
+                met.add(found.name)
+            elif found.is_folder_marker or not config.matches(bucket, found.key):
+                continue
+            self._judge(found, is_claimed=ledger_key(found.name) in claimed)
+        for name in self._fates.by_name.keys() - met:
+            self._judge_gone(name, is_claimed=ledger_key(name) in claimed)
+        for written in self._fates.lost.keys() - self._lost_met:
+            if (gone := self._fates.lost_name(written)) is not None:
+                plan.lost.append(LostFile(gone, self._fates.lost[written], is_there=False))
+                plan.counts[Fate.LOST] += 1
+        plan.lost.sort(key=lambda each: each.name)
+        plan.to_mark.sort(key=lambda each: each.name)
+
+    def _judge(self, found: S3Object, *, is_claimed: bool) -> None:
+        plan = self._plan
+        file = self._fates.by_name.get(found.name)
+        fate: str = UNRECORDED
+        if file is not None:
+            fate = file.fate
+            moment = self._moments.get(file.batch or "")
+            if fate == Fate.LOADED and moment and found.last_modified > moment + _CHANGED_AFTER:
+                plan.changed.append(found.name)
+        elif (lost_as := self._fates.lost_as(found.name)) is not None:
+            fate = Fate.LOST
+            self._lost_met.add(lost_as)
+            if not is_claimed:
+                plan.lost.append(LostFile(found.name, self._fates.lost[lost_as], is_there=True))
+        elif len(plan.unrecorded) < SHOWN and not is_claimed:
+            plan.unrecorded.append(found.name)
+        self._decide(fate, found, is_claimed=is_claimed)
+
+    def _judge_gone(self, name: str, *, is_claimed: bool) -> None:
+        file = self._fates.by_name[name]
+        if chosen(file.fate, self._choices.by_fate) is not Choice.MARK:
+            return  # nobody can load it
+        bucket, _, key = name.partition("/")
+        moment = self._moments.get(file.batch or "") or datetime.fromtimestamp(0, UTC)
+        self._plan.gone += 1
+        self._decide(file.fate, S3Object(bucket, key, file.size_bytes or 0, "", moment), is_claimed=is_claimed)
+
+    def _decide(self, fate: str, found: S3Object, *, is_claimed: bool) -> None:
+        plan = self._plan
+        if is_claimed:
+            plan.claimed += 1
+            return
+        plan.counts[fate] += 1
+        match chosen(fate, self._choices.by_fate):
+            case Choice.MARK:
+                plan.to_mark.append(found)
+            case Choice.LOAD:
+                plan.to_load += 1
+            case None:
+                plan.undecided[OPTIONS[fate]] += 1

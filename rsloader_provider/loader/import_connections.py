@@ -1,0 +1,120 @@
+"""Where the connections of an import go: into a file that Airflow imports, or to where its secrets backend looks."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Protocol
+
+from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.lambda_load_file import AirflowConnection
+from rsloader_provider.loader.ports.secret_store import SecretStore, Stored
+
+
+class ConnectionSink(Protocol):
+    """Takes connections, each once; one that is there already is never written over."""
+
+    def put(self, connection: AirflowConnection) -> Stored:
+        """Keep a connection."""
+        ...
+
+    def look(self, connection: AirflowConnection) -> Stored:
+        """Tell what `put` would do."""
+        ...
+
+    def __str__(self) -> str:
+        """Say where they go, for people."""
+        ...
+
+
+class ConnectionFile:
+    """A file for `airflow connections import`, readable by its owner only: JSON, or URIs where it ends with `.env`.
+
+    Args:
+        path: The file; it is added to if it is there.
+    """
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._as_uris = path.suffix == ".env"
+
+    def put(self, connection: AirflowConnection) -> Stored:
+        """Add a connection to the file."""
+        there = self._read()
+        result = self._compare(there, connection)
+        if result is Stored.CREATED:
+            there[connection.conn_id] = self._written(connection)
+            self._write(there)
+        return result
+
+    def look(self, connection: AirflowConnection) -> Stored:
+        """Tell what `put` would do."""
+        return self._compare(self._read(), connection)
+
+    def __str__(self) -> str:
+        return f"file {self._path}"
+
+    def _written(self, connection: AirflowConnection) -> object:
+        return connection.as_uri() if self._as_uris else connection.as_document()
+
+    def _compare(self, there: dict[str, object], connection: AirflowConnection) -> Stored:
+        if connection.conn_id not in there:
+            return Stored.CREATED
+        return Stored.SAME if there[connection.conn_id] == self._written(connection) else Stored.OTHER
+
+    def _read(self) -> dict[str, object]:
+        try:
+            text = self._path.read_text()
+            if self._as_uris:
+                return {name: uri for name, _, uri in (line.partition("=") for line in text.splitlines()) if uri}
+            return dict(json.loads(text))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, TypeError):
+            # What it holds is secret, so it is not repeated.
+            raise ConfigurationError(
+                f"The file of connections {self._path} cannot be read as "
+                f"{'lines of id=URI' if self._as_uris else 'JSON'}. Name another by --connections."
+            ) from None
+
+    def _write(self, connections: dict[str, object]) -> None:
+        """Put a new file in the place of the old one, with no moment at which others may read it."""
+        if self._as_uris:
+            text = "".join(f"{name}={uri}\n" for name, uri in connections.items())
+        else:
+            text = json.dumps(connections, indent=2) + "\n"
+        try:
+            # Made readable by the owner only from the first.
+            handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
+            with os.fdopen(handle, "w") as opened:
+                opened.write(text)
+            Path(name).replace(self._path)
+        except OSError as error:
+            raise ConfigurationError(
+                f"The file of connections {self._path} cannot be written: {error.strerror}. Name another by "
+                "--connections."
+            ) from None
+
+
+class ConnectionSecrets:
+    """A store of secrets, in which Airflow's secrets backend finds each connection as `<prefix>/<id>`.
+
+    Args:
+        store: The store.
+        prefix: The backend's `connections_prefix`.
+    """
+
+    def __init__(self, store: SecretStore, prefix: str):
+        self._store = store
+        self._prefix = prefix
+
+    def put(self, connection: AirflowConnection) -> Stored:
+        """Store a connection."""
+        return self._store.put(f"{self._prefix}/{connection.conn_id}", connection.as_json())
+
+    def look(self, connection: AirflowConnection) -> Stored:
+        """Tell what `put` would do."""
+        return self._store.look(f"{self._prefix}/{connection.conn_id}", connection.as_json())
+
+    def __str__(self) -> str:
+        return f"secrets {self._prefix}/…"

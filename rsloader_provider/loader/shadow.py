@@ -1,0 +1,128 @@
+"""Shadow running: a load that discovers, buffers and decides, and tells what it would load instead of loading it.
+
+Everything that it records goes under a ledger name of its own, which no load can have. So the day on which `shadow` is
+taken out of the load file, the load starts from what was claimed under its own name, and nothing is lost or repeated.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import Asker, begin_attempt, finish_attempt, needs_loading
+from rsloader_provider.core.config import CopyOptions, LoadConfig
+from rsloader_provider.core.errors import ContentionError
+from rsloader_provider.core.manifest import render_manifest
+from rsloader_provider.core.shadow import as_recorded
+from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.services import Services
+
+log = logging.getLogger(__name__)
+
+_RACES = 20
+_SECRET_SETTINGS = {"access_key_id", "secret_access_key", "aws_conn_id"}
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowLoad:
+    """What would have been loaded.
+
+    Attributes:
+        batch: The batch's id, which means nothing outside of the shadow.
+        target: The target's name.
+        files: Objects in the batch.
+        size_bytes: Their bytes.
+        manifest: The manifest that would have been written; None where every object is empty.
+        copy: The COPY that would have been sent, without credentials; None where there is nothing to copy.
+        reader: With what Redshift would have read, for people.
+        urls: The objects that the manifest would have named, sorted.
+    """
+
+    batch: str
+    target: str
+    files: int
+    size_bytes: int
+    manifest: str | None
+    copy: str | None
+    reader: str
+    urls: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as plain JSON, without the objects: they are in the log and in `rsloader shadow-report`."""
+        return {
+            "outcome": "shadow",
+            "batch": self.batch,
+            "target": self.target,
+            "files": self.files,
+            "size_bytes": self.size_bytes,
+            "manifest": self.manifest,
+            "copy": self.copy,
+            "reader": self.reader,
+        }
+
+
+def shadow_batch(
+    config: LoadConfig, services: Services, batch_id: str, target_name: str, asker: Asker
+) -> ShadowLoad | None:
+    """Tell what loading a batch into a target would do, and record the batch as done in the shadow's ledger.
+
+    It asks Redshift nothing, writes no manifest and tells no topic. Called again, it tells the same.
+
+    Args:
+        config: The load, with `shadow`.
+        services: The ports and the clock.
+        batch_id: A batch that the shadow locked.
+        target_name: One of its targets.
+        asker: Who asks.
+
+    Returns:
+        What would have been loaded; None if that has been told already, and no person asks again.
+
+    Raises:
+        UnknownBatchError: The shadow has no such batch, or it has no such target.
+        TransientError: Others wrote to the batch too many times in a row.
+    """
+    recorded = as_recorded(config)
+    for _ in range(_RACES):
+        batch = services.ledger.get(recorded.load, batch_id)
+        if not needs_loading(batch.progress(target_name), asker):
+            return None
+        try:
+            with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
+                batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
+            told = _would_load(config, services, batch_id, target_name)
+            attempt = batch.progress(target_name).attempt
+            with services.steps.taking(Step.FINISH_ATTEMPT, f"{batch} into {target_name}"):
+                services.ledger.replace(batch, finish_attempt(batch, target_name, attempt, rows=0, query_id=None))
+        except LostRaceError:
+            continue
+        return told
+    raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
+
+
+def _would_load(config: LoadConfig, services: Services, batch_id: str, target_name: str) -> ShadowLoad:
+    batch = services.ledger.get(as_recorded(config).load, batch_id)
+    entries = sorted(services.ledger.entries(batch))
+    manifest = config.manifests.join(f"{config.load}/{batch_id}.manifest")
+    target = next((each for each in config.targets if each.name == target_name), None)
+    copy = None
+    if render_manifest(entries) is not None and target is not None:
+        table = sql.TableName(target.schema_name, target.table_name)
+        copy = sql.render(sql.Copy(table, target.columns, str(manifest), _without_keys(config.copy_options)))
+    urls = tuple(entry.url for entry in entries if entry.size_bytes > 0)
+    log.info(
+        "SHADOW: %s would be loaded into %s: %d objects, %d bytes, manifest %s",
+        batch, target_name, batch.files, batch.size_bytes, manifest,
+    )  # fmt: skip
+    log.info("SHADOW: Redshift would read with %s", config.copy_options.reader)
+    log.info("SHADOW: %s", copy or "no COPY, as every object is empty or the load no longer has the target")
+    for url in urls:
+        log.info("SHADOW:   %s", url)
+    written = str(manifest) if copy else None
+    reader = config.copy_options.reader
+    return ShadowLoad(batch_id, target_name, batch.files, batch.size_bytes, written, copy, reader, urls)
+
+
+def _without_keys(options: CopyOptions) -> CopyOptions:
+    return CopyOptions.model_validate(options.model_dump(exclude=_SECRET_SETTINGS, exclude_defaults=True))
