@@ -186,7 +186,6 @@ def test_default_args_of_the_dag_file_are_added_to_the_loaders_own(tmp_path: Pat
         "buffer_objects": 7,
         "load_batch": 7,
         "load_file_is_invalid": 0,
-        "operate": 0,
     }
     assert {task.owner for task in tasks.values()} == {"rsloader"}
     assert all(
