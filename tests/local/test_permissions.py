@@ -229,7 +229,8 @@ def test_a_whole_load_runs_with_exactly_the_generated_policy(account: Account, c
     assert caplog.messages == [], "neither a notification nor a manifest was refused"
     notifications = [batch.notification for batch in services.ledger.batches(config.load) if batch.targets]
     assert notifications == [Notification.SENT, Notification.SENT]
-    assert account.s3.list_objects_v2(Bucket=LOADER, Prefix=f"failed/{config.load}/")["KeyCount"] == 1
+    kept = account.s3.list_objects_v2(Bucket=LOADER, Prefix=f"failed/{config.load}/")
+    assert kept["KeyCount"] == 2, "the manifest, and the errors beside it"
 
 
 NEEDED = {
