@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from contextlib import redirect_stdout
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.configuration import conf
@@ -90,11 +94,34 @@ __all__ = [
     "conf",
     "get_parsing_context",
     "is_run_active",
+    "log_to_standard_error",
     "mask_secret",
     "redact",
 ]
 
 _ACTIVE = ["queued", "running"]
+
+
+@cache
+def log_to_standard_error() -> None:
+    """Have Airflow log to standard error in this process; by itself it logs to standard output.
+
+    Airflow 2.11 looks up standard output anew for each line, and goes on logging there.
+    """
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+            handler.setStream(sys.stderr)
+    try:
+        import structlog  # noqa: PLC0415 (Airflow 3 logs with it)
+    except ImportError:
+        return
+    make_logger = structlog.get_config()["logger_factory"]
+
+    def made(*arguments: Any) -> Any:
+        with redirect_stdout(sys.stderr):
+            return make_logger(*arguments)
+
+    structlog.configure(logger_factory=made)
 
 
 def is_run_active(task_instance: Any, dag_id: str, run_id: str) -> bool:

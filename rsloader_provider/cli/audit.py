@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.audit_repair import repair_batches
@@ -25,14 +26,11 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Sort every object of a load by what S3, DynamoDB and Redshift say of it. Exit code 1 if anything is wrong."""
-    # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
-
     if repair and as_json and not yes:
         raise typer.BadParameter("with --json nothing is asked: give --yes as well.")
     with told():
         config = read_good_load(loads, load)
-        hook = RsloaderHook(config.aws_conn_id)
+        hook = rsloader_hook(config.aws_conn_id)
         services, inventory = hook.get_conn(), hook.get_inventory()
         report = audit_load(config, services, inventory, batch)
         done: list[str] = []

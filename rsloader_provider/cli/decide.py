@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 
 Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
@@ -29,10 +30,9 @@ def mark_not_loaded(
 
 def _decide(load: str, batch_id: str, target: str, aws_conn_id: str, *, loaded: bool) -> None:
     # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
     from rsloader_provider.loader.doubt import decide_by_person  # noqa: PLC0415
 
     with told():
-        ledger = RsloaderHook(aws_conn_id).get_conn().ledger
+        ledger = rsloader_hook(aws_conn_id).get_conn().ledger
         batch = decide_by_person(ledger, load, batch_id, target, loaded=loaded)
     typer.echo(f"{batch} is {batch.progress(target).state} in {target}; the batch is {batch.status}.")

@@ -1,11 +1,11 @@
 """`rsloader encrypt`: a secret becomes a text that a load file may hold."""
 
 import sys
-from contextlib import redirect_stdout
 from typing import Annotated
 
 import typer
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.loader.load_secrets import encrypt_secret
 
@@ -24,10 +24,6 @@ def encrypt(
         secret = typer.prompt("Secret", hide_input=True, err=True)
     else:
         secret = sys.stdin.read().removesuffix("\n").removesuffix("\r")
-    # Airflow logs to standard output, where nothing but the text belongs. It takes seconds to import, which the other
-    # commands should not.
-    with told(), redirect_stdout(sys.stderr):
-        from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
-
-        text = encrypt_secret(RsloaderHook(aws_conn_id).get_keys(), load=load, key=key, secret=secret)
+    with told():
+        text = encrypt_secret(rsloader_hook(aws_conn_id).get_keys(), load=load, key=key, secret=secret)
     typer.echo(text)

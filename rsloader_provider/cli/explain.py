@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.sources import S3Url
@@ -23,12 +24,10 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Tell which load owns an object, where it is on its way, and what happens next."""
-    # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
 
     @cache
     def services_of(aws_conn_id: str) -> Services:
-        return RsloaderHook(aws_conn_id).get_conn()
+        return rsloader_hook(aws_conn_id).get_conn()
 
     with told():
         story = explain_object(_parsed(url), read_load_folder(loads), services_of)

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.lambda_fates import Choice, Fate
@@ -67,7 +68,7 @@ def import_lambda(
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.aws.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
     from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import RsloaderHook, table_names  # noqa: PLC0415
+    from rsloader_provider.hooks.rsloader import table_names  # noqa: PLC0415
 
     if both := {*(load_batch or ())} & {*(mark_batch or ())}:
         raise typer.BadParameter(f"--load-batch and --mark-batch both name {', '.join(sorted(both))}.")
@@ -77,7 +78,7 @@ def import_lambda(
         raise typer.BadParameter(str(mistake), param_hint="--schedule") from None
     by_fate = {Fate.OPEN: open_, Fate.LOCKED: locked, Fate.ERROR: error, Fate.UNKNOWN: unknown, UNRECORDED: unrecorded}
     with told():
-        hook = RsloaderHook(aws_conn_id)
+        hook = rsloader_hook(aws_conn_id)
         dynamodb = hook.dynamodb()
         sink: ConnectionSink = ConnectionFile(connections)
         if to_secrets_manager is not None:

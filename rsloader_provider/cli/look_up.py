@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.cli.operating import as_utc
 from rsloader_provider.core.batch import BatchStatus
@@ -112,10 +113,7 @@ def files(
 
 
 def _ledger(aws_conn_id: str) -> Ledger:
-    # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
-
-    return RsloaderHook(aws_conn_id).get_conn().ledger
+    return rsloader_hook(aws_conn_id).get_conn().ledger
 
 
 def _target_line(name: str, progress: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.load_folder import read_good_load
 from rsloader_provider.loader.services import Services
@@ -35,10 +36,7 @@ def load_and_services(folder: Path, name: str) -> tuple[LoadConfig, Services]:
 
 def services_of(aws_conn_id: str) -> Services:
     """Reach the services by an Airflow connection."""
-    # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
-
-    return RsloaderHook(aws_conn_id).get_conn()
+    return rsloader_hook(aws_conn_id).get_conn()
 
 
 def asker(command: str) -> str:

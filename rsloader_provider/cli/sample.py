@@ -2,6 +2,7 @@
 
 import typer
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 
 
@@ -11,12 +12,11 @@ def put_sample() -> None:
     import boto3  # noqa: PLC0415
 
     from rsloader_provider.core.sql import UserStatement  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
     from rsloader_provider.local import sample  # noqa: PLC0415
 
     s3 = boto3.client("s3")
     sample.create_buckets(s3)
-    with told(), RsloaderHook().get_conn().warehouse.connect("redshift_default") as session:
+    with told(), rsloader_hook("aws_default").get_conn().warehouse.connect("redshift_default") as session:
         session.execute(UserStatement(sample.CREATE_TABLE))
     sample.drop_files(s3)
     typer.echo(f"dropped {len(sample.ROWS_PER_FILE)} files under s3://{sample.LANDING_BUCKET}/{sample.PREFIX}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
@@ -47,7 +48,7 @@ def setup(
 def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import RsloaderHook, table_names  # noqa: PLC0415
+    from rsloader_provider.hooks.rsloader import table_names  # noqa: PLC0415
     from rsloader_provider.loader.setup import create_histories  # noqa: PLC0415
 
     console = Console(soft_wrap=True, quiet=as_json)
@@ -63,7 +64,7 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
         console.print(f"{conn_id}: load history {name}")
 
     for aws_conn_id in sorted({config.aws_conn_id for config in configs}):
-        hook = RsloaderHook(aws_conn_id)
+        hook = rsloader_hook(aws_conn_id)
         mine = [config for config in configs if config.aws_conn_id == aws_conn_id]
         create_tables(hook.dynamodb(), table_names(), table_created)
         create_histories(mine, hook.get_conn().warehouse, history_there)

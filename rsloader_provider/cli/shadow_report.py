@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.loader.load_folder import read_good_load
@@ -23,11 +24,10 @@ def shadow_report(
     """Compare what a load in shadow would have loaded with what the Lambda loader has loaded since."""
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.aws.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
 
     with told():
         config = read_good_load(loads, load)
-        hook = RsloaderHook(config.aws_conn_id)
+        hook = rsloader_hook(config.aws_conn_id)
         tables = DynamoLambdaTables(hook.dynamodb(), table_prefix)
         with shown_progress() as stage:
             report = compare_shadow(config, hook.get_conn(), tables, stage)

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -202,3 +204,12 @@ def test_a_secret_that_cannot_be_encrypted_is_not_repeated():
     assert result.exit_code == 1
     assert "alias/nowhere" in result.output
     assert "hunter2" not in result.output
+
+
+def test_what_airflow_logs_does_not_stand_in_what_programs_read(loaded: "Loads"):
+    """In a process of its own: Airflow's log settles when it is imported."""
+    environment = {**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
+    command = [sys.executable, "-c", "from rsloader_provider.cli import app; app()", "batches", loaded.load, "--json"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert len(json.loads(ended.stdout)) == 2
+    assert "AWS Connection" in ended.stderr
