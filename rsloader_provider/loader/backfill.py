@@ -111,8 +111,15 @@ def backfill(
         progress: Called with the number of objects since the last call.
 
     Raises:
-        OperationRefusedError, ConfigurationError: As for `plan_backfill`; nothing was changed.
+        OperationRefusedError: As for `plan_backfill`, or the load runs in shadow; nothing was changed.
+        ConfigurationError: As for `plan_backfill`.
     """
+    if config.shadow:
+        raise OperationRefusedError(
+            f"Load {config.load} runs in shadow. What is claimed now would be loaded as soon as it no longer does, "
+            "although another loader may have loaded it by then. Nothing was changed. Take `shadow` out of the load "
+            "file first; or mark the objects as loaded with --mark-only."
+        )
     buffering = Buffering(config, services, by)
     buffering.claim_all(_counted(_unclaimed(config, services, part), progress))
     buffering.lock_if_due()
@@ -153,6 +160,8 @@ def _unclaimed(config: LoadConfig, services: Services, part: Part) -> Iterator[S
             f"Load {config.load}: no object can be written at or after {part.since:%Y-%m-%d %H:%M} and before "
             f"{part.until:%Y-%m-%d %H:%M}. Give the earlier moment first. Nothing was changed."
         )
+    # What a shadow has claimed is claimed for nobody: the load's own claims are what counts.
+    config = config.model_copy(update={"shadow": False})
     narrowed = config if part.prefix is None else _narrowed(config, part.prefix)
     found = new_objects(narrowed, services)
     return (each for each in found if part.has(each) and config.matches(each.bucket, each.key))

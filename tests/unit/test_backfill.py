@@ -142,3 +142,14 @@ def test_what_was_there_before_is_marked_and_only_new_objects_are_loaded(filled:
     (work,) = buffer_objects(CONFIG, filled.services, run="dag/run-1", is_active=lambda _: False, max_work=99)
     assert work.batch.files == 2
     assert states(filled) == {"marked as loaded": 6, "in a batch being loaded": 2}
+
+
+def test_a_load_in_shadow_is_not_backfilled_and_its_shadows_claims_do_not_count(filled: World):
+    """What the shadow has claimed would otherwise stay unmarked, and be loaded once the shadow is taken away."""
+    shadow = CONFIG.model_copy(update={"shadow": True})
+    buffer_objects(shadow, filled.services, run="dag/run-1", is_active=lambda _: False, max_work=99)
+    with pytest.raises(OperationRefusedError, match="runs in shadow"):
+        backfill(shadow, filled.services, Part(), by="alice")
+    assert states(filled) == {"not seen": 6}
+    assert mark_existing(shadow, filled.services, Part(), by="alice").marked == 6
+    assert states(filled) == {"marked as loaded": 6}
