@@ -8,7 +8,7 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 export PYTHONSAFEPATH := 1
 
 .PHONY: demo test check format docs bench drivers psql browser clean
-.PHONY: crash-matrix mutation-check network-matrix stateful soak airflow-kills
+.PHONY: crash-matrix mutation-check network-matrix scale stateful soak airflow-kills
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -48,6 +48,10 @@ mutation-check: .venv/installed
 # Every kind of fault with every call to AWS, with one and with two targets; `make test` runs the part that matters most.
 network-matrix: .venv/installed
 	$(BIN)/pytest tests/network/whole_matrix.py
+
+# 100,000 objects in little memory; `make test` takes 20,000.
+scale: .venv/installed
+	$(BIN)/pytest tests/local/whole_scale.py
 
 # Ten thousand stories of concurrent workers, people and accidents that no run has told before.
 stateful: .venv/installed

@@ -14,7 +14,9 @@ import psutil
 import pytest
 from killable_airflow import (
     NOTICE_ALL,
+    kill_component,
     put_two,
+    task_state,
     wait_for_session,
     wait_until_loaded,
     write_by_hand,
@@ -61,6 +63,32 @@ def clients(port: int) -> list[psutil.Process]:
         if each.status == psutil.CONN_ESTABLISHED and each.raddr and each.raddr.port == port and each.pid
     }
     return [psutil.Process(pid) for pid in found]
+
+
+def test_a_later_run_adopts_what_a_run_left_whose_retries_were_exhausted(stack: Stack):
+    load = "given_up"
+    stack.create_table(load)
+    put_two(stack, load)
+    stack.query("LOCAL FAULT drop AFTER '^copy'")
+    # The schedule's own run comes first, because the DAG is switched on, and the one that is asked for after it.
+    asked_for = stack.run(load)
+    assert stack.api.wait_for_run(f"rsloader_{load}", asked_for) == "success"
+    assert sorted(run["state"] for run in stack.api.runs(f"rsloader_{load}")) == ["failed", "success"]
+    wait_until_loaded(stack, load, [1, 2])
+
+
+def test_a_triggerer_that_is_killed_while_a_load_waits_misses_nothing(stack: Stack):
+    load = "triggerer_killed"
+    stack.create_table(load)
+    stack.api.wait_for_dag(f"rsloader_{load}")
+    stack.api.unpause(f"rsloader_{load}")
+    run = wait_until(lambda: stack.api.runs(f"rsloader_{load}"), "a run begins")[0]["dag_run_id"]
+    wait_until(lambda: task_state(stack, load, run, "detect_new_objects") == "deferred", "it waits")
+    kill_component(stack, "triggerer")
+    put_two(stack, load)
+    stack.airflow.restart("triggerer")
+    wait_until_loaded(stack, load, [1, 2])
+    stack.api.unpause(f"rsloader_{load}", paused=True)
 
 
 def test_a_task_that_hangs_and_comes_back_while_its_retry_is_done_loads_once(fragile: Stack):
