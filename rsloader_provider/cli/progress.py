@@ -15,12 +15,17 @@ from rsloader_provider.loader.import_choices import Stage
 def shown_progress() -> Iterator[Stage]:
     """Show a bar for each stage while the block runs."""
     # One line for each of thousands of writes would tear the bars.
-    logging.getLogger("rsloader_provider.loader").setLevel(logging.WARNING)
+    steps = logging.getLogger("rsloader_provider.loader")
+    level = steps.level
+    steps.setLevel(logging.WARNING)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as progress:
 
-        def stage(name: str, total: int | None) -> Callable[[int], None]:
-            task = progress.add_task(escape(name), total=total)
-            return lambda count: progress.advance(task, count)
+            def stage(name: str, total: int | None) -> Callable[[int], None]:
+                task = progress.add_task(escape(name), total=total)
+                return lambda count: progress.advance(task, count)
 
-        yield stage
+            yield stage
+    finally:
+        steps.setLevel(level)
