@@ -31,7 +31,7 @@ class OnTheFake(LoadMachine):
 
 
 def test_on_the_fake_ledger():
-    run_state_machine_as_test(OnTheFake, settings=settings(REPEATABLE, max_examples=400, stateful_step_count=40))
+    run_state_machine_as_test(OnTheFake, settings=settings(REPEATABLE, max_examples=250, stateful_step_count=40))
 
 
 def test_on_dynamodb(local_aws: LocalAws):
@@ -44,5 +44,5 @@ def test_on_dynamodb(local_aws: LocalAws):
             return ledger
 
     # A story that fails here is not shortened: that would take minutes.
-    told = settings(REPEATABLE, max_examples=10, stateful_step_count=25, phases=[Phase.generate])
+    told = settings(REPEATABLE, max_examples=6, stateful_step_count=25, phases=[Phase.generate])
     run_state_machine_as_test(OnDynamo, settings=told)
