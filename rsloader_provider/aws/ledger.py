@@ -291,21 +291,36 @@ class DynamoLedger:
             gone.extend(lost)
             kept.append(replace(segment, taken_out=segment.taken_out | {each.name for each in lost}))
         restored = replace(take_out(batch, gone), version=batch.version + 1)
-        for start in range(0, len(kept), _PAGE_KEYS):
-            page = kept[start : start + _PAGE_KEYS]
-            self._transact(
-                [{"Put": {"TableName": self._names.batches, "Item": segment_item(batch.load, each)}} for each in page]
+        # What was read holds only while nobody takes objects or segments away, or puts the batch back as well.
+        changes, unchanged = int(note["changes"]), "#changes = :changes AND #deleted_at = :deleted_at"
+        for start in range(0, len(kept), _PAGE_KEYS - 1):
+            page = kept[start : start + _PAGE_KEYS - 1]
+            seen = {":changes": changes, ":deleted_at": note["deleted_at"]}
+            self._transact_or_lose(
+                [
+                    self._update(
+                        batch.load,
+                        DELETED + batch.batch,
+                        "SET #changes = :next",
+                        unchanged,
+                        {**seen, ":next": changes + 1},
+                    ),
+                    *(
+                        {"Put": {"TableName": self._names.batches, "Item": segment_item(batch.load, each)}}
+                        for each in page
+                    ),
+                ]
             )
+            changes += 1
         self._transact_or_lose(
             [
                 self._put(self._names.batches, batch_item(restored), "attribute_not_exists(#load)"),
-                # What was read meanwhile holds only if nobody has taken objects or segments away since.
                 self._delete(
                     self._names.batches,
                     batch.load,
                     DELETED + batch.batch,
-                    "#changes = :changes",
-                    {":changes": note["changes"]},
+                    unchanged,
+                    {":changes": changes, ":deleted_at": note["deleted_at"]},
                 ),
             ]
         )

@@ -321,6 +321,27 @@ def test_whoever_puts_a_batch_back_notices_who_takes_objects_away_meanwhile(ledg
     assert names_in(ledger, batch) == list(ledger.claimed_keys("orders", "landing/"))
 
 
+def test_whoever_puts_a_batch_back_late_changes_nothing_of_what_another_has_put_back(ledger: Any):
+    """Else the forgotten object would be in this batch again, and new to the next run as well."""
+    batch = loaded(ledger, [1, 2])
+    deleted = record(ledger, batch)
+    ledger.delete(deleted, LATER)
+    real = ledger.find_claims
+
+    def find_claims(*given: Any) -> Any:
+        found = real(*given)
+        ledger.find_claims = real
+        restored = ledger.restore(deleted)
+        (segment,) = ledger.segments(restored)
+        ledger.forget("orders", [name(1)], batch.batch, Place(restored, segment))
+        return found
+
+    ledger.find_claims = find_claims
+    with suppress(LostRaceError):
+        ledger.restore(deleted)
+    assert names_in(ledger, batch) == list(ledger.claimed_keys("orders", "landing/"))
+
+
 def test_a_deletion_that_goes_on_late_takes_nothing_from_a_batch_that_was_put_back(ledger: Any):
     batch = loaded(ledger, [1, 2])
     deleted = record(ledger, batch)
