@@ -89,7 +89,7 @@ class Request:
 def operate(config: LoadConfig, services: Services, request: Request, tell: Callable[[str], None]) -> dict[str, Any]:
     """Carry out one request, or tell what it would do.
 
-    Made again with the same request it changes nothing more, as far as the use case behind it says so.
+    Not to be made again with the same request: objects that were loaded meanwhile would be forgotten or loaded again.
 
     Args:
         config: The load.

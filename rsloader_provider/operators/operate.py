@@ -21,7 +21,8 @@ class OperateOperator(BaseOperator):
     """Carries out one request, told line by line in the log. The DAG's params say which.
 
     A request that changes something is carried out only if `confirm` repeats the load's name; with an empty `confirm`
-    the log shows what would be done. Run again it is the same request: whoever asks is the DAG run.
+    the log shows what would be done. A change is begun by the task's first try only: a second one, after clearing or an
+    automatic retry that somebody's cluster policy has ordered, could have loaded again what a run loaded meanwhile.
 
     Args:
         loads_folder: The folder of the load files.
@@ -43,8 +44,15 @@ class OperateOperator(BaseOperator):
             raise AirflowFailException(
                 f"'confirm' is {confirm!r}, and not {load!r}, the name of the load. Nothing was changed."
             )
+        action = Action(params["action"])
+        if confirm and action.changes and ti.try_number > 1:
+            raise AirflowFailException(
+                f"{action} of load {load}: this is try {ti.try_number} of run {ti.dag_id}/{ti.run_id}, and an earlier "
+                "try may have done it, or part of it, as its log tells. This try changed nothing. Trigger the DAG anew "
+                "to ask again, first without 'confirm' to see what is left to do."
+            )
         request = Request(
-            action=Action(params["action"]),
+            action=action,
             by=f"{ti.dag_id}/{ti.run_id}",
             confirmed=bool(confirm),
             batch=(params["batch"] or "").strip() or None,

@@ -92,12 +92,12 @@ def test_each_line_of_the_answer_is_logged_and_a_wrong_confirmation_refused(
         "until": None,
     }
 
-    def send(**filled_in: Any) -> dict[str, Any]:
+    def send(try_number: int = 1, **filled_in: Any) -> dict[str, Any]:
         params = {**nothing, "deleted": None, "load": loads.load, "confirm": None, **filled_in}
         run = {"dag_id": OPERATIONS_DAG_ID, "run_id": "manual"}
         context: Any = {
             "params": params,
-            "ti": SimpleNamespace(**run),
+            "ti": SimpleNamespace(**run, try_number=try_number),
             "dag_run": SimpleNamespace(triggering_user_name="ann"),
         }
         with caplog.at_level(logging.INFO):
@@ -117,6 +117,10 @@ def test_each_line_of_the_answer_is_logged_and_a_wrong_confirmation_refused(
         send(action="reprocess", batch="nowhere", confirm=loads.load)
     with pytest.raises(AirflowFailException, match="There is no load 'gone'"):
         send(action="batches", load="gone")
+    with pytest.raises(AirflowFailException, match=f"try 2 of run {OPERATIONS_DAG_ID}/manual.*Trigger"):
+        send(2, action="reprocess-objects", prefix="s3://landing/", confirm=loads.load)
+    assert send(2, action="close-now")["done"] is False
+    assert send(2, action="batches", confirm=loads.load)["done"] is False
 
 
 @pytest.mark.usefixtures("airflow_database")
