@@ -1,22 +1,11 @@
 """The ledger in DynamoDB. Each write is one conditional request; a batch is never one growing item."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from tenacity import (
-    RetryError,
-    Retrying,
-    retry_if_exception,
-    retry_if_result,
-    stop_after_attempt,
-    wait_random_exponential,
-)
-
-from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_conflict
 from rsloader_provider.aws.items import (
     CURRENT,
     DELETED,
@@ -37,6 +26,7 @@ from rsloader_provider.aws.items import (
     segment_key,
     segment_prefix,
 )
+from rsloader_provider.aws.ledger_requests import PAGE_ITEMS, LedgerRequests
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id, take_out
 from rsloader_provider.core.config import BatchLimits
@@ -44,7 +34,6 @@ from rsloader_provider.core.errors import (
     ContentionError,
     CorruptLedgerError,
     DeletedBatchError,
-    TransientError,
     UnknownBatchError,
 )
 from rsloader_provider.core.manifest import Entry
@@ -58,10 +47,7 @@ from rsloader_provider.loader.ports.ledger import (
     Segment,
 )
 
-_CONDITION_FAILED = "ConditionalCheckFailed"
 _MOVES = 20
-_PAGE_KEYS = 100
-"""Items that DynamoDB gives in one request, and takes in one transaction."""
 
 
 class DynamoLedger:
@@ -75,8 +61,8 @@ class DynamoLedger:
     """
 
     def __init__(self, client: Any, names: TableNames, randomness: Callable[[int], bytes] = os.urandom):
-        self._client = client
         self._names = names
+        self._requests = LedgerRequests(client, names)
         self._randomness = randomness
 
     def open_batch(self, load: str, now: datetime) -> Batch:
@@ -115,9 +101,9 @@ class DynamoLedger:
             version=1,
         )
         opened = Batch(batch.load, next_batch_id(now, batch.batch, self._randomness))
-        failed = self._transact(
+        failed = self._requests.transact(
             [
-                self._update(
+                self._requests.update(
                     batch.load,
                     batch.batch,
                     "SET #status = :locked, #attention = :attention, #locked_at = :now, #reason = :reason, "
@@ -137,14 +123,14 @@ class DynamoLedger:
                         ":none": 0,
                     },
                 ),
-                self._update(
+                self._requests.update(
                     batch.load,
                     CURRENT,
                     "SET #open_batch = :opened",
                     "#open_batch = :batch",
                     {":opened": opened.batch, ":batch": batch.batch},
                 ),
-                self._put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
+                self._requests.put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
             ]
         )
         if failed:
@@ -174,9 +160,9 @@ class DynamoLedger:
         files, size_bytes = len(objects), sum(each.size_bytes for each in objects)
         marked = replace(batch, files=batch.files + files, size_bytes=batch.size_bytes + size_bytes)
         if into is None:
-            counted = self._put(self._names.batches, batch_item(marked), "attribute_not_exists(#load)")
+            counted = self._requests.put(self._names.batches, batch_item(marked), "attribute_not_exists(#load)")
         else:
-            counted = self._update(
+            counted = self._requests.update(
                 load,
                 into.batch,
                 "ADD #files :files, #size_bytes :size_bytes",
@@ -209,12 +195,9 @@ class DynamoLedger:
             else:
                 sets += f", #{name} = :{name}"
                 values[f":{name}"] = str(value)
-        action = self._update(after.load, after.batch, sets + removes, "#version = :before", values)["Update"]
-        with self._explained(self._names.batches):
-            try:
-                _persistently(self._client.update_item, **action)
-            except self._client.exceptions.ConditionalCheckFailedException as error:
-                raise LostRaceError from error
+        self._requests.write_or_lose(
+            self._requests.update(after.load, after.batch, sets + removes, "#version = :before", values)
+        )
         return after
 
     def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
@@ -222,19 +205,19 @@ class DynamoLedger:
         actions, left = self._give_up(place, names)
         values = {":now": now.isoformat(), ":batch": batch}
         marks = [
-            self._update(
+            self._requests.update(
                 load, ledger_key(name), "SET #left_out_at = :now", "#batch = :batch", values,
                 table=self._names.files, key="object",
             )
             for name in names
         ]  # fmt: skip
-        self._transact_or_lose([*marks, *actions])
+        self._requests.transact_or_lose([*marks, *actions])
         return left
 
     def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
         actions, left, condition = self._leave(load, batch, place, names)
-        claims = [self._delete(self._names.files, load, name, condition, {":batch": batch}) for name in names]
-        self._transact_or_lose([*claims, *actions])
+        claims = [self._requests.delete(self._names.files, load, name, condition, {":batch": batch}) for name in names]
+        self._requests.transact_or_lose([*claims, *actions])
         return left
 
     def move(
@@ -250,7 +233,7 @@ class DynamoLedger:
         actions, left, condition = self._leave(into.load, batch, place, names)
         counted, grown = self._grow(into, objects, limits, now)
         taken = self._take(into, objects, now, condition, {":batch": batch})
-        self._transact_or_lose([*taken, counted, *actions])
+        self._requests.transact_or_lose([*taken, counted, *actions])
         return left, grown
 
     def delete(self, deleted: DeletedBatch, now: datetime) -> None:
@@ -258,10 +241,10 @@ class DynamoLedger:
         # A batch of marked objects may grow without another version.
         unchanged = "#version = :version AND #status = :complete AND #files = :files"
         values = {":version": batch.version, ":complete": BatchStatus.COMPLETE, ":files": batch.files}
-        self._transact_or_lose(
+        self._requests.transact_or_lose(
             [
-                self._put(self._names.batches, deleted_item(batch, now), "attribute_not_exists(#load)"),
-                self._delete(self._names.batches, batch.load, batch.batch, unchanged, values),
+                self._requests.put(self._names.batches, deleted_item(batch, now), "attribute_not_exists(#load)"),
+                self._requests.delete(self._names.batches, batch.load, batch.batch, unchanged, values),
             ]
         )
         self._remove_segments(batch.load, batch.batch, [segment_key(each) for each in deleted.segments])
@@ -293,12 +276,12 @@ class DynamoLedger:
         restored = replace(take_out(batch, gone), version=batch.version + 1)
         # What was read holds only while nobody takes objects or segments away, or puts the batch back as well.
         changes, unchanged = int(note["changes"]), "#changes = :changes AND #deleted_at = :deleted_at"
-        for start in range(0, len(kept), _PAGE_KEYS - 1):
-            page = kept[start : start + _PAGE_KEYS - 1]
+        for start in range(0, len(kept), PAGE_ITEMS - 1):
+            page = kept[start : start + PAGE_ITEMS - 1]
             seen = {":changes": changes, ":deleted_at": note["deleted_at"]}
-            self._transact_or_lose(
+            self._requests.transact_or_lose(
                 [
-                    self._update(
+                    self._requests.update(
                         batch.load,
                         DELETED + batch.batch,
                         "SET #changes = :next",
@@ -312,10 +295,10 @@ class DynamoLedger:
                 ]
             )
             changes += 1
-        self._transact_or_lose(
+        self._requests.transact_or_lose(
             [
-                self._put(self._names.batches, batch_item(restored), "attribute_not_exists(#load)"),
-                self._delete(
+                self._requests.put(self._names.batches, batch_item(restored), "attribute_not_exists(#load)"),
+                self._requests.delete(
                     self._names.batches,
                     batch.load,
                     DELETED + batch.batch,
@@ -346,7 +329,7 @@ class DynamoLedger:
         return [segment_from(item) for item in found]
 
     def unfinished(self, load: str) -> Iterator[str]:
-        found = self._query(
+        found = self._requests.query(
             self._names.batches,
             "#load = :load AND begins_with(#attention, :unfinished)",
             {":load": load, ":unfinished": UNFINISHED},
@@ -355,7 +338,7 @@ class DynamoLedger:
         return (item["batch"] for item in found)
 
     def batches(self, load: str) -> Iterator[Batch]:
-        found = self._query(
+        found = self._requests.query(
             self._names.batches,
             "#load = :load AND #batch >= :first",
             {":load": load, ":first": FIRST_BATCH},
@@ -372,46 +355,22 @@ class DynamoLedger:
         return (claim for claim in claims if claim.name.startswith(prefix))
 
     def find_claim(self, load: str, name: str) -> Claim | None:
-        with self._explained(self._names.files):
-            answer = self._client.get_item(
-                TableName=self._names.files, Key={"load": load, "object": ledger_key(name)}, ConsistentRead=True
-            )
-        claim = claim_from(answer["Item"]) if "Item" in answer else None
+        item = self._requests.get(self._names.files, {"load": load, "object": ledger_key(name)})
+        claim = claim_from(item) if item else None
         # A name may read like the cut key of another one.
         return claim if claim and claim.name == name else None
 
     def find_claims(self, load: str, names: Sequence[str]) -> dict[str, Claim]:
         wanted = [*dict.fromkeys(names)]
         found: dict[str, Claim] = {}
-        with self._explained(self._names.files):
-            for start in range(0, len(wanted), _PAGE_KEYS):
-                keys = {ledger_key(name) for name in wanted[start : start + _PAGE_KEYS]}
-                for item in self._get_page(self._names.files, [{"load": load, "object": key} for key in sorted(keys)]):
-                    claim = claim_from(item)
-                    found[claim.name] = claim
+        for start in range(0, len(wanted), PAGE_ITEMS):
+            keys = {ledger_key(name) for name in wanted[start : start + PAGE_ITEMS]}
+            for item in self._requests.get_page(
+                self._names.files, [{"load": load, "object": key} for key in sorted(keys)]
+            ):
+                claim = claim_from(item)
+                found[claim.name] = claim
         return {name: found[name] for name in wanted if name in found}
-
-    def _get_page(self, table: str, keys: list[Item]) -> list[Item]:
-        items: list[Item] = []
-
-        def left(request: Item) -> Item:
-            answer = self._client.batch_get_item(RequestItems=request)
-            items.extend(answer["Responses"].get(table, ()))
-            request = answer.get("UnprocessedKeys") or {}
-            waiting[:] = [request]
-            return request
-
-        waiting = [{table: {"Keys": keys, "ConsistentRead": True}}]
-        attempts = Retrying(
-            retry=retry_if_result(bool),
-            wait=wait_random_exponential(multiplier=0.05, max=2),
-            stop=stop_after_attempt(10),
-        )
-        try:
-            attempts(lambda: left(waiting[0]))
-        except RetryError as error:
-            raise TransientError(f"DynamoDB table {table} is throttled: it did not give all that was asked.") from error
-        return items
 
     def _take(
         self,
@@ -425,17 +384,17 @@ class DynamoLedger:
         claimed = tuple(Entry(each.name, each.size_bytes) for each in objects)
         segment = segment_item(batch.load, Segment(batch.batch, claimed))
         actions = [
-            self._put(self._names.files, claim_item(batch.load, each, batch.batch, now), condition, values)
+            self._requests.put(self._names.files, claim_item(batch.load, each, batch.batch, now), condition, values)
             for each in objects
         ]
-        return [*actions, self._put(self._names.batches, segment, "attribute_not_exists(#load)")]
+        return [*actions, self._requests.put(self._names.batches, segment, "attribute_not_exists(#load)")]
 
     def _grow(
         self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime
     ) -> tuple[Item, Batch]:
         """Give the action that adds objects to the open batch's counts, and the batch as it is then."""
         size_bytes = sum(each.size_bytes for each in objects)
-        action = self._update(
+        action = self._requests.update(
             batch.load,
             batch.batch,
             "SET #opened_at = if_not_exists(#opened_at, :now) ADD #files :files, #size_bytes :size_bytes",
@@ -472,7 +431,7 @@ class DynamoLedger:
         return [self._note_change(load, batch)], None, "#batch = :batch"
 
     def _note_change(self, load: str, batch: str) -> Item:
-        return self._update(load, DELETED + batch, "ADD #changes :one", "attribute_exists(#load)", {":one": 1})
+        return self._requests.update(load, DELETED + batch, "ADD #changes :one", "attribute_exists(#load)", {":one": 1})
 
     def _give_up(self, place: Place, names: Sequence[str]) -> tuple[list[Item], Batch]:
         """Give the actions that take objects out of their batch, and the batch as it is then."""
@@ -495,7 +454,7 @@ class DynamoLedger:
             values[":taken_out"] = after.taken_out
         elif after.opened_at is None:
             change += " REMOVE #opened_at"
-        counted = self._update(
+        counted = self._requests.update(
             before.load,
             before.batch,
             change,
@@ -508,27 +467,26 @@ class DynamoLedger:
         """Give the actions that put a segment in the place of another: where its first object left, under its name."""
         key = segment_key(segment)
         if smaller is not None and segment_key(smaller) == key:
-            return [self._put(self._names.batches, segment_item(load, smaller), "attribute_exists(#load)")]
-        gone = self._delete(self._names.batches, load, key, "attribute_exists(#load)", {})
+            return [self._requests.put(self._names.batches, segment_item(load, smaller), "attribute_exists(#load)")]
+        gone = self._requests.delete(self._names.batches, load, key, "attribute_exists(#load)", {})
         if smaller is None:
             return [gone]
-        return [gone, self._put(self._names.batches, segment_item(load, smaller), "attribute_not_exists(#load)")]
+        return [
+            gone,
+            self._requests.put(self._names.batches, segment_item(load, smaller), "attribute_not_exists(#load)"),
+        ]
 
     def _remove_segments(self, load: str, batch: str, keys: Sequence[str]) -> int:
         """Remove segments of a deleted batch, unless it is put back meanwhile; give how many were removed."""
-        for start in range(0, len(keys), _PAGE_KEYS - 1):
-            page = keys[start : start + _PAGE_KEYS - 1]
+        for start in range(0, len(keys), PAGE_ITEMS - 1):
+            page = keys[start : start + PAGE_ITEMS - 1]
             gone = [{"Delete": {"TableName": self._names.batches, "Key": {"load": load, "batch": key}}} for key in page]
-            if self._transact([self._note_change(load, batch), *gone]):
+            if self._requests.transact([self._note_change(load, batch), *gone]):
                 return start
         return len(keys)
 
-    def _transact_or_lose(self, actions: list[Item]) -> None:
-        if self._transact(actions):
-            raise LostRaceError
-
     def _batch_items(self, load: str, prefix: str, *, projection: str | None = None) -> Iterator[Item]:
-        return self._query(
+        return self._requests.query(
             self._names.batches,
             "#load = :load AND begins_with(#batch, :prefix)",
             {":load": load, ":prefix": prefix},
@@ -537,7 +495,7 @@ class DynamoLedger:
         )
 
     def _transact_claim(self, actions: list[Item], objects: Sequence[S3Object]) -> None:
-        failed = self._transact(actions)
+        failed = self._requests.transact(actions)
         taken = frozenset(each.name for place, each in enumerate(objects) if place in failed)
         if taken:
             raise AlreadyClaimedError(taken)
@@ -548,117 +506,21 @@ class DynamoLedger:
         # DynamoDB takes no empty prefix.
         condition = "#load = :load AND begins_with(#object, :prefix)" if prefix else "#load = :load"
         values = {":load": load, ":prefix": ledger_prefix(prefix)} if prefix else {":load": load}
-        return self._query(self._names.files, condition, values, projection=projection)
+        return self._requests.query(self._names.files, condition, values, projection=projection)
 
     def _open_first(self, load: str, now: datetime) -> None:
         opened = Batch(load, next_batch_id(now, None, self._randomness))
         current = {"load": load, "batch": CURRENT, "open_batch": opened.batch}
         # Whoever loses finds the winner's batch when it looks again.
-        self._transact(
+        self._requests.transact(
             [
-                self._put(self._names.batches, current, "attribute_not_exists(#load)"),
-                self._put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
+                self._requests.put(self._names.batches, current, "attribute_not_exists(#load)"),
+                self._requests.put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
             ]
         )
 
     def _get(self, load: str, batch: str) -> Item | None:
-        with self._explained(self._names.batches):
-            answer = self._client.get_item(
-                TableName=self._names.batches, Key={"load": load, "batch": batch}, ConsistentRead=True
-            )
-        item: Item | None = answer.get("Item")
-        return item
-
-    def _query(
-        self, table: str, condition: str, values: Item, *, projection: str | None = None, **options: Any
-    ) -> Iterator[Item]:
-        request = {
-            "TableName": table,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": _names(condition + (projection or "")),
-            "ExpressionAttributeValues": values,
-            **options,
-        }
-        if projection:
-            request["ProjectionExpression"] = projection
-        with self._explained(table):
-            for page in self._client.get_paginator("query").paginate(**request):
-                yield from page["Items"]
-
-    def _put(self, table: str, item: Item, condition: str, values: Item | None = None) -> Item:
-        action: Item = {
-            "TableName": table,
-            "Item": item,
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": _names(condition),
-        }
-        return {"Put": {**action, "ExpressionAttributeValues": values} if values else action}
-
-    def _delete(self, table: str, load: str, key: str, condition: str, values: Item) -> Item:
-        """Give the action that deletes an item; of a claim the key is the object's name."""
-        keys = {"object": ledger_key(key)} if table == self._names.files else {"batch": key}
-        action: Item = {
-            "TableName": table,
-            "Key": {"load": load, **keys},
-            "ConditionExpression": condition,
-            "ExpressionAttributeNames": _names(condition),
-        }
-        return {"Delete": {**action, "ExpressionAttributeValues": values} if values else action}
-
-    def _update(
-        self,
-        load: str,
-        item: str,
-        change: str,
-        condition: str,
-        values: Item,
-        *,
-        table: str | None = None,
-        key: str = "batch",
-    ) -> Item:
-        return {
-            "Update": {
-                "TableName": table or self._names.batches,
-                "Key": {"load": load, key: item},
-                "UpdateExpression": change,
-                "ConditionExpression": condition,
-                "ExpressionAttributeNames": _names(change + condition),
-                "ExpressionAttributeValues": values,
-            }
-        }
-
-    def _transact(self, actions: list[Item]) -> frozenset[int]:
-        """Carry out all actions or none.
-
-        Returns:
-            The places of the actions whose condition failed; none when all were carried out.
-
-        Raises:
-            TransientError: Other transactions on the same items won every time, or the table was throttled throughout.
-        """
-        with self._explained(f"{self._names.files} and {self._names.batches}"):
-            try:
-                _persistently(self._client.transact_write_items, TransactItems=actions)
-            except self._client.exceptions.TransactionCanceledException as error:
-                reasons = cancellation_reasons(error)
-                if set(reasons) not in ({_CONDITION_FAILED}, {"None", _CONDITION_FAILED}):
-                    raise
-                return frozenset(place for place, reason in enumerate(reasons) if reason == _CONDITION_FAILED)
-        return frozenset()
-
-    def _explained(self, table: str) -> Any:
-        return explained(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
-
-
-def _persistently(write: Callable[..., Any], **request: Any) -> None:
-    """Write, and do so again while others are at work on the same items."""
-    attempts = Retrying(
-        retry=retry_if_exception(is_passing_conflict),
-        wait=wait_random_exponential(multiplier=0.05, max=2),
-        stop=stop_after_attempt(10),
-        reraise=True,
-    )
-    attempts(write, **request)
+        return self._requests.get(self._names.batches, {"load": load, "batch": batch})
 
 
 def _is_claimed_for(claim: Claim | None, batch: str) -> bool:
@@ -667,8 +529,3 @@ def _is_claimed_for(claim: Claim | None, batch: str) -> bool:
 
 def _targets_map(batch: Batch) -> Item:
     return {name: progress_map(progress) for name, progress in batch.targets.items()}
-
-
-def _names(expression: str) -> dict[str, str]:
-    """Name each `#attribute` of an expression, because many good names are reserved words of DynamoDB."""
-    return {f"#{name}": name for name in re.findall(r"#(\w+)", expression)}
