@@ -8,7 +8,6 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any
 
-from rsloader_provider.core.batch import batch_time
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.backfill import Part, backfill, mark_existing, plan_backfill
@@ -158,13 +157,11 @@ class _Operation:
         return {"count": count, "items": kept}
 
     def _batches(self) -> dict[str, Any]:
-        since, until = self._request.since, self._request.until
-        reports = batch_reports(self._services.ledger, self._config.load, self._request.status)
+        request = self._request
         return self._list(
-            each
-            for each in reports
-            if (since is None or batch_time(each["batch"]) >= since)
-            and (until is None or batch_time(each["batch"]) < until)
+            batch_reports(
+                self._services.ledger, self._config.load, request.status, since=request.since, until=request.until
+            )
         )
 
     def _batch(self) -> dict[str, Any]:

@@ -146,6 +146,20 @@ def test_a_batch_that_lost_objects_is_reprocessed_without_them(world: World):
     assert nothing_is_wrong(world) == {"loaded": 2}
 
 
+def test_a_failed_batch_that_lost_all_of_its_objects_is_closed_by_reprocessing_it(world: World):
+    put(world, 1, 2)
+    put(world, 3, content="bad\n")
+    (batch,) = run(world)
+    assert forget(world, prefix=PREFIX) == {Fate.FORGOTTEN: 3}
+    for number in (1, 2, 3):
+        world.storage.delete("landing", f"orders/{number}.csv")
+    assert world.ledger.get("orders", batch.batch).status is BatchStatus.ERROR
+    reprocess_batch(CONFIG, world.services, batch.batch, by="alice")
+    assert [each.status for each in run(world, name="dag/run-2")] == [BatchStatus.COMPLETE]
+    assert rows(world) == []
+    assert nothing_is_wrong(world) == {}
+
+
 def test_reprocessed_objects_are_loaded_again_in_a_batch_of_their_own(world: World):
     put(world, 1, 2, 3, 4)
     (first,) = run(world)

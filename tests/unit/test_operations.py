@@ -8,7 +8,7 @@ from fakes.world import World
 from objects_for_tests import NOON, TARGET, a_config
 
 from rsloader_provider.core.batch import Asker, Batch, BatchStatus
-from rsloader_provider.core.errors import ConfigurationError, UnknownBatchError
+from rsloader_provider.core.errors import ConfigurationError, OperationRefusedError, UnknownBatchError
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operations import Action, Request, operate
@@ -97,6 +97,8 @@ def test_batches_are_shown_by_status_and_dates(form: Form):
     assert [each["batch"] for each in newest] == sorted([each["batch"] for each in newest], reverse=True)
     assert form.send(Action.BATCHES, until=NOON.replace(month=2))["count"] + len(newest) == done["count"] + 1
     assert form.told[-1] == f"{form.send(Action.BATCHES, until=NOON.replace(month=2))['count']} found."
+    with pytest.raises(OperationRefusedError, match="Give the earlier moment first"):
+        form.send(Action.BATCHES, since=NOON.replace(month=2), until=NOON)
 
 
 def test_a_long_answer_is_in_the_log_and_its_beginning_in_the_xcom(form: Form):
