@@ -8,6 +8,7 @@ rolled back later is `completed` in every other view.
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Batch, UnansweredCommit, decide
@@ -101,7 +102,11 @@ def decide_by_person(ledger: Ledger, load: str, batch_id: str, target: str, *, l
     """
     while True:
         batch = ledger.get(load, batch_id)
+        decided = decide(batch, target, loaded=loaded)
         try:
-            return ledger.replace(batch, decide(batch, target, loaded=loaded))
+            return ledger.replace(batch, decided)
         except LostRaceError:
+            now = ledger.get(load, batch_id)
+            if now == replace(decided, version=batch.version + 1):
+                return now  # it was written, and the answer lost
             log.info("%s: somebody wrote to it in this moment; looking again", batch)

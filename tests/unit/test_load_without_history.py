@@ -21,6 +21,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.doubt import decide_by_person
 from rsloader_provider.loader.load import Outcome, Result, load_batch
+from rsloader_provider.loader.ports.ledger import LostRaceError
 
 CONFIG = a_config(
     targets=[{"table": "public.orders", "history": "none"}], notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}
@@ -147,6 +148,26 @@ def test_a_person_says_that_the_rows_are_there(world: World, undecided: tuple[Ba
     assert rows(world) == before
     with pytest.raises(NothingToDecideError, match="no person has to say"):
         decide_by_person(world.ledger, "orders", batch.batch, TARGET, loaded=False)
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+@pytest.mark.parametrize("carried_out", [True, False])
+def test_a_person_whose_answer_was_lost_is_not_told_that_nothing_was_changed(
+    world: World, undecided: tuple[Batch, bool], monkeypatch: pytest.MonkeyPatch, loaded: bool, carried_out: bool
+):
+    batch, _ = undecided
+    real = world.ledger.replace
+
+    def lose(before: Batch, after: Batch) -> Batch:
+        monkeypatch.setattr(world.ledger, "replace", real)
+        if carried_out:
+            real(before, after)
+        raise LostRaceError
+
+    monkeypatch.setattr(world.ledger, "replace", lose)
+    decided = decide_by_person(world.ledger, "orders", batch.batch, TARGET, loaded=loaded)
+    assert decided == world.ledger.get("orders", batch.batch)
+    assert decided.progress(TARGET).state is (TargetState.LOADED if loaded else TargetState.WAITING)
 
 
 @pytest.mark.parametrize("by_command", [True, False], ids=["mark-not-loaded", "clear"])
