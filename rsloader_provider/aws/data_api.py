@@ -24,7 +24,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponen
 from rsloader_provider.aws.data_api_failures import failure_of
 from rsloader_provider.aws.data_api_rows import rows_of
 from rsloader_provider.aws.errors import explained as aws_explained
-from rsloader_provider.aws.redaction import redacted
+from rsloader_provider.aws.redaction import redacted, shown_cause
 from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
 from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import (
@@ -200,16 +200,17 @@ class DataApiSession:
                     yield
                 except ClientError as error:
                     if error.response["Error"]["Code"] == "ValidationException":
-                        raise self._invalid(str(error.response["Error"].get("Message")), what, is_first) from error
+                        refused = self._invalid(str(error.response["Error"].get("Message")), what, is_first)
+                        raise refused from shown_cause(error, self._secrets)
                     raise
         except StatementError:
             raise
         except RsloaderError as error:
-            said = redacted(str(error), self._secrets)
+            said, cause = redacted(str(error), self._secrets), shown_cause(error, self._secrets)
             self._is_lost = True
             if is_first:  # nothing has happened yet that could be in doubt
-                raise type(error)(said) from error
-            raise ConnectionLostError(f"The outcome of {what} is not known. {said}") from error
+                raise type(error)(said) from cause
+            raise ConnectionLostError(f"The outcome of {what} is not known. {said}") from cause
 
     def _invalid(self, message: str, what: str, is_first: bool) -> RsloaderError:
         said = redacted(message, self._secrets)

@@ -1,5 +1,6 @@
 """A session of the Redshift Data API: what is sent, what its answers mean, and what is known when there is none."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -380,6 +381,29 @@ def test_no_error_repeats_a_secret(aws: Aws):
             session.execute(PRE_SQL)
         assert "***" in str(told.value)
         assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "InternalServerException"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+def test_no_traceback_repeats_a_secret(aws: Aws, code: str, is_first: bool):
+    """Logs print an error's causes as they are."""
+    if not is_first:
+        aws.takes()
+    aws.refuses("execute_statement", code, "Session: what is s3cret")
+    with pytest.raises(RsloaderError) as told, aws.connect("s3cret") as session:
+        if not is_first:
+            session.execute(sql.Begin())
+        session.execute(PRE_SQL)
+    shown = "".join(traceback.format_exception(told.value)).replace('aws.connect("s3cret")', "")
+    assert "***" in shown
+    assert [line for line in shown.splitlines() if "s3cret" in line] == []
+
+
+def test_awss_error_stays_the_cause_where_it_holds_no_secret(aws: Aws):
+    aws.refuses("execute_statement", "InternalServerException", "oops")
+    with pytest.raises(TransientError) as told, aws.connect("s3cret") as session:
+        session.execute(PRE_SQL)
+    assert "InternalServerException" in str(told.value.__cause__)
 
 
 def test_whoever_is_stopped_while_a_statement_runs_cancels_it_and_rolls_back(aws: Aws):
