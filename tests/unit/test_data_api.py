@@ -231,6 +231,9 @@ CYCLE = "Serializable isolation violation on table - 100, transactions forming t
         ("FATAL: terminating connection due to administrator command", COPY, ConnectionLostError, "terminating"),
         ("An I/O error occurred while sending to the backend.", sql.Commit(), ConnectionLostError, "I/O"),
         ("This connection has been closed.", COPY, ConnectionLostError, "closed"),
+        ("ERROR: 1023\n  Detail: " + CYCLE, sql.Commit(), SerializationError, "isolation violation"),
+        ("Query execution failed unexpectedly.", sql.Commit(), ConnectionLostError, "unexpectedly"),
+        ("", sql.Commit(), ConnectionLostError, "Commit"),
     ],
 )  # fmt: skip
 def test_redshifts_words_are_told_by_what_to_do_about_them(
@@ -357,6 +360,18 @@ def test_a_session_that_is_over_is_a_lost_connection(aws: Aws):
             session.execute(sql.Commit())
 
 
+def test_a_commit_that_aws_refuses_is_in_doubt(aws: Aws):
+    """Only Redshift can say that it did not commit: an earlier try of botocore's may have been carried out."""
+    aws.takes()
+    aws.refuses("execute_statement", "ValidationException", "the request is odd")
+    with aws.connect() as session:
+        session.execute(sql.Begin())
+        with pytest.raises(ConnectionLostError, match=r"Commit.*is odd"):
+            session.execute(sql.Commit())
+        with pytest.raises(ConnectionLostError, match="was lost before Rollback"):
+            session.execute(sql.Rollback())
+
+
 def test_sql_that_aws_refuses_is_the_statements_fault(aws: Aws):
     aws.takes()
     aws.refuses("execute_statement", "ValidationException", "Sql is odd")
@@ -387,13 +402,12 @@ def test_no_error_repeats_a_secret(aws: Aws):
 @pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
 def test_no_traceback_repeats_a_secret(aws: Aws, code: str, is_first: bool):
     """Logs print an error's causes as they are."""
-    if not is_first:
+    statements = [PRE_SQL] if is_first else [sql.Begin(), PRE_SQL]
+    for _ in statements[1:]:
         aws.takes()
     aws.refuses("execute_statement", code, "Session: what is s3cret")
     with pytest.raises(RsloaderError) as told, aws.connect("s3cret") as session:
-        if not is_first:
-            session.execute(sql.Begin())
-        session.execute(PRE_SQL)
+        run(session, *statements)
     shown = "".join(traceback.format_exception(told.value)).replace('aws.connect("s3cret")', "")
     assert "***" in shown
     assert [line for line in shown.splitlines() if "s3cret" in line] == []
