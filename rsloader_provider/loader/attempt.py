@@ -30,7 +30,7 @@ from rsloader_provider.core.errors import (
     StatementError,
     UndecidedError,
 )
-from rsloader_provider.core.manifest import Entry, render_manifest
+from rsloader_provider.core.manifest import Entry, name_by_content, render_manifest
 from rsloader_provider.core.sql_templates import SqlRenderer
 from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.load_errors import CopiedObjects, explained
@@ -132,8 +132,8 @@ class Attempt:
         return loaded
 
     def _load(self) -> Loaded:
-        self._read_entries()
-        has_rows = self._write_manifest()
+        claimed = self._read_entries()
+        has_rows = self._write_manifest(claimed)
         with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
             pid = int(session.execute(sql.BackendPid())[0][0])
             if self.previous_session not in {None, pid}:
@@ -143,8 +143,9 @@ class Attempt:
             self._record_session(pid)
             return self._load_table(session, pid, has_rows=has_rows)
 
-    def _read_entries(self) -> None:
-        self.entries = self.services.ledger.entries(self.batch)
+    def _read_entries(self) -> Sequence[Entry]:
+        """Read what is to be loaded; give it with the sizes of the claims."""
+        self.entries = claimed = self.services.ledger.entries(self.batch)
         if len(self.entries) != self.batch.files:
             raise CorruptLedgerError(
                 f"{self.batch} has {len(self.entries)} objects in its segments, but counts {self.batch.files}. "
@@ -152,13 +153,18 @@ class Attempt:
             )
         if self.batch.progress(self.target.name).opened_by is not None:
             log.info("%s: a person asked for it, so objects may have been repaired: asking S3 for sizes", self.batch)
-            self.entries = with_sizes_of_now(self.services.storage, self.entries, self.config.copy_options)
+            self.entries = with_sizes_of_now(self.services.storage, claimed, self.config.copy_options)
+        return claimed
 
-    def _write_manifest(self) -> bool:
+    def _write_manifest(self, claimed: Sequence[Entry]) -> bool:
         """Write the manifest; nothing is written, and there is nothing to copy, when every object is empty."""
         content = render_manifest(self.entries)
         if content is None:
             return False
+        if content != render_manifest(claimed):
+            # Other targets, older attempts and audits write the batch's own manifest, with the sizes of the claims.
+            name = name_by_content(self.batch.manifest_name, content)
+            self.manifest = self.config.manifests.join(name)
         log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
         with self._taking(Step.WRITE_MANIFEST):
             self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
@@ -177,7 +183,7 @@ class Attempt:
                 wait_until_over(session, previous, self.services.sleep)
 
     def _has_committed(self, session: Session, commit: UnansweredCommit) -> bool:
-        known = has_committed(session, commit, str(self.manifest))
+        known = has_committed(session, commit, self._manifests())
         if known is None and commit != self.denied:
             raise undecided(self.batch, self.target.name, self.key.target, commit)
         log.info(
@@ -186,6 +192,10 @@ class Attempt:
             "a person says" if known is None else "Redshift says",
         )  # fmt: skip
         return bool(known)
+
+    def _manifests(self) -> tuple[str, ...]:
+        """The manifests that an earlier attempt may have loaded."""
+        return tuple(dict.fromkeys((str(self.config.manifests.join(self.batch.manifest_name)), str(self.manifest))))
 
     def _record_session(self, pid: int) -> None:
         announces = not self.has_history
