@@ -22,7 +22,13 @@ from rsloader_provider.core.batch import (
     needs_loading,
 )
 from rsloader_provider.core.config import LoadConfig, Target
-from rsloader_provider.core.errors import ConfigurationError, ContentionError, EarlierBatchError, UndecidedError
+from rsloader_provider.core.errors import (
+    ConfigurationError,
+    ContentionError,
+    DeletedBatchError,
+    EarlierBatchError,
+    UndecidedError,
+)
 from rsloader_provider.core.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.loader.attempt import Attempt
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -147,7 +153,10 @@ def _refuse_too_early(config: LoadConfig, services: Services, batch: Batch, targ
     if target.mode == "append":
         return
     for earlier_id in takewhile(lambda each: each < batch.batch, services.ledger.unfinished(config.load)):
-        earlier = services.ledger.get(config.load, earlier_id)
+        try:
+            earlier = services.ledger.get(config.load, earlier_id)
+        except DeletedBatchError:
+            continue  # it was loaded; the index of unfinished batches lags
         if target.name in earlier.unfinished_targets:
             raise EarlierBatchError(
                 f"{batch} is not loaded into {target.name} before batch {earlier_id}, which is "
