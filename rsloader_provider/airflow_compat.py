@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         AirflowException,
         AirflowFailException,
         AirflowNotFoundException,
+        AirflowSensorTimeout,
         AirflowSkipException,
     )
     from airflow.sdk.log import mask_secret, redact  # type: ignore[attr-defined]  # as Airflow's own providers do
@@ -58,6 +59,7 @@ else:
             AirflowException,
             AirflowFailException,
             AirflowNotFoundException,
+            AirflowSensorTimeout,
             AirflowSkipException,
         )
     except ImportError:
@@ -65,6 +67,7 @@ else:
             AirflowException,
             AirflowFailException,
             AirflowNotFoundException,
+            AirflowSensorTimeout,
             AirflowSkipException,
         )
 
@@ -81,6 +84,7 @@ __all__ = [
     "AirflowException",
     "AirflowFailException",
     "AirflowNotFoundException",
+    "AirflowSensorTimeout",
     "AirflowSkipException",
     "BaseHook",
     "BaseOperator",

@@ -24,7 +24,7 @@ from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponen
 from rsloader_provider.aws.data_api_failures import failure_of
 from rsloader_provider.aws.data_api_rows import rows_of
 from rsloader_provider.aws.errors import explained as aws_explained
-from rsloader_provider.aws.redaction import redacted
+from rsloader_provider.aws.redaction import redacted, shown_cause
 from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
 from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import (
@@ -101,7 +101,7 @@ class DataApiSession:
                 "it, or write `transport: driver`."
             )
         is_first = self._session_id is None
-        with self._heard(what, is_first=is_first):
+        with self._heard(statement, is_first=is_first):
             ended = self._end_of(self._submit(text))
             if ended["Status"] == _FINISHED:
                 return self._rows(ended["Id"]) if ended.get("HasResultSet") else ()
@@ -193,31 +193,35 @@ class DataApiSession:
             more = {"NextToken": page["NextToken"]}
 
     @contextmanager
-    def _heard(self, what: str, *, is_first: bool) -> Iterator[None]:
+    def _heard(self, statement: Statement, *, is_first: bool) -> Iterator[None]:
         try:
             with aws_explained(f"Connection {self._conn_id}, by the Redshift Data API as `aws_conn_id`", _PLACE_REMEDY):
                 try:
                     yield
                 except ClientError as error:
                     if error.response["Error"]["Code"] == "ValidationException":
-                        raise self._invalid(str(error.response["Error"].get("Message")), what, is_first) from error
+                        message = str(error.response["Error"].get("Message"))
+                        cause = shown_cause(error, self._secrets)
+                        raise self._invalid(message, statement, is_first=is_first) from cause
                     raise
         except StatementError:
             raise
         except RsloaderError as error:
-            said = redacted(str(error), self._secrets)
+            said, cause = redacted(str(error), self._secrets), shown_cause(error, self._secrets)
             self._is_lost = True
             if is_first:  # nothing has happened yet that could be in doubt
-                raise type(error)(said) from error
-            raise ConnectionLostError(f"The outcome of {what} is not known. {said}") from error
+                raise type(error)(said) from cause
+            raise ConnectionLostError(f"The outcome of {type(statement).__name__} is not known. {said}") from cause
 
-    def _invalid(self, message: str, what: str, is_first: bool) -> RsloaderError:
+    def _invalid(self, message: str, statement: Statement, *, is_first: bool) -> RsloaderError:
         said = redacted(message, self._secrets)
         if is_first:
             return ConfigurationError(f"Connection {self._conn_id}: Redshift Data API: {said} {_PLACE_REMEDY}")
         if said.startswith("Session"):
             return ConnectionLostError(f"Connection {self._conn_id}: the session is over: {said}")
-        return StatementError(f"{what}: the Redshift Data API refused it: {said}")
+        if isinstance(statement, Commit):
+            return ConnectionLostError(f"Connection {self._conn_id}: Redshift Data API: {said}")
+        return StatementError(f"{type(statement).__name__}: the Redshift Data API refused it: {said}")
 
     def _failed(self, ended: Mapping[str, Any], statement: Statement, *, is_first: bool) -> RsloaderError:
         text = str(ended.get("Error", ""))
@@ -226,7 +230,8 @@ class DataApiSession:
             self._is_lost = True
             return unconnected(failure.answer if failure.answer.sqlstate else None, text, self._conn_id, self._secrets)
         is_aborted = ended["Status"] == _ABORTED
-        if failure.is_over or (is_aborted and isinstance(statement, Commit)):
+        # That a COMMIT was not carried out only Redshift itself can say.
+        if failure.is_over or (isinstance(statement, Commit) and (is_aborted or not failure.is_redshifts)):
             self._is_lost = True
             said = redacted(text, self._secrets)
             return ConnectionLostError(f"The session broke during {type(statement).__name__}: {said}")

@@ -42,10 +42,12 @@ class Failure:
     Attributes:
         answer: What Redshift said, with the SQLSTATE that its words stand for as far as they are known.
         is_over: Whether the session has ended as well; then what the statement did is not known.
+        is_redshifts: Whether Redshift refused the statement, and not something on the way to it.
     """
 
     answer: Answer
     is_over: bool
+    is_redshifts: bool
 
 
 def failure_of(text: str) -> Failure:
@@ -60,4 +62,4 @@ def failure_of(text: str) -> Failure:
     message, *more = _PARTS.split(text[found.end() :] if found else text, maxsplit=1)
     sqlstate = next((state for state, words in _SQLSTATES.items() if words.match(message)), "")
     is_over = (found is not None and found[1] != "ERROR") or _OVER.match(message) is not None
-    return Failure(Answer(sqlstate, message.strip(), "".join(more).strip()), is_over)
+    return Failure(Answer(sqlstate, message.strip(), "".join(more).strip()), is_over, found is not None)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import quote
 
 from rsloader_provider.core.sql import literal
@@ -23,6 +23,17 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, "***")
     return _CLAUSE.sub(r"\1***", text)
+
+
+def shown_cause(error: BaseException, secrets: Collection[str]) -> BaseException | None:
+    """Give an error as the cause of ours, or None when it or what led to it holds a secret: logs print all of that."""
+    each: BaseException | None = error
+    while each is not None:
+        said = f"{each} {each!r}"
+        if redacted(said, secrets) != said:
+            return None
+        each = each.__cause__ if each.__suppress_context__ else each.__context__
+    return error
 
 
 def _written(secret: str) -> Iterator[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from redshift_connector.error import Error as DriverError
 
-from rsloader_provider.aws.redaction import redacted
+from rsloader_provider.aws.redaction import redacted, shown_cause
 from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError
 from rsloader_provider.core.sql import Copy, Statement, render
@@ -37,7 +37,7 @@ class RedshiftSession:
             return cursor.fetchall() if cursor.description else ()
         except (DriverError, OSError) as error:
             secrets = {*self._secrets, *_password(self._connection)}
-            raise _explained(error, statement, secrets) from _cause(error, secrets)
+            raise _explained(error, statement, secrets) from shown_cause(error, secrets)
 
 
 class RedshiftWarehouse:
@@ -59,7 +59,7 @@ class RedshiftWarehouse:
         try:
             connection = self._connect(conn_id)
         except (DriverError, OSError) as error:
-            raise unconnected(_answer(error), str(error), conn_id, secrets) from _cause(error, secrets)
+            raise unconnected(_answer(error), str(error), conn_id, secrets) from shown_cause(error, secrets)
         try:
             yield RedshiftSession(connection, secrets)
         finally:
@@ -74,12 +74,6 @@ def _password(connection: Any) -> tuple[str, ...]:
     if isinstance(password, bytes):
         return (password.decode(errors="replace"),)
     return (password,) if isinstance(password, str) else ()
-
-
-def _cause(error: BaseException, secrets: Collection[str]) -> BaseException | None:
-    """Give the driver's error as the cause of ours, or None when it holds a secret: logs print causes as they are."""
-    said = f"{error} {error!r}"
-    return error if redacted(said, secrets) == said else None
 
 
 def _answer(error: BaseException) -> Answer | None:

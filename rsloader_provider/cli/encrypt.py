@@ -7,6 +7,7 @@ import typer
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
+from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.load_secrets import encrypt_secret
 
 
@@ -20,10 +21,16 @@ def encrypt(
     Asks for the secret without showing it; what is piped in is read instead, without the line end at its end. No other
     load can use the text.
     """
-    if sys.stdin.isatty():
-        secret = typer.prompt("Secret", hide_input=True, err=True)
-    else:
-        secret = sys.stdin.read().removesuffix("\n").removesuffix("\r")
     with told():
+        secret = typer.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _piped_in(load)
         text = encrypt_secret(rsloader_hook(aws_conn_id).get_keys(), load=load, key=key, secret=secret)
     typer.echo(text)
+
+
+def _piped_in(load: str) -> str:
+    try:
+        # As text, what a byte becomes that is none would depend on the locale.
+        secret = sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"load {load}: the secret is no UTF-8 text. Nothing was encrypted.") from None
+    return secret.removesuffix("\n").removesuffix("\r")

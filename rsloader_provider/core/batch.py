@@ -187,11 +187,6 @@ class Batch:
         return f"batch {self.batch} of load {self.load}"
 
     @property
-    def was_asked_for(self) -> bool:
-        """Whether a person has ever cleared it for a target."""
-        return any(progress.opened_by is not None for progress in self.targets.values())
-
-    @property
     def is_marked(self) -> bool:
         """Whether its objects count as loaded by a person's word alone: nothing of it was loaded, or will be."""
         return self.status is BatchStatus.COMPLETE and self.reason in (MARKED, IMPORTED) and not self.targets
@@ -214,7 +209,8 @@ class Batch:
         """Where its manifest stands below the load's prefix for manifests.
 
         Each taking out of objects begins another manifest: an attempt that was stopped before, and wakes up after, can
-        never put its objects into a later attempt's.
+        never put its objects into a later attempt's. So does an attempt that a person asked for when it finds other
+        sizes than those of the claims: see `name_by_content`.
         """
         edition = f"-{self.taken_out}" if self.taken_out else ""
         return f"{self.load}/{self.batch}{edition}.manifest"

@@ -1,5 +1,6 @@
 """COPY's manifest: the JSON list of the objects that one batch loads."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,8 +27,6 @@ class Entry:
 def render_manifest(entries: Iterable[Entry]) -> bytes | None:
     """Write the manifest: sorted and without duplicates, so that every attempt writes the same bytes.
 
-    Only an attempt that a person asked for may write other sizes, as repaired objects have them.
-
     COPY loads an object twice when a manifest names it twice. An empty object is left out: it holds no rows,
     and some formats refuse it.
 
@@ -44,20 +43,10 @@ def render_manifest(entries: Iterable[Entry]) -> bytes | None:
     return json.dumps({"entries": listed}, indent=1).encode() if listed else None
 
 
-def is_manifest_of(content: bytes, entries: Iterable[Entry], *, sizes_may_differ: bool) -> bool:
-    """Tell whether an attempt at a batch wrote a manifest.
+def name_by_content(name: str, content: bytes) -> str:
+    """Name a manifest that has other sizes than the batch's own, so that nobody else writes another one there.
 
-    Args:
-        content: What lies there.
-        entries: The batch's objects, with the sizes of their claims.
-        sizes_may_differ: Whether a person asked for the batch, so that the sizes may be later ones.
+    >>> name_by_content("orders/01J.manifest", b"{}")
+    'orders/01J-44136fa355b3678a.manifest'
     """
-    listed = list(entries)
-    if content == render_manifest(listed):
-        return True
-    try:
-        sizes = {each["url"]: int(each["meta"]["content_length"]) for each in json.loads(content)["entries"]}
-    except (ValueError, KeyError, TypeError):
-        return False
-    later = (Entry(entry.name, sizes.get(entry.url, entry.size_bytes)) for entry in listed)
-    return sizes_may_differ and content == render_manifest(later)
+    return f"{name.removesuffix('.manifest')}-{hashlib.sha256(content).hexdigest()[:16]}.manifest"

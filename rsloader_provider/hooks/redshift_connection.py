@@ -7,7 +7,7 @@ from typing import Any
 import redshift_connector
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
-from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook
+from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from rsloader_provider.core.data_api import DataApiPlace, data_api_place
 from rsloader_provider.core.errors import ConfigurationError
 
@@ -42,6 +42,8 @@ def connect_driver(conn_id: str, aws_conn_id: str | None) -> Any:
         # The hook would hand `iam` on to the driver, which then asks AWS for another password, with whatever
         # credentials the machine has.
         user, password, port = hook.get_iam_token(connection)
+        # Airflow masks what stands in connections; this one does not.
+        mask_secret(password)
         return redshift_connector.connect(
             host=connection.host,
             port=port,

@@ -24,7 +24,7 @@ from rsloader_provider.core.audit import (
 from rsloader_provider.core.batch import Batch, BatchStatus, batch_time, settle
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError, UnknownBatchError
-from rsloader_provider.core.manifest import Entry, is_manifest_of, render_manifest
+from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.audit_report import AuditReport, Finding
 from rsloader_provider.loader.histories import Histories
@@ -170,7 +170,8 @@ class BatchWalk:
             for found in self._services.storage.objects(prefix.bucket, prefix.key):
                 name = found.key.removeprefix(prefix.key)
                 if name.endswith(_SUFFIX) and "/" not in name:
-                    # Behind the batch stands, after a '-', how many objects had been taken out of it.
+                    # Behind the batch stands, after a '-', how many objects had been taken out of it, or, of a manifest
+                    # with sizes of its own, what tells it from others.
                     yield name.removesuffix(_SUFFIX).partition("-")[0], found
         except RsloaderError as error:
             text = f"the manifests cannot be listed and were not compared: {error}"
@@ -395,10 +396,9 @@ class BatchWalk:
             return
         try:
             # An ETag is no digest where S3 encrypts with KMS.
-            same = (manifest.size_bytes == len(content) or batch.was_asked_for) and is_manifest_of(
-                self._services.storage.read(manifest.bucket, manifest.key) or b"",
-                group.entries,
-                sizes_may_differ=batch.was_asked_for,
+            same = (
+                manifest.size_bytes == len(content)
+                and self._services.storage.read(manifest.bucket, manifest.key) == content
             )
         except RsloaderError as error:
             self._add(batch.batch, f"its manifest {manifest.url} could not be read: {error}", is_wrong=False)

@@ -10,7 +10,7 @@ from rsloader_provider.core.audit import mended
 from rsloader_provider.core.batch import Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
-from rsloader_provider.core.manifest import Entry, is_manifest_of, render_manifest
+from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.notify import tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -67,6 +67,6 @@ def _rewrite_manifest(services: Services, batch: Batch, entries: Sequence[Entry]
     found = services.storage.read(bucket, key)
     if content is None or found is None:
         return
-    if not is_manifest_of(found, entries, sizes_may_differ=batch.was_asked_for):
+    if found != content:
         with services.steps.taking(Step.WRITE_MANIFEST, batch):
             services.storage.write(bucket, key, content)

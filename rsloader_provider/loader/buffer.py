@@ -9,7 +9,7 @@ from typing import Any
 
 from rsloader_provider.core.batch import Batch, TargetProgress, adopt
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import CorruptLedgerError
+from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError
 from rsloader_provider.core.limits import count_fitting, due_reason
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.core.shadow import as_recorded
@@ -222,6 +222,9 @@ class _Takeover:
         except CorruptLedgerError as error:
             log.error("%s", error)
             return self._unreadable(batch_id)
+        except DeletedBatchError as deleted:
+            log.info("%s It was loaded; the index of unfinished batches lags.", deleted)
+            return None
         if batch.unfinished_targets and batch.run not in {None, self._run} and self._is_active(str(batch.run)):
             log.info("%s: left to run %s, which is still going", batch, batch.run)
             return None
@@ -239,7 +242,11 @@ def _taken_over(services: Services, batch: Batch, run: str) -> Batch | None:
             adopted = services.ledger.replace(batch, adopt(batch, run))
     except LostRaceError:
         # The write may have been carried out and only its answer lost: then the batch is this run's.
-        adopted = services.ledger.get(batch.load, batch.batch)
+        try:
+            adopted = services.ledger.get(batch.load, batch.batch)
+        except DeletedBatchError as deleted:
+            log.info("%s It was loaded meanwhile.", deleted)
+            return None
         if adopted.run != run or not adopted.unfinished_targets:
             log.info("%s: another run took it in this moment", batch)
             return None

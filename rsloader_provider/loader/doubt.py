@@ -7,7 +7,7 @@ rolled back later is `completed` in every other view.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from rsloader_provider.core import sql
@@ -49,22 +49,25 @@ def wait_until_over(session: Session, pid: int, sleep: Callable[[float], None]) 
     )
 
 
-def has_committed(session: Session, commit: UnansweredCommit, manifest_url: str) -> bool | None:
+def has_committed(session: Session, commit: UnansweredCommit, manifests: Iterable[str]) -> bool | None:
     """Tell whether an announced COMMIT was carried out; None if Redshift cannot say.
 
     Args:
         session: Any session of the same user.
         commit: The COMMIT; its session is over.
-        manifest_url: The manifest of its COPY.
+        manifests: URLs of the manifests, one of which its COPY had.
     """
     if commit.query_id is None:
         return None
-    try:
-        ends = session.execute(sql.FindTransactionEnd(manifest_url, commit.session, commit.query_id))
-    except (AccessDeniedError, NotSetUpError, StatementError) as error:
-        log.info("the end of the transaction is not readable: %s", error)
-        return None
-    return {"committed": True, "rolledback": False}.get(ends[0][0]) if ends else None
+    for manifest in manifests:
+        try:
+            ends = session.execute(sql.FindTransactionEnd(manifest, commit.session, commit.query_id))
+        except (AccessDeniedError, NotSetUpError, StatementError) as error:
+            log.info("the end of the transaction is not readable: %s", error)
+            return None
+        if ends:
+            return {"committed": True, "rolledback": False}.get(ends[0][0])
+    return None
 
 
 def undecided(batch: Batch, target: str, table: sql.TableName, commit: UnansweredCommit) -> UndecidedError:

@@ -26,7 +26,9 @@ def create_histories(
         RsloaderError: Another reason, for example that a connection is missing.
     """
     configs = [*configs]
-    transports = {target.conn_id: target.transport for config in configs for target in config.targets}
+    transports = {
+        target.conn_id: target.transport for config in configs for target in config.targets if target.history == "table"
+    }
     for conn_id, targets in _with_history(configs).items():
         with warehouse.connect(conn_id, transports[conn_id]) as session:
             session.execute(sql.CreateHistorySchema())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, begin_attempt, finish_attempt, needs_loading
+from rsloader_provider.core.batch import Asker, Batch, begin_attempt, finish_attempt, needs_loading
 from rsloader_provider.core.config import CopyOptions, LoadConfig
 from rsloader_provider.core.errors import ContentionError
 from rsloader_provider.core.manifest import render_manifest
@@ -91,7 +91,7 @@ def shadow_batch(
         try:
             with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
                 batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
-            told = _would_load(config, services, batch_id, target_name)
+            told = _would_load(config, services, batch, target_name)
             attempt = batch.progress(target_name).attempt
             with services.steps.taking(Step.FINISH_ATTEMPT, f"{batch} into {target_name}"):
                 services.ledger.replace(batch, finish_attempt(batch, target_name, attempt, rows=0, query_id=None))
@@ -101,10 +101,9 @@ def shadow_batch(
     raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
 
 
-def _would_load(config: LoadConfig, services: Services, batch_id: str, target_name: str) -> ShadowLoad:
-    batch = services.ledger.get(as_recorded(config).load, batch_id)
+def _would_load(config: LoadConfig, services: Services, batch: Batch, target_name: str) -> ShadowLoad:
     entries = sorted(services.ledger.entries(batch))
-    manifest = config.manifests.join(f"{config.load}/{batch_id}.manifest")
+    manifest = config.manifests.join(f"{config.load}/{batch.batch}.manifest")
     target = next((each for each in config.targets if each.name == target_name), None)
     copy = None
     if render_manifest(entries) is not None and target is not None:
@@ -121,7 +120,7 @@ def _would_load(config: LoadConfig, services: Services, batch_id: str, target_na
         log.info("SHADOW:   %s", url)
     written = str(manifest) if copy else None
     reader = config.copy_options.reader
-    return ShadowLoad(batch_id, target_name, batch.files, batch.size_bytes, written, copy, reader, urls)
+    return ShadowLoad(batch.batch, target_name, batch.files, batch.size_bytes, written, copy, reader, urls)
 
 
 def _without_keys(options: CopyOptions) -> CopyOptions:

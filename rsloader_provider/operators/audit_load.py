@@ -5,6 +5,7 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator, Context
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.sql_rendering import SqlLeftUnrendered
@@ -30,7 +31,7 @@ class AuditLoadOperator(SqlLeftUnrendered, BaseOperator):
     def execute(self, context: Context) -> dict[str, int]:
         """Audit once."""
         config = LoadConfig.model_validate(self.load_config)
-        with as_task_failures():
+        with as_task_failures(), concerning(f"load {config.load}"):
             hook = RsloaderHook(config.aws_conn_id)
             report = audit_load(config, hook.get_conn(), hook.get_inventory())
         if report.is_wrong:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from rsloader_provider.airflow_compat import AirflowSkipException, BaseSensorOperator, Context
+from rsloader_provider.airflow_compat import AirflowSensorTimeout, AirflowSkipException, BaseSensorOperator, Context
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
@@ -18,9 +18,9 @@ class NewObjectsSensor(SqlLeftUnrendered, BaseSensorOperator):
     """Succeeds when there is a new object, a batch that is due, or a batch left to load.
 
     It looks once, and if there is nothing it waits in the triggerer, holding no task slot. When the timeout is
-    over it is skipped, not failed: nothing to do is no fault. Where it may wait, it also waits one `poke_interval`
-    before it succeeds for nothing but batches that are left, so that a load that runs all the time does not run in
-    circles round a batch that cannot be loaded.
+    over it is skipped, not failed: nothing to do is no fault. Where it may wait there, it also waits one
+    `poke_interval` before it succeeds for nothing but batches that are left, so that a load that runs all the time does
+    not run in circles round a batch that cannot be loaded.
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig (templated).
@@ -38,7 +38,10 @@ class NewObjectsSensor(SqlLeftUnrendered, BaseSensorOperator):
     def execute(self, context: Context) -> None:
         """Look, and wait if need be."""
         if not self.deferrable:
-            super().execute(context)
+            try:
+                super().execute(context)
+            except AirflowSensorTimeout:
+                self._skip()
             return
         deadline = datetime.now(UTC) + timedelta(seconds=self.timeout)
         found = self._look()

@@ -225,6 +225,9 @@ def test_the_operator_gives_counts_and_fails_with_what_is_wrong(audited: Audited
     audited.loads.query(f"DELETE FROM {audited.history} WHERE batch = '{batch}'")
     with pytest.raises(AirflowFailException, match=f"(?s)2 objects recorded as loaded.*clear load_batch of run {RUN}"):
         operator.execute({})
+    operator.load_config = {**operator.load_config, "source": "s3://no-such-bucket-of-anybodys/orders/"}
+    with pytest.raises(AirflowFailException, match=f"NotSetUpError: load {audited.loads.load}: .*no-such-bucket"):
+        operator.execute({})
 
 
 def test_the_command_shows_people_what_is_wrong_and_explain_tells_the_story(audited: Audited):

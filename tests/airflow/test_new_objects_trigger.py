@@ -78,6 +78,14 @@ def test_it_gives_up_at_its_deadline(loads: "Loads"):
     assert first_event(NewObjectsTrigger(loads.write(), 0.05, past)) == {"found": False}
 
 
+def test_a_sensor_that_holds_its_slot_is_skipped_too(loads: "Loads"):
+    sensor = NewObjectsSensor(task_id="detect", load_config=loads.write(), timeout=0, deferrable=False)
+    with pytest.raises(AirflowSkipException, match="no new object"):
+        sensor.execute({})
+    loads.put("1.csv")
+    sensor.execute({})
+
+
 def test_a_sensor_is_skipped_when_there_was_nothing_and_goes_on_otherwise(loads: "Loads"):
     """Skipped, not failed: nothing to do is no fault."""
     sensor = NewObjectsSensor(task_id="detect", load_config=loads.write(), timeout=0)

@@ -8,7 +8,9 @@ from typing import Any
 
 import boto3
 import pytest
+import redshift_connector
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
+from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.configuration import clear_secrets_backends_cache
 
 from rsloader_provider.core import sql
@@ -102,6 +104,21 @@ def test_temporary_credentials_of_iam(
     connection = account.connection(**account.server, login="loader", extra=extra)
     monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", connection)
     assert asked("driver") == user
+
+
+def test_a_temporary_password_is_masked_in_logs(account: Account, monkeypatch: pytest.MonkeyPatch):
+    given: list[str] = []
+
+    def connect(**arguments: Any) -> None:
+        given.append(arguments["password"])
+        raise redshift_connector.InterfaceError("no way")
+
+    monkeypatch.setattr(redshift_connector, "connect", connect)
+    extra = {"iam": True, "cluster_identifier": "acme"}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", account.connection(**account.server, login="loader", extra=extra))
+    with pytest.raises(TransientError, match="no way"):
+        asked("driver")
+    assert redact(f"the password is {given[0]}") == "the password is ***"
 
 
 @pytest.fixture

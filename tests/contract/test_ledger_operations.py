@@ -256,6 +256,8 @@ def test_a_deleted_batch_is_gone_its_claims_stay_and_it_can_be_put_back(ledger_a
     assert list(ledger.claimed_keys("orders", "landing/")) == [name(1), name(2), name(3)]
     with pytest.raises(LostRaceError):
         ledger.delete(deleted, LATER)
+    with pytest.raises(LostRaceError):
+        ledger.replace(batch, reprocess(batch, TARGET, "by"))
     restored = ledger.restore(deleted)
     assert restored == replace(batch, version=batch.version + 1) == ledger.get("orders", batch.batch)
     assert ledger.segments(batch) == [*deleted.segments]

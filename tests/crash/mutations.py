@@ -52,11 +52,11 @@ AS_IT_IS = Mutation("as it is", ())
 MUTATIONS = (
     Mutation(
         "without the LOCK of the history",
-        (Replacement("loader/load.py", "run(sql.LockHistory(self.table))", "pass"),),
+        (Replacement("loader/table_load.py", "run(sql.LockHistory(self.key.target))", "pass"),),
     ),
     Mutation(
         "without the look into the history",
-        (Replacement("loader/load.py", "if not times:", "if True:"),),
+        (Replacement("loader/table_load.py", "if not times:", "if True:"),),
     ),
     Mutation(
         "without the condition of a claim",
@@ -88,7 +88,7 @@ MUTATIONS = (
                 "        self.ledger = services.ledger\n        self.storage = services.storage\n",
             ),
             Replacement(
-                "loader/load.py",
+                "loader/attempt.py",
                 "self.services.storage.write(self.manifest.bucket, self.manifest.key, content)",
                 "pass",
             ),

@@ -98,7 +98,8 @@ class MemoryLedger:
 
     def replace(self, before: Batch, after: Batch) -> Batch:
         with self._lock:
-            if self._batches[before.load, before.batch].version != before.version:
+            stored = self._batches.get((before.load, before.batch))
+            if stored is None or stored.version != before.version:
                 raise LostRaceError
             after = replace(after, version=before.version + 1)
             self._batches[after.load, after.batch] = after

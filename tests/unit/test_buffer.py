@@ -16,6 +16,7 @@ from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.ports.ledger import DeletedBatch
 
 CONFIG = a_config()
 
@@ -106,6 +107,35 @@ def test_a_batch_that_cannot_be_read_fails_by_itself_and_holds_up_no_other(world
     assert loaded.outcome is Outcome.LOADED
 
 
+@dataclass
+class Lagging:
+    """A ledger whose index of unfinished batches shows one that was loaded and then deleted a moment ago."""
+
+    ledger: MemoryLedger
+    batch: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.ledger, name)
+
+    def unfinished(self, load: str) -> Iterator[str]:
+        return iter(sorted({*self.ledger.unfinished(load), self.batch}))
+
+
+@pytest.mark.parametrize("mode", ["append", "replace"])
+def test_a_batch_that_was_deleted_a_moment_ago_holds_up_no_other(world: World, mode: str):
+    config = a_config(targets=[{"table": "public.orders", "mode": mode}])
+    world.put(*(f"orders/{number}.csv" for number in range(4)))
+    first, second = run(world, config)
+    load_batch(config, world.services, first.batch.batch, TARGET, Asker("run-1/load_batch/0/1", "run-1"))
+    complete = world.ledger.get("orders", first.batch.batch)
+    world.ledger.delete(DeletedBatch(complete, tuple(world.ledger.segments(complete))), world.clock())
+    services = replace(world.services, ledger=Lagging(world.ledger, first.batch.batch))
+    (work,) = buffer_objects(config, services, run="run-2", is_active=lambda _: False, max_work=9)
+    assert work.batch.batch == second.batch.batch
+    loaded = load_batch(config, services, work.batch.batch, TARGET, Asker("run-2/load_batch/0/1", "run-2"))
+    assert loaded.outcome is Outcome.LOADED
+
+
 def test_a_batch_of_a_run_that_is_still_going_is_left_to_it(world: World):
     world.put("orders/1.csv", "orders/2.csv")
     run(world)
@@ -130,6 +160,19 @@ def test_two_runs_that_take_over_at_once_do_not_both_get_the_batch(world: World)
         return False
 
     assert run(world, run_id="run-2", is_active=third_run_is_faster) == []
+
+
+def test_a_batch_that_another_run_loads_and_a_person_deletes_meanwhile_is_not_taken_over(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    (left,) = run(world)
+
+    def loaded_and_deleted(_: str) -> bool:
+        asker = Asker("run-3/load_batch/0/1", "run-3")
+        complete = load_batch(CONFIG, world.services, left.batch.batch, TARGET, asker).batch
+        world.ledger.delete(DeletedBatch(complete, tuple(world.ledger.segments(complete))), world.clock())
+        return False
+
+    assert run(world, run_id="run-2", is_active=loaded_and_deleted) == []
 
 
 def test_a_batch_is_this_runs_own_when_only_the_answer_to_taking_it_over_was_lost(world: World):

@@ -1,5 +1,6 @@
 """A session of the Redshift Data API: what is sent, what its answers mean, and what is known when there is none."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -230,6 +231,9 @@ CYCLE = "Serializable isolation violation on table - 100, transactions forming t
         ("FATAL: terminating connection due to administrator command", COPY, ConnectionLostError, "terminating"),
         ("An I/O error occurred while sending to the backend.", sql.Commit(), ConnectionLostError, "I/O"),
         ("This connection has been closed.", COPY, ConnectionLostError, "closed"),
+        ("ERROR: 1023\n  Detail: " + CYCLE, sql.Commit(), SerializationError, "isolation violation"),
+        ("Query execution failed unexpectedly.", sql.Commit(), ConnectionLostError, "unexpectedly"),
+        ("", sql.Commit(), ConnectionLostError, "Commit"),
     ],
 )  # fmt: skip
 def test_redshifts_words_are_told_by_what_to_do_about_them(
@@ -356,6 +360,18 @@ def test_a_session_that_is_over_is_a_lost_connection(aws: Aws):
             session.execute(sql.Commit())
 
 
+def test_a_commit_that_aws_refuses_is_in_doubt(aws: Aws):
+    """Only Redshift can say that it did not commit: an earlier try of botocore's may have been carried out."""
+    aws.takes()
+    aws.refuses("execute_statement", "ValidationException", "the request is odd")
+    with aws.connect() as session:
+        session.execute(sql.Begin())
+        with pytest.raises(ConnectionLostError, match=r"Commit.*is odd"):
+            session.execute(sql.Commit())
+        with pytest.raises(ConnectionLostError, match="was lost before Rollback"):
+            session.execute(sql.Rollback())
+
+
 def test_sql_that_aws_refuses_is_the_statements_fault(aws: Aws):
     aws.takes()
     aws.refuses("execute_statement", "ValidationException", "Sql is odd")
@@ -380,6 +396,28 @@ def test_no_error_repeats_a_secret(aws: Aws):
             session.execute(PRE_SQL)
         assert "***" in str(told.value)
         assert "s3cret" not in str(told.value)
+
+
+@pytest.mark.parametrize("code", ["ValidationException", "InternalServerException"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+def test_no_traceback_repeats_a_secret(aws: Aws, code: str, is_first: bool):
+    """Logs print an error's causes as they are."""
+    statements = [PRE_SQL] if is_first else [sql.Begin(), PRE_SQL]
+    for _ in statements[1:]:
+        aws.takes()
+    aws.refuses("execute_statement", code, "Session: what is s3cret")
+    with pytest.raises(RsloaderError) as told, aws.connect("s3cret") as session:
+        run(session, *statements)
+    shown = "".join(traceback.format_exception(told.value)).replace('aws.connect("s3cret")', "")
+    assert "***" in shown
+    assert [line for line in shown.splitlines() if "s3cret" in line] == []
+
+
+def test_awss_error_stays_the_cause_where_it_holds_no_secret(aws: Aws):
+    aws.refuses("execute_statement", "InternalServerException", "oops")
+    with pytest.raises(TransientError) as told, aws.connect("s3cret") as session:
+        session.execute(PRE_SQL)
+    assert "InternalServerException" in str(told.value.__cause__)
 
 
 def test_whoever_is_stopped_while_a_statement_runs_cancels_it_and_rolls_back(aws: Aws):

@@ -105,6 +105,23 @@ def test_a_connection_lost_anywhere_leaves_each_row_once_or_a_question(
     assert len(world.notifier.messages[OK_TOPIC]) == 1
 
 
+@pytest.mark.parametrize("cleared_before", [False, True])
+def test_a_commit_is_found_whatever_sizes_the_manifest_has_by_now(world: World, cleared_before: bool):
+    """A manifest with repaired objects' sizes has another name than the batch's own."""
+    world.put("orders/0.csv", content="")
+    world.put("orders/1.csv", content="1\n")
+    (work,) = buffer_objects(CONFIG, world.services, run="dag/run-1", is_active=lambda _: False, max_work=99)
+    if cleared_before:
+        world.put("orders/0.csv", content="9\n")
+    world.warehouse.accidents.append(Accident(sql.Commit, after=True))
+    with pytest.raises(ConnectionLostError):
+        load(world, work.batch, 2, cleared=cleared_before)
+    in_table = rows(world)
+    world.put("orders/0.csv", content="9\n")
+    assert load(world, work.batch, 3, cleared=True).outcome is Outcome.FOUND_LOADED
+    assert rows(world) == in_table == (2 if cleared_before else 1)
+
+
 @pytest.fixture(params=[False, True], ids=["rolled back", "committed"])
 def undecided(request: pytest.FixtureRequest, world: World) -> tuple[Batch, bool]:
     """A batch that waits for a person, and whether its rows are in the table."""

@@ -2,9 +2,7 @@
 
 import json
 
-import pytest
-
-from rsloader_provider.core.manifest import Entry, is_manifest_of, render_manifest
+from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.objects import LEDGER_KEY_BYTES, ledger_key
 
 TWO = [Entry("landing/b+%2B é\n.csv", 2), Entry("landing/a.csv", 1)]
@@ -37,28 +35,3 @@ def test_a_name_too_long_for_dynamodb_is_cut_and_told_apart():
     keys = {ledger_key(name) for name in names}
     assert len(keys) == 2
     assert all(len(key.encode()) <= LEDGER_KEY_BYTES for key in keys)
-
-
-CLAIMED = [Entry("landing/1.csv", 3), Entry("landing/2.csv", 4)]
-LATER = render_manifest([Entry("landing/1.csv", 5), Entry("landing/2.csv", 4)]) or b""
-
-
-@pytest.mark.parametrize(
-    ("content", "by_a_machine", "for_a_person"),
-    [
-        (render_manifest(CLAIMED), True, True),
-        (LATER, False, True),
-        (LATER.replace(b"1.csv", b"9.csv"), False, False),
-        (LATER.replace(b"true", b"false"), False, False),
-        (LATER.replace(b"5", b'"five"'), False, False),
-        (LATER + b" ", False, False),
-        (render_manifest([*CLAIMED, Entry("landing/3.csv", 1)]), False, False),
-        (render_manifest(CLAIMED[:1]), False, False),
-        (b"[]", False, False),
-        (b"\xff", False, False),
-        (b"", False, False),
-    ],
-)
-def test_a_manifest_is_known_by_its_objects_and_their_sizes(content: bytes, by_a_machine: bool, for_a_person: bool):
-    assert is_manifest_of(content, CLAIMED, sizes_may_differ=False) is by_a_machine
-    assert is_manifest_of(content, CLAIMED, sizes_may_differ=True) is for_a_person

@@ -200,6 +200,13 @@ def test_a_statement_that_redshift_echoes_is_told_without_its_secrets(raised: Ex
     assert type(error).__name__ in told
 
 
+def test_what_led_to_the_drivers_error_is_not_shown_where_it_holds_a_secret():
+    lost = OSError("lost")
+    lost.__context__ = ValueError(f"cannot send {sql.render(WITH_CONNECTION)!r}")
+    told = "".join(traceback.format_exception(execute(lost, WITH_CONNECTION)))
+    assert [secret for secret in PLANTED if secret in told] == []
+
+
 def test_the_drivers_error_stays_the_cause_where_it_holds_no_secret():
     error = execute(answer("42601", "syntax error"), WITH_CONNECTION)
     assert isinstance(error.__cause__, ProgrammingError)

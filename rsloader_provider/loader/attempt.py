@@ -1,0 +1,285 @@
+"""The life of one attempt: what the ledger holds of it from its beginning to its end, whoever else writes there."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import (
+    Batch,
+    UnansweredCommit,
+    announce_commit,
+    end_attempt,
+    finish_attempt,
+    held,
+    leave_undecided,
+    record_session,
+)
+from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    AttemptLostError,
+    BadDataError,
+    ConnectionLostError,
+    ContentionError,
+    CorruptLedgerError,
+    ObjectsMissingError,
+    OutOfOrderError,
+    RsloaderError,
+    StatementError,
+    UndecidedError,
+)
+from rsloader_provider.core.manifest import Entry, name_by_content, render_manifest
+from rsloader_provider.core.sql_templates import SqlRenderer
+from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
+from rsloader_provider.loader.load_errors import CopiedObjects, explained
+from rsloader_provider.loader.notify import tell_failure, tell_success
+from rsloader_provider.loader.overwritten import with_sizes_of_now
+from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.table_load import Loaded, TableLoad
+
+log = logging.getLogger(__name__)
+
+_RACES = 20
+_ERROR_CHARACTERS = 2000
+_NEEDS_A_PERSON = (BadDataError, ObjectsMissingError, OutOfOrderError, StatementError)
+
+
+class Attempt:
+    """One attempt that has begun: it holds the target until it ends or a newer one takes its place.
+
+    Args:
+        config: The load.
+        services: The ports and the clock.
+        batch: The batch as it is since the attempt began.
+        target: The target as it is configured now.
+        denied: The COMMIT of which a person says that it was not carried out; None when nobody was asked.
+        renderer: Renders pre-SQL and post-SQL.
+    """
+
+    def __init__(
+        self,
+        config: LoadConfig,
+        services: Services,
+        batch: Batch,
+        target: Target,
+        denied: UnansweredCommit | None,
+        renderer: SqlRenderer,
+    ):
+        self.config = config
+        self.renderer = renderer
+        self.services = services
+        self.batch = batch
+        self.target = target
+        progress = batch.progress(target.name)
+        self.previous_session = progress.session
+        self.unanswered = progress.unanswered
+        self.denied = denied
+        # What an attempt left that kept a history is found there, whatever the load says by now.
+        left_in_history = progress.session is not None and not progress.announces
+        self.has_history = self.target.history == "table" or left_in_history
+        self.has_session = False
+        self.number = progress.attempt
+        table = sql.TableName(target.schema_name, target.table_name)
+        self.key = sql.LoadKey(table, config.load, batch.batch, progress.generation)
+        self.manifest = config.manifests.join(batch.manifest_name)
+        self.entries: Sequence[Entry] = ()
+
+    def _taking(self, step: Step) -> AbstractContextManager[None]:
+        return self.services.steps.taking(step, f"{self.batch} into {self.target.name}")
+
+    def run(self) -> Loaded:
+        """Load, record how that ended, and tell of it.
+
+        Raises:
+            RsloaderError: See `load_batch`. That it ended is recorded, unless a newer attempt took over or nobody
+                knows whether it has committed.
+        """
+        log.info(
+            "%s: attempt %d, generation %d, into %s", self.batch, self.number, self.key.generation, self.target.name
+        )
+        try:
+            loaded = self._load()
+        except AttemptLostError:
+            raise
+        except ConnectionLostError:
+            # The session may still commit: the next attempt ends it, and the history decides. If that attempt has
+            # begun already, it was the one to break the connection, and must not be disturbed by a retry.
+            held(self.services.ledger.get(self.batch.load, self.batch.batch), self.target.name, self.number)
+            raise
+        except RsloaderError as error:
+            if str(self.batch) not in str(error):
+                error.concerns(f"{self.batch} into {self.target.name}")
+            self._end(error)
+            raise
+        with self._taking(Step.FINISH_ATTEMPT):
+            notify = self.config.notify.success is not None
+            self._change(
+                lambda batch: finish_attempt(
+                    batch, self.target.name, self.number, rows=loaded.rows, query_id=loaded.query_id, notify=notify
+                )
+            )
+        log.info(
+            "%s: %s into %s, %d rows, query %s",
+            self.batch, "found loaded" if loaded.was_found else "loaded", self.target.name, loaded.rows,
+            loaded.query_id,
+        )  # fmt: skip
+        tell_success(self.config, self.services, self.batch, self.manifest, self.entries)
+        return loaded
+
+    def _load(self) -> Loaded:
+        claimed = self._read_entries()
+        has_rows = self._write_manifest(claimed)
+        with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
+            pid = int(session.execute(sql.BackendPid())[0][0])
+            if self.previous_session not in {None, pid}:
+                self._end_session(session, int(self.previous_session or 0))
+            if self.unanswered is not None and self._has_committed(session, self.unanswered):
+                return Loaded(self.unanswered.rows, self.unanswered.query_id, was_found=True)
+            self._record_session(pid)
+            return self._load_table(session, pid, has_rows=has_rows)
+
+    def _read_entries(self) -> Sequence[Entry]:
+        """Read what is to be loaded; give it with the sizes of the claims."""
+        self.entries = claimed = self.services.ledger.entries(self.batch)
+        if len(self.entries) != self.batch.files:
+            raise CorruptLedgerError(
+                f"{self.batch} has {len(self.entries)} objects in its segments, but counts {self.batch.files}. "
+                "Somebody edited the ledger's tables; nothing was loaded."
+            )
+        if self.batch.progress(self.target.name).opened_by is not None:
+            log.info("%s: a person asked for it, so objects may have been repaired: asking S3 for sizes", self.batch)
+            self.entries = with_sizes_of_now(self.services.storage, claimed, self.config.copy_options)
+        return claimed
+
+    def _write_manifest(self, claimed: Sequence[Entry]) -> bool:
+        """Write the manifest; nothing is written, and there is nothing to copy, when every object is empty."""
+        content = render_manifest(self.entries)
+        if content is None:
+            return False
+        if content != render_manifest(claimed):
+            # Other targets, older attempts and audits write the batch's own manifest, with the sizes of the claims.
+            name = name_by_content(self.batch.manifest_name, content)
+            self.manifest = self.config.manifests.join(name)
+        log.info("%s: manifest of %d objects at %s", self.batch, len(self.entries), self.manifest)
+        with self._taking(Step.WRITE_MANIFEST):
+            self.services.storage.write(self.manifest.bucket, self.manifest.key, content)
+        return True
+
+    def _end_session(self, session: Session, previous: int) -> None:
+        log.info("%s: ending session %s of an attempt that never ended", self.batch, previous)
+        try:
+            with self._taking(Step.END_SESSION):
+                session.execute(sql.TerminateSession(previous))
+        except AccessDeniedError as refused:
+            # A user may end all their own sessions: the number has gone to another user's, and the attempt's is over.
+            log.info("%s: session %s is another user's by now: %s", self.batch, previous, refused)
+        else:
+            if self.batch.progress(self.target.name).announces:
+                wait_until_over(session, previous, self.services.sleep)
+
+    def _has_committed(self, session: Session, commit: UnansweredCommit) -> bool:
+        known = has_committed(session, commit, self._manifests())
+        if known is None and commit != self.denied:
+            raise undecided(self.batch, self.target.name, self.key.target, commit)
+        log.info(
+            "%s: the COMMIT of attempt %d was %scarried out, %s",
+            self.batch, commit.attempt, "" if known else "not ",
+            "a person says" if known is None else "Redshift says",
+        )  # fmt: skip
+        return bool(known)
+
+    def _manifests(self) -> tuple[str, ...]:
+        """The manifests that an earlier attempt may have loaded."""
+        return tuple(dict.fromkeys((str(self.config.manifests.join(self.batch.manifest_name)), str(self.manifest))))
+
+    def _record_session(self, pid: int) -> None:
+        announces = not self.has_history
+        with self._taking(Step.RECORD_SESSION):
+            self._change(lambda batch: record_session(batch, self.target.name, self.number, pid, announces=announces))
+        self.has_session = True
+
+    def _load_table(self, session: Session, pid: int, *, has_rows: bool) -> Loaded:
+        if self.target.statement_timeout is not None:
+            milliseconds = int(self.target.statement_timeout.total_seconds() * 1000)
+            session.execute(sql.SetStatementTimeout(milliseconds))
+        load = TableLoad(
+            session=session,
+            steps=self.services.steps,
+            renderer=self.renderer,
+            access_key=lambda: self.services.access_key(self.config),
+            announce=self._announce,
+            batch=self.batch,
+            target=self.target,
+            key=self.key,
+            attempt=self.number,
+            manifest_url=str(self.manifest),
+            has_rows=has_rows,
+            has_history=self.has_history,
+            copy_options=self.config.copy_options,
+        )
+        try:
+            return load.run()
+        except ConnectionLostError:
+            raise
+        except RsloaderError as error:
+            session.execute(sql.Rollback())
+            copied = CopiedObjects(
+                self.batch, self.entries, self.config.copy_options, self.key.target, self.services.storage
+            )
+            raise explained(error, copied, session, pid) from error
+
+    def _announce(self, rows: int, query_id: int | None) -> None:
+        self._change(lambda batch: announce_commit(batch, self.target.name, self.number, rows=rows, query_id=query_id))
+
+    def _end(self, error: RsloaderError) -> None:
+        # As long as nobody knows whether an earlier attempt has committed, its batch does not wait for another reason.
+        in_doubt = self.unanswered is not None and not self.has_session
+        final = isinstance(error, UndecidedError) or (isinstance(error, _NEEDS_A_PERSON) and not in_doubt)
+        text = str(error)[:_ERROR_CHARACTERS]
+        notify = self.config.notify.failure is not None
+
+        def ended(batch: Batch) -> Batch:
+            if isinstance(error, UndecidedError):
+                return leave_undecided(batch, self.target.name, self.number, error=text, notify=notify)
+            return end_attempt(
+                batch,
+                self.target.name,
+                self.number,
+                error=text,
+                final=final,
+                had_session=self.has_session,
+                notify=notify,
+            )
+
+        with self._taking(Step.END_ATTEMPT):
+            self._change(ended)
+        if final:
+            tell_failure(self.config, self.services, self.batch, self.target.name, self.manifest, self.entries, error)
+
+    def _change(self, change: Callable[[Batch], Batch]) -> None:
+        """Write a change of the batch, over and over while other targets of the same batch write theirs.
+
+        A write may be carried out and its answer lost: botocore then tries it again, and the second try fails its
+        own condition. The progress in the ledger tells that from a lost race, since it holds the attempt's number
+        and only the attempt itself writes under that.
+        """
+        for _ in range(_RACES):
+            wanted = change(self.batch)
+            try:
+                self.batch = self.services.ledger.replace(self.batch, wanted)
+            except LostRaceError:
+                now = self.services.ledger.get(self.batch.load, self.batch.batch)
+                if now.progress(self.target.name) == wanted.progress(self.target.name):
+                    # Go on with the batch as this write made it, not as it is now: if another target has completed
+                    # it since, that one tells of it, and telling here as well would tell twice.
+                    self.batch = replace(wanted, version=self.batch.version + 1)
+                    return
+                self.batch = now
+            else:
+                return
+        raise ContentionError(f"{self.batch}: others wrote to it {_RACES} times in a row. Try again.")

@@ -1,0 +1,133 @@
+"""What is added to an error of COPY: the rows and objects that it is about, and what to do.
+
+Redshift's own words are often "check stl_load_errors"; S3 and the load-error views know more.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rsloader_provider.core import sql
+from rsloader_provider.core.batch import Batch
+from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    BadDataError,
+    NotSetUpError,
+    ObjectsMissingError,
+    RowError,
+    RsloaderError,
+    StatementError,
+)
+from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.sources import S3Url
+from rsloader_provider.loader.overwritten import overwritten
+from rsloader_provider.loader.ports.storage import Storage
+from rsloader_provider.loader.ports.warehouse import Session
+
+log = logging.getLogger(__name__)
+
+ROW_ERRORS_SHOWN = 10
+_OBJECTS_SHOWN = 10
+_VIEW_URL_BYTES = 256
+"""So much of a URL the load-error views keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedObjects:
+    """What a COPY was to load, and where.
+
+    Attributes:
+        batch: The batch.
+        entries: Its objects, as the manifest has them.
+        options: How COPY reads them.
+        table: The target's table.
+        storage: Where the objects are.
+    """
+
+    batch: Batch
+    entries: Sequence[Entry]
+    options: CopyOptions
+    table: sql.TableName
+    storage: Storage
+
+
+def explained(error: RsloaderError, copied: CopiedObjects, session: Session, pid: int) -> RsloaderError:
+    """Add to an error of COPY what Redshift and S3 know of it; give any other error as it is.
+
+    Args:
+        error: Why the load was rolled back.
+        copied: What was to be loaded.
+        session: The load's session, after the rollback.
+        pid: Its process id.
+    """
+    match error:
+        case BadDataError():
+            return _refused_files(error, copied, _row_errors(session, pid))
+        case ObjectsMissingError():
+            return _missing(error, copied)
+        case _:
+            return error
+
+
+def _missing(error: ObjectsMissingError, copied: CopiedObjects) -> RsloaderError:
+    urls = _missing_urls(copied)
+    jsonpaths = copied.options.jsonpaths_url
+    if jsonpaths is not None and not urls:
+        # COPY reads nothing else.
+        return NotSetUpError(
+            f"{copied.batch} into {copied.table}: the JSONPaths file {jsonpaths} (`copy.jsonpaths`) is not in S3: "
+            f"{error}. Nothing was loaded. Put it there, and the next run loads the batch; or correct the load file."
+        )
+    return ObjectsMissingError(
+        f"{copied.batch} into {copied.table}: objects that it claimed are no longer in S3. Nothing was loaded. "
+        "Put them back and clear the task.",
+        urls,
+    )
+
+
+def _refused_files(error: BadDataError, copied: CopiedObjects, rows: tuple[RowError, ...]) -> BadDataError:
+    # A session's number is given out again, and the views go back for days.
+    own = {entry.url.encode()[:_VIEW_URL_BYTES].decode(errors="ignore").strip() for entry in copied.entries}
+    rows = tuple(row for row in rows if row.file in own)
+    text = f"{copied.batch} into {copied.table}: {error}"
+    changed = overwritten(copied.storage, copied.entries) if copied.options.is_columnar else ()
+    if changed:
+        text += (
+            "\nObjects were written again after the batch claimed them, and COPY refuses files of another size:"
+            f"{_listed(changed)}\nNothing was loaded. Clear the task, and they are loaded as they are then."
+        )
+        return BadDataError(text, rows)
+    if not rows and not any(entry.name in str(error) for entry in copied.entries):
+        text += f"\nRedshift names no object. The batch has:{_listed([entry.url for entry in copied.entries])}"
+    text += (
+        "\nNothing was loaded. Repair the objects under their keys, or correct the load file or the table, "
+        "and clear the task."
+    )
+    return BadDataError(text, rows)
+
+
+def _missing_urls(copied: CopiedObjects) -> tuple[str, ...]:
+    log.info("%s: asking S3 which of its %d objects are missing", copied.batch, len(copied.entries))
+    urls = (S3Url.parse(entry.url) for entry in copied.entries)
+    return tuple(str(url) for url in urls if not copied.storage.exists(url.bucket, url.key))
+
+
+def _listed(lines: Sequence[str]) -> str:
+    left = len(lines) - _OBJECTS_SHOWN
+    return "".join(f"\n  {line}" for line in [*lines[:_OBJECTS_SHOWN], *([f"and {left} more"] if left > 0 else [])])
+
+
+def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
+    for statement in (sql.FindRowErrors(pid, ROW_ERRORS_SHOWN), sql.FindRowErrorsWithoutValues(pid, ROW_ERRORS_SHOWN)):
+        try:
+            rows = session.execute(statement)
+        except (AccessDeniedError, NotSetUpError, StatementError) as error:
+            log.info("load errors are not readable: %s", error)
+            continue
+        if rows:
+            return tuple(
+                RowError(file, int(line), column, value, reason, int(code), int(query_id))
+                for file, line, column, value, reason, code, query_id in rows
+            )
+    return ()

@@ -1,0 +1,163 @@
+"""The transaction that loads a batch into its table, and the history row that commits together with the rows."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from rsloader_provider.core import modes, sql
+from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.batch import Batch
+from rsloader_provider.core.config import CopyOptions, Target
+from rsloader_provider.core.errors import BadDataError, CorruptLedgerError, OutOfOrderError
+from rsloader_provider.core.sql_templates import SqlRenderer
+from rsloader_provider.loader.ports.steps import Step, Steps
+from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.user_sql import run_user_sql
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is in the table.
+
+    Attributes:
+        rows: Rows that COPY loaded.
+        query_id: Redshift's id of that COPY; None when there was nothing to copy.
+        was_found: Whether an earlier attempt had committed them, so that nothing was loaded again.
+    """
+
+    rows: int
+    query_id: int | None
+    was_found: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableLoad:
+    """One load of a batch's objects into the target's table, from BEGIN to COMMIT.
+
+    Attributes:
+        session: A session whose number is recorded on the batch.
+        steps: Hears of each change outside.
+        renderer: Renders pre-SQL and post-SQL.
+        access_key: Gives the key that COPY reads with; asked right before it.
+        announce: Notes on the batch that COMMIT comes next, with COPY's rows and query id; for loads without history.
+        batch: The batch.
+        target: The target as it is loaded now.
+        key: What is loaded at most once.
+        attempt: Number of the attempt.
+        manifest_url: The batch's manifest.
+        has_rows: Whether there is a manifest; all objects may be empty.
+        has_history: Whether the load history is the mutex and has the last word.
+        copy_options: How COPY reads the objects.
+    """
+
+    session: Session
+    steps: Steps
+    renderer: SqlRenderer
+    access_key: Callable[[], AccessKey | None]
+    announce: Callable[[int, int | None], None]
+    batch: Batch
+    target: Target
+    key: sql.LoadKey
+    attempt: int
+    manifest_url: str
+    has_rows: bool
+    has_history: bool
+    copy_options: CopyOptions
+
+    def _taking(self, step: Step) -> AbstractContextManager[None]:
+        return self.steps.taking(step, f"{self.batch} into {self.target.name}")
+
+    def run(self) -> Loaded:
+        """Load, and commit; an error leaves the transaction to be rolled back."""
+        run = self.session.execute
+        if self.target.mode == "truncate":
+            if found := self._begin():
+                return found
+            log.warning(
+                "%s: TRUNCATE of %s commits: until the rows are loaded, and if they are refused, the table is empty",
+                self.batch, self.key.target,
+            )  # fmt: skip
+            with self._taking(Step.TRUNCATE):
+                run(sql.Truncate(self.key.target))
+            # The lock went with that commit, so that others may have loaded since: everything is looked at again.
+        if found := self._begin():
+            return found
+        run_user_sql(self.session, self.renderer, self.batch, self.target, "pre_sql", self.manifest_url)
+        filling = modes.filling(self.target)
+        for statement in filling.before:
+            run(statement)
+        rows, query_id = 0, None
+        if self.has_rows:
+            key = self.access_key()
+            with self._taking(Step.COPY):
+                run(sql.Copy(filling.into, self.target.columns, self.manifest_url, self.copy_options, key))
+            rows, query_id = run(sql.LastCopy())[0]
+        if filling.check is not None:
+            self._refuse_ambiguous(filling.check.keys, run(filling.check))
+        for statement in filling.after:
+            run(statement)
+        if self.has_history:
+            self._write_history(rows, query_id)
+        run_user_sql(self.session, self.renderer, self.batch, self.target, "post_sql", self.manifest_url, rows)
+        if not self.has_history:
+            with self._taking(Step.ANNOUNCE_COMMIT):
+                self.announce(rows, query_id)
+        with self._taking(Step.COMMIT):
+            run(sql.Commit())
+        return Loaded(rows, query_id)
+
+    def _begin(self) -> Loaded | None:
+        """Open the transaction with the target's mutex; give the result when there is nothing to load any more."""
+        run = self.session.execute
+        with self._taking(Step.BEGIN_TRANSACTION):
+            run(sql.Begin())
+            if self.has_history:
+                run(sql.LockHistory(self.key.target))
+        if not self.has_history:
+            return None
+        times, rows, query_id, files, newer = run(sql.FindLoaded(self.key))[0]
+        if not times:
+            if self.target.mode != "append":
+                self._refuse_older(newer)
+            return None
+        run(sql.Rollback())
+        if files != self.batch.files:
+            raise CorruptLedgerError(
+                f"{self.batch} has {self.batch.files} objects, but was loaded into {self.key.target} with {files}. "
+                "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
+                "Nothing was loaded; `rsloader audit` names the objects."
+            )
+        return Loaded(rows, query_id, was_found=True)
+
+    def _write_history(self, rows: int, query_id: int | None) -> None:
+        loaded = sql.RecordLoaded(
+            self.key,
+            attempt=self.attempt,
+            rows=rows,
+            files=self.batch.files,
+            query_id=query_id,
+            run=self.batch.run or "",
+        )
+        with self._taking(Step.WRITE_HISTORY):
+            self.session.execute(loaded)
+
+    def _refuse_ambiguous(self, keys: Sequence[str], found: Sequence[Sequence[Any]]) -> None:
+        if found:
+            listed = "; ".join(f"({', '.join(map(str, values))}) in {rows} rows" for *values, rows in found)
+            raise BadDataError(
+                f"the key ({', '.join(keys)}) does not tell which row is meant: it stands more than once in the batch, "
+                f"or a part of it is NULL. Nothing was loaded. The first {len(found)}: {listed}. Correct the files and "
+                "clear the task; where one file follows another with newer rows, let each be a batch: max_files: 1."
+            )
+
+    def _refuse_older(self, newer: str | None) -> None:
+        if newer is not None:
+            raise OutOfOrderError(
+                f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {newer}, which "
+                f"mode {self.target.mode} would replace by older rows. Nothing needs repair. Objects of this batch "
+                "that must be loaded nevertheless have to be put again under new keys."
+            )
