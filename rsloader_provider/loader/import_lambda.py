@@ -43,6 +43,7 @@ from rsloader_provider.loader.import_report import (
     ImportReport,
     LoadPlan,
 )
+from rsloader_provider.loader.load_file_drafts import create_load_file
 from rsloader_provider.loader.load_folder import LoadFolder, read_load_folder_with
 from rsloader_provider.loader.load_secrets import encrypt_secret
 from rsloader_provider.loader.mark import mark_as_loaded
@@ -111,14 +112,8 @@ def _write_load_file(plan: LoadPlan, ports: ImportPorts, choices: ImportChoices)
     if plan.secret is not None and choices.kms_key is not None:
         secret = encrypt_secret(ports.keys, load=plan.load, key=choices.kms_key, secret=plan.secret)
         settings = {**settings, "copy": {**settings["copy"], "secret_access_key": secret}}
-    try:
-        ports.folder.mkdir(parents=True, exist_ok=True)
-        with (ports.folder / plan.file).open("x") as opened:
-            opened.write(as_yaml(settings, plan.prefix))
-    except FileExistsError:
+    if not create_load_file(ports.folder / plan.file, as_yaml(settings, plan.prefix)):
         plan.file_state = Stored.OTHER
-    except OSError as error:
-        raise ConfigurationError(f"The load file {ports.folder / plan.file} cannot be written: {error}.") from None
 
 
 class _Planning:
