@@ -240,6 +240,14 @@ class _Planning:
             if plan.config is not None and is_there:
                 is_same = _settings_in(texts.get(plan.file, ""), plan.file) == _settings_of(plan.config)
                 plan.file_state = Stored.SAME if is_same else Stored.OTHER
+            if plan.config is None and is_there and plan.load not in folder.broken:
+                self._find(
+                    CONFIG_TABLE,
+                    plan.prefix,
+                    f"{path} declares no load {plan.load!r}, under which its claims would go.",
+                    f"Give it its name again, `load: {plan.load}`, and run the import again.",
+                    is_blocking=True,
+                )
             if plan.config is None and plan.load in folder.broken:
                 for mistake in folder.broken[plan.load].mistakes:
                     self._find(

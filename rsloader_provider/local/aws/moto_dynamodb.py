@@ -170,7 +170,10 @@ class AtomicBackend(DynamoDBBackend):
     def create_table(self, *args: Any, **kwargs: Any) -> Table:
         """Create a table whose items keep their order, within each partition if there are such."""
         table = super().create_table(*args, **kwargs)
-        table.items = defaultdict(Partition) if table.has_range_key else Partition()
+        if table.has_range_key:
+            table.items = defaultdict(Partition)
+        else:
+            table.items = Partition()  # type: ignore[assignment]  # moto keeps both shapes in one attribute
         return table
 
     def put_item(self, *args: Any, **kwargs: Any) -> Item:
@@ -255,7 +258,7 @@ class AtomicBackend(DynamoDBBackend):
         draft = _Draft(self)
         table = draft.add_table(name)
         after = DynamoType(start[table.hash_key_attr]) if start else None
-        table.items = items.page(lambda _: True, after, True, limit)
+        table.items = items.page(lambda _: True, after, True, limit)  # type: ignore[assignment]  # likewise
         return draft.scan(*args, **kwargs)
 
 
