@@ -1,6 +1,8 @@
 """Moving over loads nothing twice, loses nothing, and says what the Lambda loader lost."""
 
+import errno
 import json
+import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -275,6 +277,41 @@ def test_a_stopped_import_is_finished_by_the_next(move: Move):
     assert len(move.marked()) == 250
 
 
+def test_an_import_that_is_stopped_while_it_writes_a_load_file_leaves_no_part_of_it(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        move.apply()
+    monkeypatch.undo()
+    assert [*(move.folder / "loads").iterdir()] == []
+    (plan,) = move.apply().loads
+    assert str(plan.file_state) == "created"
+    assert [each.name for each in (move.folder / "loads").iterdir()] == ["landing_orders.yaml"]
+
+
+def test_a_load_file_that_came_after_the_look_is_left_as_it_is(move: Move):
+    report = move.plan()
+    path = move.folder / "loads" / "landing_orders.yaml"
+    path.parent.mkdir()
+    path.write_text("mine")
+    apply_import(report, move.ports, move.choices)
+    assert str(report.loads[0].file_state) == "left as it is: there is another one under its name"
+    assert path.read_text() == "mine"
+
+
+def test_a_load_file_that_names_another_load_is_told(move: Move):
+    move.apply()
+    path = move.folder / "loads" / "landing_orders.yaml"
+    path.write_text(path.read_text().replace("load: landing_orders", "load: orders"))
+    report = move.plan()
+    (found,) = [each for each in report.findings if each.is_blocking]
+    assert "landing_orders.yaml declares no load 'landing_orders'" in str(found)
+
+
 def test_shadow_marks_under_the_shadows_name_and_the_cut_over_under_the_loads(move: Move):
     move.world.put("orders/1")
     move.complete("a", *names("1"))
@@ -351,6 +388,32 @@ def test_a_file_of_uris_is_written_for_airflows_import(tmp_path: Path, move: Mov
         "redshift_shop_dev_loader=redshift://loader:p%40ss%2Fw%3Ard@shop.abc.us-east-1.redshift.amazonaws.com:5439/dev\n"
     )
     assert [str(state) for _, state in report.connections] == ["there already"]
+
+
+def test_lines_of_a_file_of_uris_that_are_no_connections_of_ours_stay(tmp_path: Path, move: Move):
+    path = tmp_path / "connections.env"
+    there = "# of the shop\nexport AWS_REGION=us-east-1\n\nEMPTY=\nmine=http://x/?a=b"
+    path.write_text(there)
+    report = move.plan()
+    (connection,) = [each for each, _ in report.connections]
+    assert str(ConnectionFile(path).put(connection)) == "created"
+    assert path.read_text() == f"{there}\nredshift_shop_dev_loader={connection.as_uri()}\n"
+    assert str(ConnectionFile(path).put(connection)) == "there already"
+
+
+def test_passwords_are_not_left_behind_where_the_file_of_connections_cannot_be_put(
+    tmp_path: Path, move: Move, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: Path) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    report = move.plan()
+    monkeypatch.setattr(Path, "replace", fail)
+    folder = tmp_path / "connections"
+    folder.mkdir()
+    with pytest.raises(ConfigurationError, match="cannot be written: Permission denied"):
+        ConnectionFile(folder / "connections.json").put(report.connections[0][0])
+    assert [*folder.iterdir()] == []
 
 
 def test_a_file_of_connections_that_cannot_be_read_is_not_repeated(move: Move):
