@@ -133,13 +133,13 @@ class _Planning:
         plans = [self._plan_load(config, names[prefix], clusters) for prefix, config in sorted(wanted.items())]
         folder = self._validate(plans)
         files = self._read_files(configs)
-        for plan in plans:
+        for place, plan in enumerate(plans):
             if plan.config is not None:
                 try:
                     self._plan_claims(plan, files.get(plan.prefix, []))
                 except (AccessDeniedError, NotSetUpError) as error:
-                    # A load without its claims would load everything again.
-                    plan.config = None
+                    # A load without its claims would load everything again. What was counted so far is no plan.
+                    plans[place] = LoadPlan(plan.prefix, plan.load, plan.file)
                     self._find(
                         CONFIG_TABLE,
                         plan.prefix,

@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,10 @@ from lambda_items import (
 )
 
 from rsloader_provider.core.batch import Asker
-from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
 from rsloader_provider.core.lambda_fates import Choice, Fate
 from rsloader_provider.core.lambda_load_file import ConversionChoices, lambda_context
+from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.import_connections import ConnectionFile, ConnectionSecrets
@@ -530,6 +531,23 @@ def test_a_bucket_that_is_gone_is_told_and_the_rest_is_moved(move: Move):
         report.lines()
     )
     assert [path.name for path in (move.folder / "loads").iterdir()] == ["landing_orders.yaml"]
+
+
+def test_a_load_that_cannot_be_moved_asks_for_no_choice(move: Move, monkeypatch: pytest.MonkeyPatch):
+    """What was counted before its listing broke off would keep everything else from being moved."""
+    move.choices = ImportChoices(REGION)
+    move.world.put("orders/1")
+    listed = move.world.storage.objects
+
+    def breaks_off(bucket: str, prefix: str) -> Iterator[S3Object]:
+        yield from listed(bucket, prefix)
+        raise AccessDeniedError("no more")
+
+    monkeypatch.setattr(move.world.storage, "objects", breaks_off)
+    report = move.plan()
+    assert report.loads[0].config is None
+    assert not report.undecided
+    assert report.loads[0].as_json()["to_load"] == 0
 
 
 def test_only_the_named_prefixes_are_moved(move: Move):
