@@ -25,7 +25,8 @@ class SecretsManager:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ResourceExistsException":
                     raise
-                return self.look(name, secret)
+                # One that has no value yet looks like none.
+                return Stored.SAME if self.look(name, secret) is Stored.SAME else Stored.OTHER
         return Stored.CREATED
 
     def look(self, name: str, secret: str) -> Stored:

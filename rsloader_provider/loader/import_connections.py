@@ -39,56 +39,72 @@ class ConnectionFile:
         self._as_uris = path.suffix == ".env"
 
     def put(self, connection: AirflowConnection) -> Stored:
-        """Add a connection to the file."""
-        there = self._read()
+        """Add a connection to the file; what else it holds stays."""
+        text = self._text()
+        there = self._connections_in(text)
         result = self._compare(there, connection)
-        if result is Stored.CREATED:
-            there[connection.conn_id] = self._written(connection)
-            self._write(there)
+        if result is not Stored.CREATED:
+            return result
+        if self._as_uris:
+            begun = f"{text}\n" if text and not text.endswith("\n") else text
+            self._write(f"{begun}{connection.conn_id}={connection.as_uri()}\n")
+        else:
+            there[connection.conn_id] = connection.as_document()
+            self._write(json.dumps(there, indent=2) + "\n")
         return result
 
     def look(self, connection: AirflowConnection) -> Stored:
         """Tell what `put` would do."""
-        return self._compare(self._read(), connection)
+        return self._compare(self._connections_in(self._text()), connection)
 
     def __str__(self) -> str:
         return f"file {self._path}"
 
-    def _written(self, connection: AirflowConnection) -> object:
-        return connection.as_uri() if self._as_uris else connection.as_document()
-
     def _compare(self, there: dict[str, object], connection: AirflowConnection) -> Stored:
         if connection.conn_id not in there:
             return Stored.CREATED
-        return Stored.SAME if there[connection.conn_id] == self._written(connection) else Stored.OTHER
+        ours = connection.as_uri() if self._as_uris else connection.as_document()
+        return Stored.SAME if there[connection.conn_id] == ours else Stored.OTHER
 
-    def _read(self) -> dict[str, object]:
+    def _text(self) -> str:
         try:
-            text = self._path.read_text()
-            if self._as_uris:
-                return {name: uri for name, _, uri in (line.partition("=") for line in text.splitlines()) if uri}
-            return dict(json.loads(text))
+            return self._path.read_text(encoding="utf-8")
         except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, TypeError):
-            # What it holds is secret, so it is not repeated.
-            raise ConfigurationError(
-                f"The file of connections {self._path} cannot be read as "
-                f"{'lines of id=URI' if self._as_uris else 'JSON'}. Name another by --connections."
-            ) from None
+            return ""
+        except (OSError, ValueError):
+            raise self._unreadable() from None
 
-    def _write(self, connections: dict[str, object]) -> None:
-        """Put a new file in the place of the old one, with no moment at which others may read it."""
+    def _connections_in(self, text: str) -> dict[str, object]:
         if self._as_uris:
-            text = "".join(f"{name}={uri}\n" for name, uri in connections.items())
-        else:
-            text = json.dumps(connections, indent=2) + "\n"
+            return {name: uri for name, _, uri in (line.partition("=") for line in text.splitlines()) if uri}
+        if not text:
+            return {}
+        try:
+            found = json.loads(text)
+        except (ValueError, RecursionError):
+            raise self._unreadable() from None
+        if not isinstance(found, dict):
+            raise self._unreadable()
+        return found
+
+    def _unreadable(self) -> ConfigurationError:
+        # What it holds is secret, so it is not repeated.
+        form = "lines of id=URI" if self._as_uris else "JSON"
+        return ConfigurationError(
+            f"The file of connections {self._path} cannot be read as {form}. Name another by --connections."
+        )
+
+    def _write(self, text: str) -> None:
+        """Put a new file in the place of the old one, with no moment at which others may read it."""
         try:
             # Made readable by the owner only from the first.
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
-            with os.fdopen(handle, "w") as opened:
-                opened.write(text)
-            Path(name).replace(self._path)
+            try:
+                with os.fdopen(handle, "w", encoding="utf-8") as opened:
+                    opened.write(text)
+                Path(name).replace(self._path)
+            finally:
+                Path(name).unlink(missing_ok=True)
         except OSError as error:
             raise ConfigurationError(
                 f"The file of connections {self._path} cannot be written: {error.strerror}. Name another by "

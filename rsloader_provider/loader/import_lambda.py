@@ -43,6 +43,7 @@ from rsloader_provider.loader.import_report import (
     ImportReport,
     LoadPlan,
 )
+from rsloader_provider.loader.load_file_drafts import create_load_file
 from rsloader_provider.loader.load_folder import LoadFolder, read_load_folder_with
 from rsloader_provider.loader.load_secrets import encrypt_secret
 from rsloader_provider.loader.mark import mark_as_loaded
@@ -111,14 +112,8 @@ def _write_load_file(plan: LoadPlan, ports: ImportPorts, choices: ImportChoices)
     if plan.secret is not None and choices.kms_key is not None:
         secret = encrypt_secret(ports.keys, load=plan.load, key=choices.kms_key, secret=plan.secret)
         settings = {**settings, "copy": {**settings["copy"], "secret_access_key": secret}}
-    try:
-        ports.folder.mkdir(parents=True, exist_ok=True)
-        with (ports.folder / plan.file).open("x") as opened:
-            opened.write(as_yaml(settings, plan.prefix))
-    except FileExistsError:
+    if not create_load_file(ports.folder / plan.file, as_yaml(settings, plan.prefix)):
         plan.file_state = Stored.OTHER
-    except OSError as error:
-        raise ConfigurationError(f"The load file {ports.folder / plan.file} cannot be written: {error}.") from None
 
 
 class _Planning:
@@ -138,13 +133,13 @@ class _Planning:
         plans = [self._plan_load(config, names[prefix], clusters) for prefix, config in sorted(wanted.items())]
         folder = self._validate(plans)
         files = self._read_files(configs)
-        for plan in plans:
+        for place, plan in enumerate(plans):
             if plan.config is not None:
                 try:
                     self._plan_claims(plan, files.get(plan.prefix, []))
                 except (AccessDeniedError, NotSetUpError) as error:
-                    # A load without its claims would load everything again.
-                    plan.config = None
+                    # A load without its claims would load everything again. What was counted so far is no plan.
+                    plans[place] = LoadPlan(plan.prefix, plan.load, plan.file)
                     self._find(
                         CONFIG_TABLE,
                         plan.prefix,
@@ -245,6 +240,14 @@ class _Planning:
             if plan.config is not None and is_there:
                 is_same = _settings_in(texts.get(plan.file, ""), plan.file) == _settings_of(plan.config)
                 plan.file_state = Stored.SAME if is_same else Stored.OTHER
+            if plan.config is None and is_there and plan.load not in folder.broken:
+                self._find(
+                    CONFIG_TABLE,
+                    plan.prefix,
+                    f"{path} declares no load {plan.load!r}, under which its claims would go.",
+                    f"Give it its name again, `load: {plan.load}`, and run the import again.",
+                    is_blocking=True,
+                )
             if plan.config is None and plan.load in folder.broken:
                 for mistake in folder.broken[plan.load].mistakes:
                     self._find(

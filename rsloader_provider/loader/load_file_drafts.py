@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,18 +66,55 @@ def write_load_file(path: Path, text: str) -> None:
         ConfigurationError: It cannot be written.
     """
     real = path.resolve()
-    hidden = real.with_name(f".{real.name}.{os.getpid()}")  # hidden ones are no load files
+    with _written_beside(real, path, text) as hidden:
+        if real.exists():
+            shutil.copymode(real, hidden)
+        hidden.replace(real)
+
+
+def create_load_file(path: Path, text: str) -> bool:
+    """Write a load file that must not be there yet, all of it or nothing.
+
+    Args:
+        path: The file; its folder is made if it is missing.
+        text: What it shall hold, newlines as they are.
+
+    Returns:
+        Whether it was written; False where something is there, which is left as it is.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    with _written_beside(path, path, text) as hidden:
+        try:
+            path.hardlink_to(hidden)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextmanager
+def _written_beside(real: Path, path: Path, text: str) -> Iterator[Path]:
+    """Give a file beside a load file that holds the text, and is gone afterwards. Hidden files are no load files."""
+    hidden = real.with_name(f".{real.name}.{os.getpid()}")
     try:
         with hidden.open("w", encoding="utf-8", newline="") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        if real.exists():
-            shutil.copymode(real, hidden)
-        hidden.replace(real)
+        yield hidden
     except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
         with suppress(OSError):
             hidden.unlink()
-        raise ConfigurationError(
-            f"The load file {str(path)!r} cannot be written: {error.strerror}. Check who may write in its folder."
-        ) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"The load file {str(path)!r} cannot be written: {error.strerror}. Check who may write in its folder."
+    )

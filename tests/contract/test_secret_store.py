@@ -24,3 +24,9 @@ def test_a_secret_is_stored_once_and_never_written_over(store: SecretStore):
     assert store.put(name, "one") is store.look(name, "one") is Stored.SAME
     assert store.put(name, "two") is store.look(name, "two") is Stored.OTHER
     assert store.look(name, "one") is Stored.SAME
+
+
+def test_a_secret_that_has_no_value_yet_is_not_said_to_be_created(aws_arguments: dict[str, Any]):
+    client = boto3.client("secretsmanager", **aws_arguments)
+    client.create_secret(Name="empty")
+    assert SecretsManager(client).put("empty", "one") is Stored.OTHER

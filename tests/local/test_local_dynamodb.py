@@ -329,21 +329,66 @@ def test_the_sparse_index_holds_only_what_has_its_key(dynamodb: Any, table: str)
     assert indexed() == []
 
 
-def test_a_service_starts_empty_and_keeps_tables_without_a_range_key_too(dynamodb: Any) -> None:
+@pytest.fixture
+def flat(dynamodb: Any) -> Iterator[str]:
+    """A table without a range key."""
     dynamodb.create_table(
         TableName="flat",
         KeySchema=[{"AttributeName": "load", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "load", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    put = {"TableName": "flat", "Item": {"load": {"S": "l"}}, "ConditionExpression": "attribute_not_exists(#l)"}
+    yield "flat"
+    dynamodb.delete_table(TableName="flat")
+
+
+def put_flat(dynamodb: Any, flat: str, names: list[str], **attributes: dict[str, str]) -> None:
+    for start in range(0, len(names), 25):
+        puts = [{"PutRequest": {"Item": {"load": {"S": name}, **attributes}}} for name in names[start : start + 25]]
+        dynamodb.batch_write_item(RequestItems={flat: puts})
+
+
+def scanned(dynamodb: Any, flat: str, **options: Any) -> list[list[str]]:
+    """The names on each page of a scan."""
+    pages = dynamodb.get_paginator("scan").paginate(TableName=flat, ConsistentRead=True, **options)
+    return [[each["load"]["S"] for each in page["Items"]] for page in pages]
+
+
+def test_a_scan_gives_every_item_once_in_pages_of_one_megabyte_or_of_a_limit(dynamodb: Any, flat: str) -> None:
+    names = [f"{number:03}" for number in range(250)]
+    put_flat(dynamodb, flat, names[::-1], text={"S": "x" * 10_000})
+    by_size = scanned(dynamodb, flat)
+    # An item has the 10,000 characters, its name and the names of its attributes.
+    assert [len(page) for page in by_size] == [99, 99, 52]
+    assert [name for page in by_size for name in page] == names
+    by_number = scanned(dynamodb, flat, PaginationConfig={"PageSize": 120})
+    assert [name for page in by_number for name in page] == names
+    values = {":l": {"S": "005"}}
+    few = {"FilterExpression": "#load < :l", "ExpressionAttributeNames": {"#load": "load"}}
+    filtered = scanned(dynamodb, flat, ExpressionAttributeValues=values, ProjectionExpression="#load", **few)
+    assert filtered == [names[:5], [], []]
+
+
+def test_a_scan_sees_what_came_and_went_between_its_pages(dynamodb: Any, flat: str) -> None:
+    put_flat(dynamodb, flat, ["a", "b", "c", "d"])
+    first = dynamodb.scan(TableName=flat, Limit=2)
+    assert [each["load"]["S"] for each in first["Items"]] == ["a", "b"]
+    for gone in ("b", "c"):
+        dynamodb.delete_item(TableName=flat, Key={"load": {"S": gone}})
+    put_flat(dynamodb, flat, ["aa", "e"])
+    rest = dynamodb.scan(TableName=flat, ExclusiveStartKey=first["LastEvaluatedKey"])
+    assert [each["load"]["S"] for each in rest["Items"]] == ["d", "e"]
+
+
+def test_a_service_starts_empty_and_keeps_tables_without_a_range_key_too(dynamodb: Any, flat: str) -> None:
+    put = {"TableName": flat, "Item": {"load": {"S": "l"}}, "ConditionExpression": "attribute_not_exists(#l)"}
     once = {"Put": put | {"ExpressionAttributeNames": {"#l": "load"}}}
     dynamodb.transact_write_items(TransactItems=[once])
     with pytest.raises(dynamodb.exceptions.TransactionCanceledException):
         dynamodb.transact_write_items(TransactItems=[once])
-    assert dynamodb.scan(TableName="flat")["Items"] == [{"load": {"S": "l"}}]
-    dynamodb.delete_item(TableName="flat", Key={"load": {"S": "l"}})
-    assert dynamodb.scan(TableName="flat")["Items"] == []
+    assert dynamodb.scan(TableName=flat)["Items"] == [{"load": {"S": "l"}}]
+    dynamodb.delete_item(TableName=flat, Key={"load": {"S": "l"}})
+    assert dynamodb.scan(TableName=flat)["Items"] == []
 
 
 class Units:

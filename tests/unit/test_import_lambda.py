@@ -1,8 +1,10 @@
 """Moving over loads nothing twice, loses nothing, and says what the Lambda loader lost."""
 
+import errno
 import json
+import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,10 @@ from lambda_items import (
 )
 
 from rsloader_provider.core.batch import Asker
-from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
 from rsloader_provider.core.lambda_fates import Choice, Fate
 from rsloader_provider.core.lambda_load_file import ConversionChoices, lambda_context
+from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.import_connections import ConnectionFile, ConnectionSecrets
@@ -275,6 +278,41 @@ def test_a_stopped_import_is_finished_by_the_next(move: Move):
     assert len(move.marked()) == 250
 
 
+def test_an_import_that_is_stopped_while_it_writes_a_load_file_leaves_no_part_of_it(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+):
+    def stop(_: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", stop)
+    with pytest.raises(KeyboardInterrupt):
+        move.apply()
+    monkeypatch.undo()
+    assert [*(move.folder / "loads").iterdir()] == []
+    (plan,) = move.apply().loads
+    assert str(plan.file_state) == "created"
+    assert [each.name for each in (move.folder / "loads").iterdir()] == ["landing_orders.yaml"]
+
+
+def test_a_load_file_that_came_after_the_look_is_left_as_it_is(move: Move):
+    report = move.plan()
+    path = move.folder / "loads" / "landing_orders.yaml"
+    path.parent.mkdir()
+    path.write_text("mine")
+    apply_import(report, move.ports, move.choices)
+    assert str(report.loads[0].file_state) == "left as it is: there is another one under its name"
+    assert path.read_text() == "mine"
+
+
+def test_a_load_file_that_names_another_load_is_told(move: Move):
+    move.apply()
+    path = move.folder / "loads" / "landing_orders.yaml"
+    path.write_text(path.read_text().replace("load: landing_orders", "load: orders"))
+    report = move.plan()
+    (found,) = [each for each in report.findings if each.is_blocking]
+    assert "landing_orders.yaml declares no load 'landing_orders'" in str(found)
+
+
 def test_shadow_marks_under_the_shadows_name_and_the_cut_over_under_the_loads(move: Move):
     move.world.put("orders/1")
     move.complete("a", *names("1"))
@@ -351,6 +389,32 @@ def test_a_file_of_uris_is_written_for_airflows_import(tmp_path: Path, move: Mov
         "redshift_shop_dev_loader=redshift://loader:p%40ss%2Fw%3Ard@shop.abc.us-east-1.redshift.amazonaws.com:5439/dev\n"
     )
     assert [str(state) for _, state in report.connections] == ["there already"]
+
+
+def test_lines_of_a_file_of_uris_that_are_no_connections_of_ours_stay(tmp_path: Path, move: Move):
+    path = tmp_path / "connections.env"
+    there = "# of the shop\nexport AWS_REGION=us-east-1\n\nEMPTY=\nmine=http://x/?a=b"
+    path.write_text(there)
+    report = move.plan()
+    (connection,) = [each for each, _ in report.connections]
+    assert str(ConnectionFile(path).put(connection)) == "created"
+    assert path.read_text() == f"{there}\nredshift_shop_dev_loader={connection.as_uri()}\n"
+    assert str(ConnectionFile(path).put(connection)) == "there already"
+
+
+def test_passwords_are_not_left_behind_where_the_file_of_connections_cannot_be_put(
+    tmp_path: Path, move: Move, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: Path) -> None:
+        raise OSError(errno.EACCES, "Permission denied")
+
+    report = move.plan()
+    monkeypatch.setattr(Path, "replace", fail)
+    folder = tmp_path / "connections"
+    folder.mkdir()
+    with pytest.raises(ConfigurationError, match="cannot be written: Permission denied"):
+        ConnectionFile(folder / "connections.json").put(report.connections[0][0])
+    assert [*folder.iterdir()] == []
 
 
 def test_a_file_of_connections_that_cannot_be_read_is_not_repeated(move: Move):
@@ -467,6 +531,23 @@ def test_a_bucket_that_is_gone_is_told_and_the_rest_is_moved(move: Move):
         report.lines()
     )
     assert [path.name for path in (move.folder / "loads").iterdir()] == ["landing_orders.yaml"]
+
+
+def test_a_load_that_cannot_be_moved_asks_for_no_choice(move: Move, monkeypatch: pytest.MonkeyPatch):
+    """What was counted before its listing broke off would keep everything else from being moved."""
+    move.choices = ImportChoices(REGION)
+    move.world.put("orders/1")
+    listed = move.world.storage.objects
+
+    def breaks_off(bucket: str, prefix: str) -> Iterator[S3Object]:
+        yield from listed(bucket, prefix)
+        raise AccessDeniedError("no more")
+
+    monkeypatch.setattr(move.world.storage, "objects", breaks_off)
+    report = move.plan()
+    assert report.loads[0].config is None
+    assert not report.undecided
+    assert report.loads[0].as_json()["to_load"] == 0
 
 
 def test_only_the_named_prefixes_are_moved(move: Move):

@@ -1,7 +1,8 @@
 """Moto's DynamoDB, made atomic: one request at a time, and each write happens whole or not at all.
 
 Conditions, updates, validation, projections and the wire format are moto's. Ours are transactions that touch only
-their own items, query pages that read only their own items, the client's request token, and the write units.
+their own items, pages of queries and scans that read only their own items, the client's request token, and the write
+units.
 """
 
 from __future__ import annotations
@@ -44,33 +45,36 @@ MAX_ACTIONS = 100
 REMEMBERED_TOKENS = 10_000
 
 
-def _value(range_key: DynamoType) -> Any:
-    return range_key.cast_value
+def _value(key: DynamoType) -> Any:
+    return key.cast_value
 
 
 class Partition(dict[DynamoType, Item]):
-    """The items of one hash key. Their order is kept, and made anew only after one came or went."""
+    """The items of one hash key, or of a whole table without a range key, by the key that tells them apart.
+
+    Their order is kept, and made anew only after one came or went.
+    """
 
     _order: list[DynamoType] | None = None
 
-    def __setitem__(self, range_key: DynamoType, item: Item) -> None:
-        if range_key not in self:
+    def __setitem__(self, key: DynamoType, item: Item) -> None:
+        if key not in self:
             self._order = None
-        super().__setitem__(range_key, item)
+        super().__setitem__(key, item)
 
-    def pop(self, range_key: DynamoType, *default: Any) -> Any:
+    def pop(self, key: DynamoType, *default: Any) -> Any:
         """Take an item out."""
         self._order = None
-        return super().pop(range_key, *default)
+        return super().pop(key, *default)
 
     def page(
         self, accepts: Callable[[DynamoType], bool], after: DynamoType | None, forward: bool, limit: int | None
     ) -> dict[DynamoType, Item]:
-        """Return the items of one page of a query, and one more when there is a next page.
+        """Return the items of one page of a query or a scan, and one more when there is a next page.
 
         Args:
-            accepts: Tells whether a range key passes the key condition.
-            after: The range key of the last page's last item; None for the first page.
+            accepts: Tells whether a key passes the key condition.
+            after: The key of the last page's last item; None for the first page.
             forward: False for the reverse order.
             limit: Most items of a page; None for as many as fit into 1 MB.
         """
@@ -81,10 +85,10 @@ class Partition(dict[DynamoType, Item]):
             order = order[: bisect_left(order, after.cast_value, key=_value)]
         page: dict[DynamoType, Item] = {}
         size = 0
-        for range_key in order if forward else reversed(order):
-            if accepts(range_key):
-                page[range_key] = self[range_key]
-                size += page[range_key].size()
+        for key in order if forward else reversed(order):
+            if accepts(key):
+                page[key] = self[key]
+                size += page[key].size()
                 if size > RESULT_SIZE_LIMIT or len(page) - 1 == limit:
                     break
         return page
@@ -164,10 +168,12 @@ class AtomicBackend(DynamoDBBackend):
         self._applied: dict[str, int] = {}
 
     def create_table(self, *args: Any, **kwargs: Any) -> Table:
-        """Create a table whose partitions keep their order."""
+        """Create a table whose items keep their order, within each partition if there are such."""
         table = super().create_table(*args, **kwargs)
         if table.has_range_key:
             table.items = defaultdict(Partition)
+        else:
+            table.items = Partition()  # type: ignore[assignment]  # moto keeps both shapes in one attribute
         return table
 
     def put_item(self, *args: Any, **kwargs: Any) -> Item:
@@ -238,6 +244,22 @@ class AtomicBackend(DynamoDBBackend):
             )
         draft.add_table(name)
         return draft.query(*args, **kwargs)
+
+    def scan(self, *args: Any, **kwargs: Any) -> tuple[list[Item], int, dict[str, Any] | None]:
+        """Let moto scan a table that holds only the items of the page.
+
+        Scans of tables with a range key, of an index, in segments or with the legacy filter are moto's alone.
+        """
+        name, by_legacy_filter, limit, start = args
+        items = self.get_table(name).items
+        in_segments = kwargs["segments"] != (None, None)
+        if kwargs["index_name"] or in_segments or by_legacy_filter or not isinstance(items, Partition):
+            return super().scan(*args, **kwargs)
+        draft = _Draft(self)
+        table = draft.add_table(name)
+        after = DynamoType(start[table.hash_key_attr]) if start else None
+        table.items = items.page(lambda _: True, after, True, limit)  # type: ignore[assignment]  # likewise
+        return draft.scan(*args, **kwargs)
 
 
 def _attempt(draft: _Draft, transact_item: dict[str, Any]) -> tuple[str | None, str | None, dict[str, Any] | None]:
