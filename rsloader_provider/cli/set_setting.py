@@ -50,6 +50,11 @@ def set_setting(
         console.print(f"{escape(file)}: nothing to change.")
     for line in difflib.unified_diff(content.splitlines(), changed.splitlines(), file, file, n=0, lineterm=""):
         console.print(escape(line), style={"+": "green", "-": "red"}.get(line[0]))
+    if key == "load" and changed != content:
+        console.print(
+            f"Claims and history stand under the old name: load {escape(str(value))} loads everything again.",
+            style="yellow",
+        )
     for sentence in effect.handovers:
         console.print(escape(sentence), style="yellow")
 

@@ -178,6 +178,11 @@ def test_the_command_writes_the_file_and_prints_the_changed_lines(loads: Path) -
     assert (loads / "orders.yaml").read_text() == ORDERS
 
 
+def test_a_new_name_is_told_to_load_everything_again(loads: Path) -> None:
+    """Claims and history stand under the old one, and nobody thinks of them when a name is made nicer."""
+    assert "load sales loads everything again" in run(loads, "orders", "load", "sales").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
