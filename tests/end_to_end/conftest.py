@@ -23,6 +23,10 @@ BY_HAND = [
 ]
 
 
+PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
+"""No file changes here, and parsing them again every few seconds, as a person who edits them likes it, takes a core."""
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     dags = tmp_path_factory.mktemp("dags")
@@ -35,7 +39,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         (dags / "loads" / f"{load}.yaml").write_text(yaml.safe_dump(SETTINGS | own))
     (dags / "loads" / "broken.yaml").write_text("load: broken\nschedule: '61 * * * *'\n")
     write_by_hand(dags, BY_HAND)
-    with LocalStack(dags=dags, paused_at_creation=True, airflow_settings=NOTICE_COMPONENTS) as running:
+    with LocalStack(dags=dags, paused_at_creation=True, airflow_settings=NOTICE_COMPONENTS | PARSED_ONCE) as running:
         yield Stack(running)
         # Airflow's own processes have written these logs and this database.
         used = [*secret_search.use(the_password_of_Redshift=running.redshift.password), *secret_search.USED]
