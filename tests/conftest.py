@@ -24,8 +24,12 @@ from rsloader_provider.local.aws import LocalAws  # noqa: E402
 from rsloader_provider.local.redshift import LocalRedshift  # noqa: E402
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something slow to start: a file's servers, a folder's Airflow."""
+    """Keep together what shares something slow to start: a file's servers, a folder's Airflow.
+
+    First, because xdist reads the marks in this very hook.
+    """
     for item in items:
         folder = item.path.parent.name
         shared = folder if folder in {"airflow", "end_to_end"} else str(item.path)
