@@ -14,7 +14,7 @@ demo: .venv/installed
 	$(BIN)/rsloader demo
 
 test: .venv/installed check browser
-	$(BIN)/pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --no-loadscope-reorder
 
 check: .venv/installed
 	$(BIN)/ruff check .

@@ -19,21 +19,22 @@ os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
 import pytest  # noqa: E402
 import redshift_connector  # noqa: E402
 import secret_search  # noqa: E402
+from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 from rsloader_provider.local.aws import LocalAws  # noqa: E402
 from rsloader_provider.local.redshift import LocalRedshift  # noqa: E402
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares something slow to start: a file's servers, a folder's Airflow.
+class _ByFile(LoadScopeScheduling):
+    """Keeps together what shares something slow to start: a file's servers, the end-to-end tests' Airflow."""
 
-    First, because xdist reads the marks in this very hook.
-    """
-    for item in items:
-        folder = item.path.parent.name
-        shared = folder if folder in {"airflow", "end_to_end"} else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(shared))
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "end_to_end" if "/end_to_end/" in file else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _ByFile(config, log)
 
 
 @pytest.fixture(scope="session", autouse=True)
