@@ -256,7 +256,10 @@ class TestSessionsAndLocks:
         mine, theirs = (each.value("SELECT pg_backend_pid()") for each in (client, loader))
         query = "SELECT process FROM stv_sessions WHERE rtrim(db_name) = 'dev' AND starttime <= getdate()"
         assert {mine, theirs} <= {row[0] for row in client.run(query)}
-        assert [theirs] == [row[0] for row in loader.run(query)]
+        # A session that the same user has just closed may be there for a moment more.
+        seen = {row[0] for row in loader.run(query)}
+        assert theirs in seen
+        assert mine not in seen
 
     def test_locks_are_shown_to_a_superuser(self, client: Client, connect: Callable[..., Client]) -> None:
         table = new_table(client, "id int")
