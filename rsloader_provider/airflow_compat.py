@@ -108,13 +108,11 @@ _ACTIVE = ["queued", "running"]
 
 @cache
 def log_to_standard_error() -> None:
-    """Have Airflow log to standard error in this process; by itself it logs to standard output.
-
-    Airflow 2.11 looks up standard output anew for each line, and goes on logging there.
-    """
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
-            handler.setStream(sys.stderr)
+    """Have Airflow log to standard error in this process; by itself it logs to standard output."""
+    for name in (None, *logging.root.manager.loggerDict):
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
+                _write_to_standard_error(handler)
     try:
         import structlog  # noqa: PLC0415 (Airflow 3 logs with it)
     except ImportError:
@@ -126,6 +124,16 @@ def log_to_standard_error() -> None:
             return make_logger(*arguments)
 
     structlog.configure(logger_factory=made)
+
+
+def _write_to_standard_error(handler: logging.StreamHandler[Any]) -> None:
+    try:
+        handler.setStream(sys.stderr)
+    except AttributeError:
+        # Airflow 2.11 and 3.0 look up standard output for each line, in a property that cannot be set. A class below
+        # theirs hides it; the handler itself stays in all its loggers, with its filter that masks secrets.
+        kind = type(handler)
+        handler.__class__ = type(kind.__name__, (kind,), {"stream": sys.stderr})
 
 
 def is_run_active(task_instance: Any, dag_id: str, run_id: str) -> bool:

@@ -2,21 +2,52 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rsloader_provider.aws.tables import TableNames
+    from rsloader_provider.core.data_api import DataApiPlace
     from rsloader_provider.hooks.rsloader import RsloaderHook
 
 
 def rsloader_hook(aws_conn_id: str) -> RsloaderHook:
-    """Give the hook of an Airflow connection.
+    """Give the hook of an Airflow connection."""
+    with _importing_airflow():
+        from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+    return RsloaderHook(aws_conn_id)
 
-    From here on Airflow's log goes to standard error: standard output is for what the command was asked for, which
-    programs read.
+
+def table_names() -> TableNames:
+    """Name the DynamoDB tables as Airflow's configuration says."""
+    with _importing_airflow():
+        from rsloader_provider.hooks import rsloader  # noqa: PLC0415
+    return rsloader.table_names()
+
+
+def data_api_place_of(conn_id: str) -> DataApiPlace:
+    """Read where an Airflow connection leads to by the Data API.
+
+    Raises:
+        ConfigurationError: There is no such connection, or something is missing in it.
+    """
+    with _importing_airflow():
+        from rsloader_provider.hooks import redshift_connection  # noqa: PLC0415
+    return redshift_connection.data_api_place_of(conn_id)
+
+
+@contextmanager
+def _importing_airflow() -> Iterator[None]:
+    """Send to standard error what Airflow prints while it is imported, and its log from then on.
+
+    Standard output is for what the command was asked for, which programs read.
     """
     # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.airflow_compat import log_to_standard_error  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import RsloaderHook  # noqa: PLC0415
+    with redirect_stdout(sys.stderr):
+        from rsloader_provider.airflow_compat import log_to_standard_error  # noqa: PLC0415
 
+        yield
     log_to_standard_error()
-    return RsloaderHook(aws_conn_id)

@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rsloader_provider.cli.airflow_hook import rsloader_hook
+from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
 from rsloader_provider.cli.failures import told
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.lambda_fates import Choice, Fate
@@ -65,10 +65,9 @@ def import_lambda(
     and made again: what is there already stays as it is.
     Exit code 1 if something has to be chosen first.
     """
-    # Airflow takes seconds to import, which the other commands should not.
+    # botocore takes a second to import, which the other commands should not.
     from rsloader_provider.aws.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
     from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import table_names  # noqa: PLC0415
 
     if both := {*(load_batch or ())} & {*(mark_batch or ())}:
         raise typer.BadParameter(f"--load-batch and --mark-batch both name {', '.join(sorted(both))}.")

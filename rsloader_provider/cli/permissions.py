@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rsloader_provider.cli.airflow_hook import data_api_place_of, table_names
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
@@ -57,17 +58,14 @@ def _configs(folder: Path, load: str | None) -> list[LoadConfig]:
 
 
 def _installation(region: str, account: str) -> Installation:
-    # Airflow takes seconds to import, which the other commands should not.
+    # botocore takes a second to import, which the other commands should not.
     from rsloader_provider.aws.tables import ATTENTION_INDEX  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import table_names  # noqa: PLC0415
 
     names = table_names()
     return Installation(names.files, names.batches, ATTENTION_INDEX, region, account)
 
 
 def _places(config: LoadConfig) -> dict[str, DataApiPlace]:
-    from rsloader_provider.hooks.redshift_connection import data_api_place_of  # noqa: PLC0415
-
     conn_ids = dict.fromkeys(target.conn_id for target in config.targets if target.transport == "data_api")
     return {conn_id: data_api_place_of(conn_id) for conn_id in conn_ids}
 

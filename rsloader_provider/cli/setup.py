@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from rsloader_provider.cli.airflow_hook import rsloader_hook
+from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
@@ -46,9 +46,8 @@ def setup(
 
 
 def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
-    # Airflow takes seconds to import, which the other commands should not.
+    # botocore takes a second to import, which the other commands should not.
     from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
-    from rsloader_provider.hooks.rsloader import table_names  # noqa: PLC0415
     from rsloader_provider.loader.setup import create_histories  # noqa: PLC0415
 
     console = Console(soft_wrap=True, quiet=as_json)

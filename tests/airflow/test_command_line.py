@@ -214,10 +214,62 @@ def test_a_secret_that_is_no_text_is_refused_without_a_traceback():
     assert "hunter2" not in result.output
 
 
+def in_a_process_of_its_own(program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program: Airflow's log settles when it is imported."""
+    command = [sys.executable, "-c", program, *arguments]
+    ended = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended
+
+
+RSLOADER = "from rsloader_provider.cli import app; app()"
+
+
 def test_what_airflow_logs_does_not_stand_in_what_programs_read(loaded: "Loads"):
-    """In a process of its own: Airflow's log settles when it is imported."""
-    environment = {**os.environ, "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO"}
-    command = [sys.executable, "-c", "from rsloader_provider.cli import app; app()", "batches", loaded.load, "--json"]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    ended = in_a_process_of_its_own(RSLOADER, "batches", loaded.load, "--json", AIRFLOW__LOGGING__LOGGING_LEVEL="INFO")
     assert len(json.loads(ended.stdout)) == 2
     assert "AWS Connection" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("batches", "{load}"), ("setup", "--loads", "{folder}"), ("permissions", "{folder}")],
+    ids=["batches", "setup", "permissions"],
+)
+def test_what_is_printed_while_airflow_is_imported_does_not_stand_there_either(
+    loaded: "Loads", arguments: tuple[str, ...]
+):
+    """Airflow 3.0's amazon provider logs then, before anybody can redirect it; here it is the user's own settings."""
+    settings = loaded.folder / "settings"
+    settings.mkdir()
+    (settings / "airflow_local_settings.py").write_text("print('our settings are imported')\n")
+    filled = [each.format(load=loaded.load, folder=loaded.folder) for each in arguments]
+    ended = in_a_process_of_its_own(RSLOADER, *filled, "--json", PYTHONPATH=str(settings))
+    assert json.loads(ended.stdout)
+    assert "our settings are imported" in ended.stderr
+
+
+def test_a_log_that_looks_up_standard_output_for_each_line_goes_to_standard_error_with_its_secrets_masked():
+    """Airflow 2.11 and 3.0 log so, by a handler whose stream cannot be set and that several loggers share."""
+    program = """
+import logging
+from airflow.utils.log.logging_mixin import RedirectStdHandler
+from rsloader_provider.airflow_compat import log_to_standard_error
+
+def mask(record):
+    record.msg = record.msg.replace("hunter2", "***")
+    return True
+
+handler = RedirectStdHandler("stdout")
+handler.setFormatter(logging.Formatter("console: %(message)s"))
+handler.addFilter(mask)
+for name in (None, "strangers"):
+    logging.getLogger(name).addHandler(handler)
+log_to_standard_error()
+logging.getLogger("strangers.own").warning("hunter2")
+print("what was asked for")
+"""
+    ended = in_a_process_of_its_own(program)
+    assert ended.stdout == "what was asked for\n"
+    assert ended.stderr.count("console: ***\n") == 2
+    assert "hunter2" not in ended.stderr
