@@ -89,7 +89,7 @@ browser:
 	test -x $(UV) || { $(PYTHON) -m venv .venv && \
 	  $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv; }
 	rm -rf dist && $(UV) build --quiet --wheel
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt "$$(ls dist/*.whl)[local,dev]"
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt "$$(ls dist/*.whl)[local,compose,dev]"
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall dist/*.whl
 	touch $@
 
