@@ -1,6 +1,7 @@
 """How much memory and time an audit of 1,000,000 objects takes, on streams that are made up while they are read.
 
 Promised: 300 MB, everything included. What S3, DynamoDB and Redshift take to answer comes on top of the time.
+`python benchmarks/audit.py [OBJECTS]`
 """
 
 import re
@@ -16,7 +17,7 @@ from streams_for_audits import MadeUpLoad
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.services import Services
 
-OBJECTS = 1_000_000
+OBJECTS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
 BATCH_FILES = 100
 
 

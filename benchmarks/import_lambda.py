@@ -1,6 +1,7 @@
 """How long moving over takes: 100,000 processed files, from the Lambda loader's tables to claims, on the local stack.
 
 Promised: 2 minutes. Both sides share this machine; on AWS the waiting is the network's.
+`python benchmarks/import_lambda.py [FILES]`
 """
 
 import sys
@@ -24,7 +25,7 @@ from rsloader_provider.loader.import_connections import ConnectionFile
 from rsloader_provider.loader.import_lambda import apply_import, plan_import
 from rsloader_provider.local.aws import LocalAws
 
-FILES = 100_000
+FILES = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
 BATCH_FILES = 100
 PREFIX = "landing/orders"
 
