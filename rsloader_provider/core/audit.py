@@ -137,11 +137,15 @@ def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
 
 
 def missing_in_history(batch: Batch, histories: Histories) -> list[str]:
-    """Name the targets that are recorded as loaded while their history does not have the generation."""
+    """Name the targets that are recorded as loaded while their history does not have the generation.
+
+    What had no objects any more when it was loaded left no row.
+    """
     return [
         target
         for target, progress in sorted(batch.targets.items())
         if progress.state is TargetState.LOADED
+        and (batch.files or progress.rows)
         and target in histories
         and progress.generation not in {row.generation for row in histories[target]}
     ]

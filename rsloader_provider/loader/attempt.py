@@ -80,8 +80,8 @@ class Attempt:
         self.unanswered = progress.unanswered
         self.denied = denied
         # What an attempt left that kept a history is found there, whatever the load says by now.
-        left_in_history = progress.session is not None and not progress.announces
-        self.has_history = self.target.history == "table" or left_in_history
+        self.left_in_history = progress.session is not None and not progress.announces
+        self.has_history = self.target.history == "table" or self.left_in_history
         self.has_session = False
         self.number = progress.attempt
         table = sql.TableName(target.schema_name, target.table_name)
@@ -123,25 +123,51 @@ class Attempt:
                     batch, self.target.name, self.number, rows=loaded.rows, query_id=loaded.query_id, notify=notify
                 )
             )
-        log.info(
-            "%s: %s into %s, %d rows, query %s",
-            self.batch, "found loaded" if loaded.was_found else "loaded", self.target.name, loaded.rows,
-            loaded.query_id,
-        )  # fmt: skip
+        if self.entries or loaded.was_found:
+            log.info(
+                "%s: %s into %s, %d rows, query %s",
+                self.batch, "found loaded" if loaded.was_found else "loaded", self.target.name, loaded.rows,
+                loaded.query_id,
+            )  # fmt: skip
+        else:
+            log.info("%s has no objects: nothing was loaded into %s, and no SQL ran", self.batch, self.target.name)
         tell_success(self.config, self.services, self.batch, self.manifest, self.entries)
         return loaded
 
     def _load(self) -> Loaded:
         claimed = self._read_entries()
+        if not claimed:
+            return self._load_nothing()
         has_rows = self._write_manifest(claimed)
         with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
-            pid = int(session.execute(sql.BackendPid())[0][0])
-            if self.previous_session not in {None, pid}:
-                self._end_session(session, int(self.previous_session or 0))
-            if self.unanswered is not None and self._has_committed(session, self.unanswered):
-                return Loaded(self.unanswered.rows, self.unanswered.query_id, was_found=True)
+            pid, found = self._end_earlier(session)
+            if found is not None:
+                return found
             self._record_session(pid)
             return self._load_table(session, pid, has_rows=has_rows)
+
+    def _load_nothing(self) -> Loaded:
+        """Leave the table as it is: a batch without objects must not take the place of the rows that are there.
+
+        Redshift is asked only what became of an earlier attempt, if one may have committed. This attempt changes
+        nothing there, so it records no session.
+        """
+        if self.previous_session is None and self.unanswered is None:
+            return Loaded(0, None)
+        with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
+            _, found = self._end_earlier(session)
+            if found is None and self.left_in_history:
+                found = self._table_load(session, has_rows=False).find()
+        return found or Loaded(0, None)
+
+    def _end_earlier(self, session: Session) -> tuple[int, Loaded | None]:
+        """End the session of an earlier attempt; give this one's number, and what an announced COMMIT has loaded."""
+        pid = int(session.execute(sql.BackendPid())[0][0])
+        if self.previous_session not in {None, pid}:
+            self._end_session(session, int(self.previous_session or 0))
+        if self.unanswered is not None and self._has_committed(session, self.unanswered):
+            return pid, Loaded(self.unanswered.rows, self.unanswered.query_id, was_found=True)
+        return pid, None
 
     def _read_entries(self) -> Sequence[Entry]:
         """Read what is to be loaded; give it with the sizes of the claims."""
@@ -207,7 +233,19 @@ class Attempt:
         if self.target.statement_timeout is not None:
             milliseconds = int(self.target.statement_timeout.total_seconds() * 1000)
             session.execute(sql.SetStatementTimeout(milliseconds))
-        load = TableLoad(
+        try:
+            return self._table_load(session, has_rows=has_rows).run()
+        except ConnectionLostError:
+            raise
+        except RsloaderError as error:
+            session.execute(sql.Rollback())
+            copied = CopiedObjects(
+                self.batch, self.entries, self.config.copy_options, self.key.target, self.services.storage
+            )
+            raise explained(error, copied, session, pid) from error
+
+    def _table_load(self, session: Session, *, has_rows: bool) -> TableLoad:
+        return TableLoad(
             session=session,
             steps=self.services.steps,
             renderer=self.renderer,
@@ -222,16 +260,6 @@ class Attempt:
             has_history=self.has_history,
             copy_options=self.config.copy_options,
         )
-        try:
-            return load.run()
-        except ConnectionLostError:
-            raise
-        except RsloaderError as error:
-            session.execute(sql.Rollback())
-            copied = CopiedObjects(
-                self.batch, self.entries, self.config.copy_options, self.key.target, self.services.storage
-            )
-            raise explained(error, copied, session, pid) from error
 
     def _announce(self, rows: int, query_id: int | None) -> None:
         self._change(lambda batch: announce_commit(batch, self.target.name, self.number, rows=rows, query_id=query_id))

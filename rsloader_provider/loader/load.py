@@ -116,7 +116,7 @@ def load_batch(
             if not asks_anew(progress, asker):
                 raise UndecidedError(progress.error or f"{batch} into {target_name}: a person has to decide.")
             denied = progress.unanswered
-        if again:
+        if again and batch.files:
             log.warning(
                 "%s is loaded into %s already and a person asked for it again: its %s rows are loaded A SECOND TIME "
                 "(generation %d)%s",

@@ -103,6 +103,10 @@ def shadow_batch(
 
 def _would_load(config: LoadConfig, services: Services, batch: Batch, target_name: str) -> ShadowLoad:
     entries = sorted(services.ledger.entries(batch))
+    reader = config.copy_options.reader
+    if not entries:
+        log.info("SHADOW: %s has no objects: nothing would be loaded into %s, and no SQL would run", batch, target_name)
+        return ShadowLoad(batch.batch, target_name, batch.files, batch.size_bytes, None, None, reader, ())
     manifest = config.manifests.join(f"{config.load}/{batch.batch}.manifest")
     target = next((each for each in config.targets if each.name == target_name), None)
     copy = None
@@ -114,12 +118,11 @@ def _would_load(config: LoadConfig, services: Services, batch: Batch, target_nam
         "SHADOW: %s would be loaded into %s: %d objects, %d bytes, manifest %s",
         batch, target_name, batch.files, batch.size_bytes, manifest,
     )  # fmt: skip
-    log.info("SHADOW: Redshift would read with %s", config.copy_options.reader)
+    log.info("SHADOW: Redshift would read with %s", reader)
     log.info("SHADOW: %s", copy or "no COPY, as every object is empty or the load no longer has the target")
     for url in urls:
         log.info("SHADOW:   %s", url)
     written = str(manifest) if copy else None
-    reader = config.copy_options.reader
     return ShadowLoad(batch.batch, target_name, batch.files, batch.size_bytes, written, copy, reader, urls)
 
 

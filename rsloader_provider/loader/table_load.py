@@ -110,6 +110,13 @@ class TableLoad:
             run(sql.Commit())
         return Loaded(rows, query_id)
 
+    def find(self) -> Loaded | None:
+        """Give what an earlier attempt has committed, and leave the table as it is."""
+        found = self._begin()
+        if found is None:
+            self.session.execute(sql.Rollback())
+        return found
+
     def _begin(self) -> Loaded | None:
         """Open the transaction with the target's mutex; give the result when there is nothing to load any more."""
         run = self.session.execute
@@ -121,7 +128,7 @@ class TableLoad:
             return None
         times, rows, query_id, files, newer = run(sql.FindLoaded(self.key))[0]
         if not times:
-            if self.target.mode != "append":
+            if self.target.mode != "append" and self.batch.files:
                 self._refuse_older(newer)
             return None
         run(sql.Rollback())

@@ -14,11 +14,12 @@ from local.redshift_fixtures import LocalRedshift, connect_psycopg
 from objects_for_tests import a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch
+from rsloader_provider.core.batch import Asker, Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import BadDataError, OutOfOrderError, StatementError
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.operate_objects import forget_objects
 from rsloader_provider.local.aws import LocalAws
 
 _numbers = itertools.count(1)
@@ -41,10 +42,16 @@ class Place:
         s3.put_object(Bucket=self.bucket, Key=f"orders/{key}", Body=body.encode())
 
     def load(self, key: str, body: str) -> None:
+        self.load_again(self.lock(key, body), 1)
+
+    def lock(self, key: str, body: str) -> Batch:
         self.put(key, body)
+        self.batches.append(self.next_batch())
+        return self.batches[-1]
+
+    def next_batch(self) -> Batch:
         (work,) = buffer_objects(self.config, self.services(), run="dag/run", is_active=lambda _: False, max_work=9)
-        self.batches.append(work.batch)
-        self.load_again(work.batch, 1)
+        return work.batch
 
     def load_again(self, batch: Batch, number: int) -> None:
         asker = Asker(f"dag/run/load_batch/0/{number}", "dag/run", cleared=number > 1)
@@ -117,6 +124,23 @@ def test_the_next_batch_comes_to_what_is_there(place: Places, mode: str, expecte
     with pytest.raises(BadDataError, match=r"3\.csv:2, column id, value 'x'"):
         loading.load("3.csv", "7,e,z\nx,f,z\n")
     assert loading.rows() == ([] if mode == "truncate" else expected)
+
+
+@pytest.mark.parametrize("mode", ["append", "replace", "swap", "truncate", "merge"])
+def test_a_batch_whose_only_object_is_forgotten_leaves_the_rows(place: Places, mode: str):
+    loading = place(mode, pre_sql="DELETE FROM {{ target }}")
+    loading.load("1.csv", OLD)
+    batch = loading.lock("wrong.csv", NEW)
+    s3 = boto3.client("s3", **aws_client_arguments(loading.endpoint))
+    s3.delete_object(Bucket=loading.bucket, Key="orders/wrong.csv")
+    url = f"s3://{loading.bucket}/orders/wrong.csv"
+    assert [*forget_objects(loading.config, loading.services(), by="alice", urls=[url])]
+    assert loading.next_batch().batch == batch.batch
+    loading.load_again(batch, 1)
+    assert loading.rows() == [(1, "a", "x"), (2, "b", "x")]
+    assert loading.services().ledger.get("orders", batch.batch).status is BatchStatus.COMPLETE
+    loading.load_again(loading.batches[0], 2)
+    assert loading.rows() == [(1, "a", "x"), (2, "b", "x")], "and it is not in the way of the batch before it"
 
 
 def test_merging_a_batch_ten_times_leaves_the_same_rows(place: Places):

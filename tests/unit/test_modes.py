@@ -1,6 +1,7 @@
 """How each mode fills its table, told on a warehouse in memory."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,14 +10,24 @@ from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus
+from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetProgress, UnansweredCommit
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import AttemptLostError, BadDataError, EarlierBatchError, OutOfOrderError
+from rsloader_provider.core.errors import (
+    AttemptLostError,
+    BadDataError,
+    EarlierBatchError,
+    OutOfOrderError,
+    TransientError,
+    UndecidedError,
+)
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.operate_batches import reprocess_batch
+from rsloader_provider.loader.operate_objects import forget_objects
 
 ORDERS = sql.TableName("public", "orders")
 ORDERED = ("replace", "swap", "truncate", "merge")
+MODES = ("append", *ORDERED)
 
 
 def configured(mode: str, **settings: Any) -> LoadConfig:
@@ -197,3 +208,111 @@ def test_a_key_that_does_not_tell_which_row_is_meant_is_refused(world: World, co
     world.put("orders/1.csv", content="1,a\n")
     load(world, config, batch, 2, cleared=True)
     assert rows(world) == ["1,a"]
+
+
+def forget(world: World, config: LoadConfig, key: str) -> None:
+    assert [*forget_objects(config, world.services, by="alice", urls=[f"s3://landing/orders/{key}"])]
+
+
+def progress_of(world: World, batch: Batch) -> TargetProgress:
+    return world.ledger.get("orders", batch.batch).progress(TARGET)
+
+
+@pytest.mark.parametrize(("mode", "history"), [*((mode, "table") for mode in MODES), ("append", "none")])
+def test_a_batch_without_objects_leaves_the_table_as_it_is(
+    world: World, mode: str, history: str, caplog: pytest.LogCaptureFixture
+):
+    """Nothing must not take the place of rows: its worker died, and a person forgot its only object."""
+    config = configured(mode, history=history, pre_sql="DELETE FROM orders", post_sql="DELETE FROM orders")
+    load(world, config, locked(world, config, "1.csv", "1\n"))
+    batch = locked(world, config, "2.csv", "2\n")
+    forget(world, config, "2.csv")
+    world.warehouse.unreachable = True
+    with caplog.at_level(logging.INFO):
+        assert load(world, config, batch) is Outcome.LOADED
+    assert rows(world) == ["1"]
+    progress = progress_of(world, batch)
+    assert (progress.rows, progress.query_id, progress.session) == (0, None, None)
+    assert world.ledger.get("orders", batch.batch).status is BatchStatus.COMPLETE
+    assert f"{batch} has no objects: nothing was loaded into {TARGET}, and no SQL ran" in caplog.text
+    assert load(world, config, batch, 2) is Outcome.NOTHING_TO_DO
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_failed_batch_that_lost_its_only_object_leaves_the_table_as_it_is(world: World, mode: str):
+    config = configured(mode)
+    batch = locked(world, config, "1.csv", "bad\n")
+    with pytest.raises(BadDataError):
+        load(world, config, batch)
+    forget(world, config, "1.csv")
+    world.storage.delete("landing", "orders/1.csv")
+    load(world, config, locked(world, config, "2.csv", "2\n"))
+    reprocess_batch(config, world.services, batch.batch, by="alice")
+    assert load(world, config, batch, 2) is Outcome.LOADED, "also behind a newer batch: there is nothing to overwrite"
+    assert rows(world) == ["2"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_clearing_a_loaded_batch_that_has_lost_its_objects_leaves_the_table_as_it_is(
+    world: World, mode: str, caplog: pytest.LogCaptureFixture
+):
+    config = configured(mode)
+    batch = locked(world, config, "1.csv", "1\n")
+    load(world, config, batch)
+    forget(world, config, "1.csv")
+    assert load(world, config, batch, 2, cleared=True) is Outcome.LOADED
+    assert rows(world) == ["1"]
+    assert (progress_of(world, batch).generation, progress_of(world, batch).rows) == (2, 0)
+    assert "A SECOND TIME" not in caplog.text
+
+
+def emptied(world: World, config: LoadConfig, **progress: Any) -> Batch:
+    """A batch without objects whose record, which somebody edited, says that an attempt left something."""
+    batch = locked(world, config, "1.csv", "1\n")
+    forget(world, config, "1.csv")
+    batch = world.ledger.get("orders", batch.batch)
+    edited = replace(batch.progress(TARGET), attempt=1, **progress)
+    return world.ledger.replace(batch, replace(batch, targets={TARGET: edited}))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_an_earlier_attempt_left_is_decided_before_a_batch_without_objects_is_finished(world: World, mode: str):
+    """Its session is ended, and the history looked at behind the lock; the batch is recorded as that says."""
+    config = configured(mode)
+    batch = emptied(world, config, session=7)
+    key = sql.LoadKey(ORDERS, "orders", batch.batch, 1)
+    with world.warehouse.connect("redshift_default"):
+        assert load(world, config, batch) is Outcome.LOADED
+    ended = [sql.BackendPid(), sql.TerminateSession(7), sql.Begin(), sql.LockHistory(ORDERS), sql.FindLoaded(key)]
+    assert world.warehouse.log == [*ended, sql.Rollback()]
+    assert (progress_of(world, batch).session, progress_of(world, batch).rows) == (None, 0)
+
+
+def test_a_batch_without_objects_is_found_loaded_where_an_earlier_attempt_has_committed(world: World):
+    config = configured("replace")
+    batch = emptied(world, config, session=7)
+    key = sql.LoadKey(ORDERS, "orders", batch.batch, 1)
+    row = sql.RecordLoaded(key, attempt=1, rows=0, files=0, query_id=None, run="dag/run-1")
+    world.warehouse.histories["public.orders"].append(row)
+    assert load(world, config, batch) is Outcome.FOUND_LOADED
+
+
+def test_a_session_that_cannot_be_ended_yet_keeps_a_batch_without_objects_waiting(world: World):
+    config = configured("replace")
+    batch = emptied(world, config, session=7)
+    world.warehouse.unreachable = True
+    with pytest.raises(TransientError):
+        load(world, config, batch)
+    assert progress_of(world, batch).session == 7, "the next attempt ends it"
+
+
+def test_an_unanswered_commit_is_decided_before_a_batch_without_objects_is_finished(world: World):
+    config = configured("append", history="none")
+    commit = UnansweredCommit(attempt=1, session=7, rows=5, query_id=None)
+    batch = emptied(world, config, session=7, announces=True, unanswered=commit)
+    with pytest.raises(UndecidedError, match="mark-loaded"):
+        load(world, config, batch)
+    assert progress_of(world, batch).unanswered == commit
+    assert load(world, config, batch, 2, cleared=True) is Outcome.LOADED, "a person says that it was not carried out"
+    assert sql.Begin() not in world.warehouse.log
+    assert (progress_of(world, batch).unanswered, progress_of(world, batch).rows) == (None, 0)

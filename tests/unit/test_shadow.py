@@ -1,5 +1,6 @@
 """A shadow tells what it would load, does nothing outside, and leaves nothing behind for the real start."""
 
+import logging
 from typing import Any
 
 import pytest
@@ -11,10 +12,12 @@ from rsloader_provider.core.batch import IMPORTED, Asker, Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError, ContentionError
 from rsloader_provider.core.permissions import Installation, worker_policy
+from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.mark import mark_as_loaded
+from rsloader_provider.loader.operate_objects import forget_objects
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.shadow import ShadowLoad, shadow_batch
 
@@ -49,6 +52,19 @@ def test_a_shadow_tells_what_it_would_load_and_does_nothing_outside(world: World
     assert look_for_work(SHADOW, world.services) is Found.NOTHING
     assert tell(world, work.batch.batch) is None
     assert tell(world, work.batch.batch, Asker("try-2", "dag/run", cleared=True)) is not None
+
+
+def test_a_batch_without_objects_would_leave_the_table_as_it_is(world: World, caplog: pytest.LogCaptureFixture):
+    config = a_config(shadow=True, targets=[{"table": "public.orders", "mode": "replace"}])
+    world.put("orders/1.csv", "orders/2.csv")
+    (work,) = buffer(world, config)
+    assert [*forget_objects(as_recorded(config), world.services, by="alice", prefix="s3://landing/orders/")]
+    with caplog.at_level(logging.INFO):
+        told = shadow_batch(config, world.services, work.batch.batch, TARGET, Asker("try-1", "dag/run"))
+    assert told is not None
+    assert (told.files, told.manifest, told.copy, told.urls) == (0, None, None, ())
+    assert f"nothing would be loaded into {TARGET}, and no SQL would run" in caplog.text
+    assert "would be loaded into redshift" not in caplog.text.replace("nothing would", "")
 
 
 def test_no_key_is_told_or_asked_for(world: World):
