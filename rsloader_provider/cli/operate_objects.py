@@ -104,6 +104,8 @@ def _planned(plan: ObjectsPlan) -> Iterable[str]:
         yield f"  {url}"
     if plan.objects > len(plan.examples):
         yield f"  … {plan.objects:,} objects of {plan.batches:,} batches, {plan.size_bytes:,} bytes in all"
+    if plan.about_emptied is not None:
+        yield plan.about_emptied
 
 
 def _watched(what: str, plan: ObjectsPlan, steps: Iterable[Taken], *, quiet: bool) -> Counter[str]:
@@ -119,7 +121,13 @@ def _watched(what: str, plan: ObjectsPlan, steps: Iterable[Taken], *, quiet: boo
 def _tell(plan: ObjectsPlan, done: Counter[str], *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         planned: dict[str, Any] = {str(fate): objects for fate, objects in plan.fates.items()}
-        found = {"plan": planned, "examples": plan.examples, "unclaimed": plan.unclaimed, "done": done}
+        found = {
+            "plan": planned,
+            "examples": plan.examples,
+            "emptied": plan.emptied,
+            "unclaimed": plan.unclaimed,
+            "done": done,
+        }
         typer.echo(json.dumps(found, indent=2))
     elif not dry_run:
         say(f"{fate}: {objects:,} objects" for fate, objects in sorted(done.items()))

@@ -205,6 +205,8 @@ def _leave_out(
 
 
 def _about_target(config: LoadConfig, batch: Batch, name: str) -> str:
+    if not batch.files:
+        return f"{name}: the batch has no objects; the next run finishes it without touching the table."
     if batch.is_marked:
         return f"{name}: the objects were only marked as loaded; the next run loads them."
     progress = batch.progress(name)

@@ -62,6 +62,7 @@ class ObjectsPlan:
         size_bytes: Bytes of those that would be forgotten or reprocessed.
         examples: The first of them, as URLs.
         batches: How many batches they are in.
+        emptied: How many locked batches would be left without objects.
         unclaimed: Objects below the prefix that nothing has claimed; only for reprocessing. Runs load them anyway.
     """
 
@@ -69,12 +70,23 @@ class ObjectsPlan:
     size_bytes: int
     examples: tuple[str, ...]
     batches: int
+    emptied: int = 0
     unclaimed: int = 0
 
     @property
     def objects(self) -> int:
         """Objects that would be forgotten or reprocessed."""
         return self.fates.get(Fate.FORGOTTEN, 0) + self.fates.get(Fate.MOVED, 0)
+
+    @property
+    def about_emptied(self) -> str | None:
+        """What becomes of batches that are left without objects, for people; None if none is."""
+        if not self.emptied:
+            return None
+        return (
+            f"left without objects: {self.emptied:,} batches. A run that loads one of them finishes it without "
+            "touching the table."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,6 +361,7 @@ class _Planning:
         """
         batches: dict[str, Batch | None] = {}
         fates: dict[Fate, int] = defaultdict(int)
+        left: dict[str, int] = {}
         size_bytes = 0
         examples: list[str] = []
         for claim, listed in stream:
@@ -363,10 +376,13 @@ class _Planning:
                 )
             fates[fate] += 1
             if fate is self._wanted:
+                if batch is not None and batch.status is not BatchStatus.OPEN and claim.left_out_at is None:
+                    left[claim.batch] = left.get(claim.batch, batch.files) - 1
                 size_bytes += claim.size_bytes if listed is None else listed.size_bytes
                 if len(examples) < _EXAMPLES:
                     examples.append(f"s3://{claim.name}")
-        return ObjectsPlan(dict(fates), size_bytes, tuple(examples), len(batches), self._unclaimed)
+        emptied = sum(not files for files in left.values())
+        return ObjectsPlan(dict(fates), size_bytes, tuple(examples), len(batches), emptied, self._unclaimed)
 
 
 class _MissingError(Exception):

@@ -231,6 +231,8 @@ class _Operation:
                 self._tell(f"for example {url}")
             if planned.unclaimed:
                 self._tell(f"{planned.unclaimed:,} objects that nothing has claimed: runs load them anyway.")
+            if planned.about_emptied is not None:
+                self._tell(planned.about_emptied)
             return self._fates(planned.fates)
         fates: dict[Fate, int] = {}
         for taken in do(self._config, self._services, by=request.by, **which):

@@ -19,7 +19,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.operate_batches import reprocess_batch
+from rsloader_provider.loader.operate_batches import plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate_deletions import delete_batches
 from rsloader_provider.loader.operate_objects import (
     Fate,
@@ -150,13 +150,35 @@ def test_a_failed_batch_that_lost_all_of_its_objects_is_closed_by_reprocessing_i
     put(world, 1, 2)
     put(world, 3, content="bad\n")
     (batch,) = run(world)
+    assert plan_forget(CONFIG, world.services, urls=[url(1), url(2)]).about_emptied is None
+    plan = plan_forget(CONFIG, world.services, prefix=PREFIX)
+    assert plan.about_emptied == (
+        "left without objects: 1 batches. A run that loads one of them finishes it without touching the table."
+    )
     assert forget(world, prefix=PREFIX) == {Fate.FORGOTTEN: 3}
     for number in (1, 2, 3):
         world.storage.delete("landing", f"orders/{number}.csv")
     assert world.ledger.get("orders", batch.batch).status is BatchStatus.ERROR
+    assert plan_reprocess(CONFIG, world.services, batch.batch).sentences == (
+        f"{TARGET}: the batch has no objects; the next run finishes it without touching the table.",
+    )
     reprocess_batch(CONFIG, world.services, batch.batch, by="alice")
     assert [each.status for each in run(world, name="dag/run-2")] == [BatchStatus.COMPLETE]
     assert rows(world) == []
+    assert nothing_is_wrong(world) == {}
+
+
+def test_a_loaded_batch_that_lost_all_of_its_objects_is_right_when_it_is_loaded_again(world: World):
+    put(world, 1, 2, 3)
+    (batch,) = run(world)
+    assert plan_reprocess_objects(CONFIG, world.services, urls=[url(1), url(2), url(3)]).emptied == 1
+    assert forget(world, prefix=PREFIX) == {Fate.FORGOTTEN: 3}
+    for number in (1, 2, 3):
+        world.storage.delete("landing", f"orders/{number}.csv")
+    reprocess_batch(CONFIG, world.services, batch.batch, by="alice")
+    (again,) = run(world, name="dag/run-2")
+    assert (again.status, again.progress(TARGET).generation) == (BatchStatus.COMPLETE, 2)
+    assert rows(world) == ["1", "2", "3"]
     assert nothing_is_wrong(world) == {}
 
 

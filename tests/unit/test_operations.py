@@ -133,6 +133,8 @@ def test_the_open_batch_is_locked_now_and_an_empty_one_is_left(form: Form):
 
 def test_forgotten_objects_are_loaded_again_by_the_next_run(form: Form):
     assert form.send(Action.FORGET, objects=("s3://landing/orders/1.csv",))["objects"] == {"forgotten": 1}
+    assert form.send(Action.FORGET, prefix="s3://landing/orders/")["objects"] == {"forgotten": 3}
+    assert form.told[3].startswith("left without objects: 1 batches. A run that loads one of them finishes it without")
     assert form.send(Action.FORGET, confirmed=True, prefix="s3://landing/orders/")["objects"] == {"forgotten": 3}
     assert sum(batch.files for batch in run(form.world, "dag/run-2")) == 4
 
