@@ -1,6 +1,6 @@
 """Audits one load, as a scheduled check."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator, Context
@@ -8,21 +8,18 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
 
-class AuditLoadOperator(SqlLeftUnrendered, BaseOperator):
+class AuditLoadOperator(BaseOperator):
     """Compares S3, DynamoDB and Redshift for one load, and fails if anything is wrong. Changes nothing.
 
     Args:
-        load_config: The load, as plain JSON of a LoadConfig (templated).
+        load_config: The load, as plain JSON of a LoadConfig.
 
     Returns:
         The number of objects in each state, and of findings.
     """
-
-    template_fields: Sequence[str] = ("load_config",)
 
     def __init__(self, *, load_config: Mapping[str, Any], **kwargs: Any):
         super().__init__(**kwargs)

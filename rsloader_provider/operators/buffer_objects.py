@@ -1,6 +1,6 @@
 """Puts new objects into batches and says which batches this run loads."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -9,7 +9,6 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 
 APART = "apart"
@@ -18,21 +17,19 @@ APART = "apart"
 _SUMMARY_CHARACTERS = 250
 
 
-class BufferObjectsOperator(SqlLeftUnrendered, BaseOperator):
+class BufferObjectsOperator(BaseOperator):
     """Claims new objects into batches, locks the batches that are due, and returns what this run has to load.
 
     Running it again is safe at any time: nothing is claimed twice, and what is left to load is returned again.
 
     Args:
-        load_config: The load, as plain JSON of a LoadConfig (templated).
+        load_config: The load, as plain JSON of a LoadConfig.
 
     Returns:
         The keyword arguments of a mapped LoadBatchOperator: `{"batch", "target", "summary"}` for each pair; a list,
         empty when there is nothing to load. Those for `LoadConfig.targets_apart` are not among them: they are pushed
         under the XCom key `apart`, as such a list by target.
     """
-
-    template_fields: Sequence[str] = ("load_config",)
 
     def __init__(self, *, load_config: Mapping[str, Any], **kwargs: Any):
         super().__init__(**kwargs)

@@ -10,17 +10,17 @@ from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.shadow import shadow_batch
-from rsloader_provider.sql_rendering import AirflowSqlRenderer, SqlLeftUnrendered
+from rsloader_provider.sql_rendering import AirflowSqlRenderer
 from rsloader_provider.task_failures import as_task_failures
 
 
-class LoadBatchOperator(SqlLeftUnrendered, BaseOperator):
+class LoadBatchOperator(BaseOperator):
     """Loads one batch into one target, exactly once.
 
     Clearing it loads a batch that is loaded once more; a retry by Airflow never does.
 
     Args:
-        load_config: The load, as plain JSON of a LoadConfig (templated; the SQL of its targets when it runs).
+        load_config: The load, as plain JSON of a LoadConfig. The SQL of its targets is rendered when it runs.
         batch: The batch's id (templated).
         target: The target's name, `connection/schema.table` (templated).
         summary: What the grid shows for the task, through `map_index_template`; None for the batch's id.
@@ -30,7 +30,7 @@ class LoadBatchOperator(SqlLeftUnrendered, BaseOperator):
         "files", "size_bytes", "manifest", "copy" and "reader" as they would have been.
     """
 
-    template_fields: Sequence[str] = ("load_config", "batch", "target")
+    template_fields: Sequence[str] = ("batch", "target")
 
     def __init__(
         self, *, load_config: Mapping[str, Any], batch: str, target: str, summary: str | None = None, **kwargs: Any

@@ -1,6 +1,6 @@
 """Finds out whether a load has something to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,12 +9,11 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.discover import Found, look_for_work
-from rsloader_provider.sql_rendering import SqlLeftUnrendered
 from rsloader_provider.task_failures import as_task_failures
 from rsloader_provider.triggers.new_objects import NewObjectsTrigger
 
 
-class NewObjectsSensor(SqlLeftUnrendered, BaseSensorOperator):
+class NewObjectsSensor(BaseSensorOperator):
     """Succeeds when there is a new object, a batch that is due, or a batch left to load.
 
     It looks once, and if there is nothing it waits in the triggerer, holding no task slot. When the timeout is
@@ -23,12 +22,10 @@ class NewObjectsSensor(SqlLeftUnrendered, BaseSensorOperator):
     not run in circles round a batch that cannot be loaded.
 
     Args:
-        load_config: The load, as plain JSON of a LoadConfig (templated).
+        load_config: The load, as plain JSON of a LoadConfig.
         deferrable: Wait in the triggerer; otherwise in `mode`, as any sensor.
         timeout: How long to wait; 0 looks once.
     """
-
-    template_fields: Sequence[str] = ("load_config",)
 
     def __init__(self, *, load_config: Mapping[str, Any], deferrable: bool = True, **kwargs: Any):
         super().__init__(**kwargs)

@@ -16,6 +16,7 @@ from rsloader_provider.airflow_compat import DAG
 from rsloader_provider.dag_factory import load_dag, load_dags, load_task_group
 from rsloader_provider.loader.load_folder import ConfigurationError
 from rsloader_provider.operations_dag import OPERATIONS_DAG_ID
+from rsloader_provider.operators.audit_load import AuditLoadOperator
 
 
 def write(folder: Path, load: str, **settings: Any) -> None:
@@ -133,6 +134,32 @@ def test_people_who_write_dags_themselves_use_the_same_parts():
         load_task_group(a_config(load="returns"), group_id="returns")
     assert "load_orders.load_batch" in by_hand.task_ids
     assert "returns.load_batch" in by_hand.task_ids
+
+
+@pytest.mark.parametrize("made_by", ["load file", "load_dag", "load_task_group"])
+def test_no_setting_of_a_load_is_rendered_with_the_tasks_fields(tmp_path: Path, made_by: str):
+    """Macros of Airflow reach Python's modules: a load file is not to run code by the name of a folder."""
+    config = a_config(
+        source="s3://landing/{{tenant}}/",
+        manifests="s3://loader/{{ macros.uuid.os.getpid() }}/",
+        file_filter="{% if ds %}",
+        targets=[{"table": "public.orders", "pre_sql": "DELETE FROM {{ target }}"}],
+    )
+    plain = config.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if made_by == "load file":
+        (tmp_path / "orders.yaml").write_text(yaml.safe_dump(plain))
+        dag = load_dags(tmp_path)["rsloader_orders"]
+    elif made_by == "load_dag":
+        dag = load_dag(config)
+    else:
+        with DAG("by_hand", schedule=None) as dag:
+            load_task_group(config)
+            AuditLoadOperator(task_id="audit", load_config=plain)
+    for task in dag.tasks:
+        made: Any = task.unmap({"batch": "01A", "target": "{{ 1 + 1 }}"}) if task.is_mapped else task
+        made.render_template_fields({})
+        assert made.load_config == plain, task.task_id
+        assert getattr(made, "target", "2") == "2", "what a person hands to the operator is rendered"
 
 
 def test_only_a_load_that_runs_all_the_time_waits_for_objects():

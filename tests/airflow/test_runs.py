@@ -47,6 +47,15 @@ def test_full_batches_are_loaded_and_the_rest_waits_for_its_age(loads: "Loads"):
     assert loads.rows() == [0, 1, 2, 3, 4]
 
 
+def test_a_folder_that_looks_like_a_template_is_a_folder(loads: "Loads"):
+    for number in (1, 2):
+        loads.s3.put_object(Bucket=loads.bucket, Key=f"{{{{tenant}}}}/{number}.csv", Body=b"%d\n" % number)
+    state, _ = run(loads, source=f"s3://{loads.bucket}/{{{{tenant}}}}/", manifests=f"s3://{loads.bucket}/{{{{ ds }}}}/")
+    assert (state, loads.rows()) == ("success", [1, 2])
+    (manifest,) = loads.s3.list_objects_v2(Bucket=loads.bucket, Prefix="{{ ds }}/")["Contents"]
+    assert manifest["Key"].startswith(f"{{{{ ds }}}}/{loads.load}/")
+
+
 def test_a_run_loads_over_the_data_api(loads: "Loads", monkeypatch: pytest.MonkeyPatch):
     """The connection has no address and no password."""
     extra = {"cluster_identifier": "acme"}
