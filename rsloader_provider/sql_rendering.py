@@ -6,7 +6,7 @@ from typing import Any
 import jinja2
 
 from rsloader_provider.airflow_compat import Context, redact
-from rsloader_provider.core.sql_templates import render_in
+from rsloader_provider.core.config.sql_templates import render_in
 
 
 class AirflowSqlRenderer:

@@ -29,7 +29,7 @@ from rsloader_provider.aws.items import (
 from rsloader_provider.aws.ledger_requests import PAGE_ITEMS, LedgerRequests
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id, take_out
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import (
     ContentionError,
     CorruptLedgerError,

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from rsloader_provider.core.config import Transport
+from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.ports.warehouse import Session
 

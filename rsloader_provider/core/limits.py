@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from rsloader_provider.core.batch import Batch
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.objects import S3Object
 
 

@@ -7,11 +7,11 @@ from pathlib import PurePath
 from pydantic import ValidationError
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.schedules import schedule_text
+from rsloader_provider.core.config.setting_types import is_load_name
+from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file_hints import explain
-from rsloader_provider.core.schedules import schedule_text
-from rsloader_provider.core.setting_types import is_load_name
-from rsloader_provider.core.sources import SourcePattern
 from rsloader_provider.core.yaml_text import YamlSyntaxError, explore_yaml, read_yaml, top_level_text, top_level_texts
 
 

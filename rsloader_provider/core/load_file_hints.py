@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.mistakes import MISTAKE, shown
+from rsloader_provider.core.config.mistakes import MISTAKE, shown
 
 Place = tuple[str | int, ...]
 """Keys and positions from the top of a load file: `("targets", 0, "table")`."""

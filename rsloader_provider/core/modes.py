@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.config import Mode, Target
+from rsloader_provider.core.config import Target
+from rsloader_provider.core.config.target import Mode
 
 AMBIGUOUS_KEYS_SHOWN = 10
 

@@ -10,10 +10,10 @@ from itertools import pairwise
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.kms_secrets import encryption_context
+from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.data_api import DataApiPlace
-from rsloader_provider.core.kms_secrets import encryption_context
 from rsloader_provider.core.shadow import as_recorded
-from rsloader_provider.core.sources import S3Url
 
 _WILDCARD = re.compile(r"[*?$]")
 

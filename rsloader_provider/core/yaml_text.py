@@ -15,7 +15,7 @@ try:
 except ImportError:  # PyYAML was built without libyaml: the same, slower
     from yaml import SafeLoader as _SafeLoader  # type: ignore[assignment]
 
-from rsloader_provider.core.mistakes import mistake
+from rsloader_provider.core.config.mistakes import mistake
 
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + kind for kind in ("str", "int", "float", "bool", "null")}

@@ -17,6 +17,7 @@ from rsloader_provider.core.batch import (
     record_session,
 )
 from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.config.sql_templates import SqlRenderer
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     AttemptLostError,
@@ -31,7 +32,6 @@ from rsloader_provider.core.errors import (
     UndecidedError,
 )
 from rsloader_provider.core.manifest import Entry, name_by_content, render_manifest
-from rsloader_provider.core.sql_templates import SqlRenderer
 from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.load_errors import CopiedObjects, explained
 from rsloader_provider.loader.notify import tell_failure, tell_success

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.limits import due_reason
 from rsloader_provider.core.objects import S3Object, ledger_key
 from rsloader_provider.core.shadow import as_recorded
-from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.services import Services
 
 

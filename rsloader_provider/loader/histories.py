@@ -8,13 +8,16 @@ from datetime import UTC
 from itertools import groupby
 from operator import attrgetter
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.audit import HistoryRow
-from rsloader_provider.core.config import LoadConfig, Target, Transport
+from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
+
+if TYPE_CHECKING:
+    from rsloader_provider.core.config.target import Transport
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from rsloader_provider.core.batch import IMPORTED
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.kms_secrets import secret_text
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError
-from rsloader_provider.core.kms_secrets import secret_text
 from rsloader_provider.core.lambda_fates import partly_loaded
 from rsloader_provider.core.lambda_load_file import (
     AirflowConnection,

@@ -22,6 +22,7 @@ from rsloader_provider.core.batch import (
     needs_loading,
 )
 from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.config.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.core.errors import (
     ConfigurationError,
     ContentionError,
@@ -29,7 +30,6 @@ from rsloader_provider.core.errors import (
     EarlierBatchError,
     UndecidedError,
 )
-from rsloader_provider.core.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.loader.attempt import Attempt
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
@@ -20,7 +21,6 @@ from rsloader_provider.core.errors import (
     StatementError,
 )
 from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.overwritten import overwritten
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Session

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.load_file import (
     LoadFileError,
     LoadFileMistake,
@@ -13,7 +14,6 @@ from rsloader_provider.core.load_file import (
     read_load_file,
     schedule_in,
 )
-from rsloader_provider.core.sources import SourcePattern
 from rsloader_provider.core.yaml_text import explore_yaml, top_level_text
 
 

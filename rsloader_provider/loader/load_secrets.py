@@ -1,8 +1,8 @@
 """Secrets that stand encrypted in a load file: made by `rsloader encrypt`, read on the worker right before use."""
 
+from rsloader_provider.core.config.kms_secrets import ciphertext_of, encryption_context, secret_text
+from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.kms_secrets import ciphertext_of, encryption_context, secret_text
-from rsloader_provider.core.setting_types import is_load_name
 from rsloader_provider.loader.ports.keys import Keys
 
 

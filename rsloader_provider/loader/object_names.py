@@ -1,7 +1,7 @@
 """The objects and prefixes that a person names, as the ledger knows them: `bucket/key`."""
 
+from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.sources import S3Url
 
 
 def object_name(url: str) -> str:

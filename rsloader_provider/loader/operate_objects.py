@@ -13,6 +13,7 @@ from itertools import islice
 
 from rsloader_provider.core.batch import CLOSED_NOW, REPROCESSED, Batch, BatchStatus, TargetState
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import (
     ConfigurationError,
     ContentionError,
@@ -23,7 +24,6 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.limits import count_fitting
 from rsloader_provider.core.objects import S3Object
-from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.buffer import target_settings
 from rsloader_provider.loader.object_names import object_name, prefix_name
 from rsloader_provider.loader.places import places

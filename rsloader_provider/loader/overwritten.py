@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.sources import S3Url
 from rsloader_provider.loader.ports.storage import Storage
 
 

@@ -6,7 +6,8 @@ Targets with `history: none` get neither; a connection that has no other targets
 from collections.abc import Callable, Iterable, Mapping
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.config import LoadConfig, Mode, Target
+from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.config.target import Mode
 from rsloader_provider.core.modes import PRIVILEGES
 from rsloader_provider.loader.ports.warehouse import Warehouse
 

@@ -10,7 +10,7 @@ from objects_for_tests import NOON, TARGET, an_object, counting_randomness
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.tables import TableNames, create_tables
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import ledger_key

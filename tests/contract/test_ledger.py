@@ -20,7 +20,7 @@ from rsloader_provider.core.batch import (
     finish_attempt,
     record_session,
 )
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import ledger_key

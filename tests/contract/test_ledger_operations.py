@@ -17,7 +17,7 @@ from rsloader_provider.core.batch import (
     finish_attempt,
     reprocess,
 )
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import DeletedBatchError, OperationRefusedError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object

@@ -7,7 +7,7 @@ from enum import StrEnum
 from itertools import product
 from typing import Literal
 
-from rsloader_provider.core.config import Mode, Transport
+from rsloader_provider.core.config.target import Mode, Transport
 from rsloader_provider.loader.ports.steps import Step
 
 

@@ -14,7 +14,7 @@ from crash.stage import LANDING, LOADER, Stage
 from crash.worker import Ended, Worker
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Asker, Batch, BatchStatus
-from rsloader_provider.core.config import Mode, Transport
+from rsloader_provider.core.config.target import Mode, Transport
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.ports.steps import Step

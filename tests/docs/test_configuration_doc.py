@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.copy_clauses import CLAUSES
+from rsloader_provider.core.config.copy_clauses import CLAUSES
 from rsloader_provider.core.load_file import read_load_file
 
 DOC = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
-from rsloader_provider.core.config import Notify
+from rsloader_provider.core.config.load import Notify
+from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.load_file import read_load_file
 from rsloader_provider.core.permissions import Installation, render_policy, worker_policy
-from rsloader_provider.core.sources import S3Url
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id, take_out
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object, ledger_key, ledger_prefix

@@ -12,7 +12,7 @@ from stateful.actors import Actor, KilledError
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.batch import Batch
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import ConnectionLostError, TransientError
 from rsloader_provider.core.objects import S3Object
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Ledger, LostRaceError

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from objects_for_tests import a_config
 from pydantic import ValidationError
 
-from rsloader_provider.core.config import BatchLimits, LoadConfig
-from rsloader_provider.core.sources import SourcePattern
+from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.load import BatchLimits
+from rsloader_provider.core.config.sources import SourcePattern
 
 
 def refused(**settings: Any) -> str:

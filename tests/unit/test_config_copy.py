@@ -9,7 +9,7 @@ from objects_for_tests import a_config
 from pydantic import ValidationError
 
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.copy_clauses import check_copy_options
+from rsloader_provider.core.config.copy_clauses import check_copy_options
 from rsloader_provider.core.load_file import LoadFileError, read_load_file
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from objects_for_tests import a_config
 from pydantic import ValidationError
 
-from rsloader_provider.core.schedules import airflow_schedule, schedule_text
+from rsloader_provider.core.config.schedules import airflow_schedule, schedule_text
 
 
 @pytest.mark.parametrize(

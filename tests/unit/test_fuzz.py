@@ -16,11 +16,11 @@ from rsloader_provider.aws.items import batch_from, claim_from, pack_entries, se
 from rsloader_provider.aws.warehouse import RedshiftSession, RedshiftWarehouse
 from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError
 from rsloader_provider.core.load_file import LoadFileError, load_name_in, prefixes_in, read_load_file, schedule_in
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.objects import LEDGER_KEY_BYTES, ledger_key
-from rsloader_provider.core.setting_types import is_load_name
 from rsloader_provider.core.yaml_text import top_level_text
 from rsloader_provider.loader.load_file_claims import read_claims
 

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 import pytest
 from objects_for_tests import a_config
 
-from rsloader_provider.core.config import Transport
+from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.errors import TransientError
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.setup import create_histories

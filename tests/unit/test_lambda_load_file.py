@@ -6,6 +6,7 @@ import pytest
 import yaml
 from lambda_items import a_cluster, a_config_item, as_base64
 
+from rsloader_provider.core.config.filters import linear
 from rsloader_provider.core.lambda_copy_options import move_options
 from rsloader_provider.core.lambda_load_file import (
     AirflowConnection,
@@ -17,7 +18,6 @@ from rsloader_provider.core.lambda_load_file import (
     load_names,
 )
 from rsloader_provider.core.lambda_tables import LambdaConfig, ciphertext_from, owning_prefix, read_config
-from rsloader_provider.core.linear_regex import linear
 from rsloader_provider.core.load_file import read_load_file
 
 PASSWORD = as_base64(b"x")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from objects_for_tests import NOON, an_object
 
 from rsloader_provider.core.batch import Batch
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.limits import count_fitting, due_reason
 
 LIMITS = BatchLimits(max_files=3, max_bytes=100, max_age=timedelta(minutes=5))

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from objects_for_tests import a_config
 from pydantic import ValidationError
 
-from rsloader_provider.core.linear_regex import linear
-from rsloader_provider.core.sources import SourcePattern
+from rsloader_provider.core.config.filters import linear
+from rsloader_provider.core.config.sources import SourcePattern
 
 SECONDS = 2.0
 """Python's engine would take years; a busy machine takes a fraction of this."""

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.load_file import (
     LoadFileError,
     LoadFileMistake,
@@ -17,7 +18,6 @@ from rsloader_provider.core.load_file import (
     read_load_file,
     schedule_in,
 )
-from rsloader_provider.core.setting_types import is_load_name
 
 GOOD = r"""load: orders
 source: s3://acme-landing/orders/

@@ -4,8 +4,8 @@ import pytest
 from fakes.keys import MemoryKeys
 from pydantic import TypeAdapter, ValidationError
 
+from rsloader_provider.core.config.setting_types import KmsSecret
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError
-from rsloader_provider.core.setting_types import KmsSecret
 from rsloader_provider.loader.load_secrets import decrypt_secret, encrypt_secret
 
 KEY, SETTING = "alias/loads", "copy.secret_access_key"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsloader_provider.core.quantities import format_duration, parse_duration, parse_size
+from rsloader_provider.core.config.quantities import format_duration, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(

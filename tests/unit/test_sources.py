@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsloader_provider.core.sources import S3Url, SourcePattern, prefixes_to_list
+from rsloader_provider.core.config.sources import S3Url, SourcePattern, prefixes_to_list
 
 # Few letters, so that generated patterns and keys meet often.
 names = st.text(alphabet="ab*", max_size=4).map(lambda name: re.sub(r"\*+", "*", name))

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from objects_for_tests import a_config
 
+from rsloader_provider.core.config.sql_tokens import UnreadableSqlError, tokens
+from rsloader_provider.core.config.user_sql import refusal, split_sql
 from rsloader_provider.core.load_file import LoadFileError, read_load_file
-from rsloader_provider.core.sql_tokens import UnreadableSqlError, tokens
-from rsloader_provider.core.statements import refusal, split_sql
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from rsloader_provider.core.batch import Batch
-from rsloader_provider.core.config import BatchLimits
+from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.manifest import Entry
 from rsloader_provider.core.objects import S3Object
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from rsloader_provider.core.config import Transport
+from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.sql import Statement
 
 

@@ -8,8 +8,8 @@ from typing import Annotated
 from croniter import CroniterBadDateError, croniter
 from pydantic import BeforeValidator, WithJsonSchema
 
-from rsloader_provider.core.mistakes import mistake, shown
-from rsloader_provider.core.quantities import format_duration, parse_duration
+from rsloader_provider.core.config.mistakes import mistake, shown
+from rsloader_provider.core.config.quantities import format_duration, parse_duration
 
 CONTINUOUS = "@continuous"
 PRESETS = ("@hourly", "@daily", "@weekly", "@monthly", "@quarterly", "@yearly")

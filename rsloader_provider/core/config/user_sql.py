@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rsloader_provider.core.mistakes import mistake
-from rsloader_provider.core.sql_templates import check_template, readable_part
-from rsloader_provider.core.sql_tokens import Token, UnreadableSqlError, tokens
+from rsloader_provider.core.config.mistakes import mistake
+from rsloader_provider.core.config.sql_templates import check_template, readable_part
+from rsloader_provider.core.config.sql_tokens import Token, UnreadableSqlError, tokens
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from rsloader_provider.core.mistakes import holds_secret, mistake
+from rsloader_provider.core.config.mistakes import holds_secret, mistake
 
 
 class SqlRenderer(Protocol):

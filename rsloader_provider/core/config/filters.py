@@ -9,7 +9,7 @@ from typing import Any
 
 import re2
 
-from rsloader_provider.core.mistakes import holds_secret, mistake, shown
+from rsloader_provider.core.config.mistakes import holds_secret, mistake, shown
 
 _PROGRAM_BYTES = 1024**2
 """Bounds the program that an expression becomes, and with it the time that one key takes: some 25 ms at the worst."""

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
-from rsloader_provider.core.kms_secrets import KMS, ciphertext_of
-from rsloader_provider.core.linear_regex import check_expression
-from rsloader_provider.core.mistakes import mistake, shown
-from rsloader_provider.core.quantities import Duration
-from rsloader_provider.core.sources import S3Url, SourcePattern
-from rsloader_provider.core.statements import check_sql
+from rsloader_provider.core.config.filters import check_expression
+from rsloader_provider.core.config.kms_secrets import KMS, ciphertext_of
+from rsloader_provider.core.config.mistakes import mistake, shown
+from rsloader_provider.core.config.quantities import Duration
+from rsloader_provider.core.config.sources import S3Url, SourcePattern
+from rsloader_provider.core.config.user_sql import check_sql
 
 LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LOAD_NAME_CHARACTERS = 200

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from rsloader_provider.core.mistakes import mistake, shown
-from rsloader_provider.core.sql_text import tokens
+from rsloader_provider.core.config.copy_tokens import tokens
+from rsloader_provider.core.config.mistakes import mistake, shown
 
 COLUMNAR = frozenset({"parquet", "orc"})
 _DELIMITED = frozenset({"csv", "text"})

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, ByteSize, PlainSerializer, TypeAdapter, ValidationError, WithJsonSchema
 
-from rsloader_provider.core.mistakes import mistake, shown
+from rsloader_provider.core.config.mistakes import mistake, shown
 
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=366)
 """Anything outside is taken for a slip: shorter than Airflow schedules, or longer than a year."""

@@ -12,8 +12,8 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
-from rsloader_provider.core.linear_regex import linear
-from rsloader_provider.core.mistakes import holds_secret, mistake
+from rsloader_provider.core.config.filters import linear
+from rsloader_provider.core.config.mistakes import holds_secret, mistake
 
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _KEY_LIMIT_BYTES = 1024

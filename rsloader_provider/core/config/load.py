@@ -1,0 +1,235 @@
+"""One load's configuration: what a load file says, and what people who write DAGs by hand build themselves.
+
+Every model is frozen, refuses unknown keys, and goes to plain JSON and back:
+`model_validate(model_dump(mode="json", by_alias=True, exclude_defaults=True))` gives an equal one.
+"""
+
+from datetime import timedelta
+from typing import Literal, Self
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from rsloader_provider.core.config.copy import CopyOptions
+from rsloader_provider.core.config.filters import linear
+from rsloader_provider.core.config.mistakes import mistake
+from rsloader_provider.core.config.model import Settings
+from rsloader_provider.core.config.quantities import Duration, Size
+from rsloader_provider.core.config.schedules import Schedule, airflow_schedule
+from rsloader_provider.core.config.setting_types import (
+    ConnectionId,
+    LoadName,
+    Prefix,
+    RegularExpression,
+    Sources,
+    TopicArn,
+)
+from rsloader_provider.core.config.sources import S3Url, SourcePattern, prefixes_to_list
+from rsloader_provider.core.config.target import Target, first_repeated
+
+
+class BatchLimits(Settings):
+    """When an open batch is loaded: at the first of these that is reached."""
+
+    max_files: int = Field(default=100, ge=1, strict=True)
+    """Files in the batch."""
+
+    max_bytes: Size = Field(default=1024**3, json_schema_extra={"default": "1GiB"})
+    """Size of its files in S3, as they are stored there (compressed or not). The file that reaches it still goes in."""
+
+    max_age: Duration = Field(default=timedelta(minutes=5), json_schema_extra={"default": "5m"})
+    """Time since its first file was claimed."""
+
+
+class Notify(Settings):
+    """Where the outcome of each batch is told: ARNs of standard SNS topics."""
+
+    success: TopicArn | None = None
+    """The topic for batches that were loaded. Without it nothing is sent."""
+
+    failure: TopicArn | None = None
+    """The topic for batches that failed. Without it nothing is sent."""
+
+
+class LoadConfig(Settings):
+    """One load: from prefixes in S3 to tables in Redshift."""
+
+    load: LoadName = Field(examples=["orders"])
+    """The load's name; its DAG is `rsloader_<load>`. It stands in DynamoDB and in the history: a load with another
+    name loads everything again.
+    """
+
+    sources: Sources = Field(alias="source")
+    """The prefix that is watched, ending with `/`, or a list of them, which may lie in several buckets. A `*` stands
+    for any part of one folder's name: `s3://bucket/data/year=*/month=*/`.
+    """
+
+    exclude: tuple[SourcePattern, ...] = Field(default=(), examples=[["s3://acme-landing/orders/old/"]])
+    """Prefixes below a source to leave alone. Sources of other loads in the same folder of load files are added by
+    themselves.
+    """
+
+    file_filter: RegularExpression | None = Field(default=None, examples=[r"\.csv$"])
+    """A regular expression of RE2's that is searched in the whole key. Without it every object is loaded."""
+
+    schedule: Schedule
+    """When to look for new objects: cron with five fields, a preset such as `@hourly`, `@continuous`, or a duration
+    such as `30s`.
+    """
+
+    shadow: bool = Field(default=False, strict=True)
+    """Whether the load only tells what it would load: it writes no manifest, asks Redshift nothing and tells no topic,
+    and what it records in the meantime is forgotten once this is taken out.
+    """
+
+    batch: BatchLimits = BatchLimits()
+    """When a batch is loaded."""
+
+    max_batches_per_run: int = Field(default=200, ge=1, le=1000, strict=True)
+    """The most batches that one DAG run loads; the next run goes on. Airflow maps one task to each batch and target."""
+
+    copy_options: CopyOptions = Field(alias="copy", examples=[{"format": "csv"}])
+    """How COPY reads the files."""
+
+    manifests: Prefix = Field(examples=["s3://acme-loader/manifests/"])
+    """The prefix under which manifests are written; a `/` at its end is added when missing."""
+
+    failed_manifests: Prefix | None = None
+    """The prefix under which the manifest of a failed batch is kept as well. Without it none is kept."""
+
+    targets: tuple[Target, ...] = Field(min_length=1, examples=[[{"table": "public.orders"}]])
+    """The tables that each batch is loaded into; at least one."""
+
+    notify: Notify = Notify()
+    """Where outcomes are told."""
+
+    aws_conn_id: ConnectionId = "aws_default"
+    """The Airflow connection for S3, DynamoDB and SNS. Where nobody made `aws_default`, boto3 looks for credentials
+    itself.
+    """
+
+    on_clear: Literal["reload", "skip"] = "reload"
+    """What clearing `load_batch` does for a batch that is loaded: load it again, or leave it."""
+
+    @field_validator("exclude")
+    @classmethod
+    def _leaves_something(cls, value: tuple[SourcePattern, ...], info: ValidationInfo) -> tuple[SourcePattern, ...]:
+        sources: tuple[SourcePattern, ...] = info.data.get("sources", ())
+        named = " or ".join(f"'{source}'" for source in sources)
+        for index, each in enumerate(value) if sources else ():
+            if whole := next(filter(each.covers, sources), None):
+                what = "the whole source" if len(sources) == 1 else f"the whole source '{whole}'"
+                raise mistake(f"'{each}' excludes {what}.", "Exclude prefixes below the source.", at=(index,))
+            if not any(map(each.overlaps, sources)):
+                what = "the source" if len(sources) == 1 else "any source"
+                raise mistake(f"'{each}' is not below {what}.", f"Write a prefix below {named}.", at=(index,))
+        return value
+
+    @field_validator("manifests", "failed_manifests")
+    @classmethod
+    def _not_above_the_source(cls, value: S3Url | None, info: ValidationInfo) -> S3Url | None:
+        sources: tuple[SourcePattern, ...] = info.data.get("sources", ())
+        if value and (under := next(filter(SourcePattern(value.bucket, value.key).covers, sources), None)):
+            raise mistake(
+                f"the source '{under}' lies under '{value}', where manifests are written.",
+                "Nothing below that is taken for data: choose a prefix of its own.",
+            )
+        return value
+
+    @field_validator("targets")
+    @classmethod
+    def _each_target_once(cls, value: tuple[Target, ...]) -> tuple[Target, ...]:
+        # Redshift folds names to small letters, quoted ones too, unless it is told otherwise.
+        names = [f"{target.conn_id}/{target.schema_name}.{target.table_name}".lower() for target in value]
+        twice = first_repeated(names)
+        if twice is not None:
+            raise mistake(
+                f"the target {value[twice].name!r} stands twice.",
+                "Name each connection and table once; small and capital letters are the same.",
+                at=(twice, "table"),
+            )
+        return value
+
+    @field_validator("targets")
+    @classmethod
+    def _no_key_over_the_data_api(cls, value: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+        options: CopyOptions | None = info.data.get("copy_options")
+        if options is not None and options.reads_with_key:
+            for index, target in enumerate(value):
+                if target.transport == "data_api":
+                    raise mistake(
+                        "over the Data API AWS keeps the text of COPY for a day, with the access key in it, for all "
+                        "who may call redshift-data:DescribeStatement.",
+                        "Let Redshift read with copy.iam_role, or write 'transport: driver'.",
+                        at=(index, "transport"),
+                    )
+        return value
+
+    @field_validator("targets")
+    @classmethod
+    def _as_many_columns_as_fields(cls, value: tuple[Target, ...], info: ValidationInfo) -> tuple[Target, ...]:
+        copy_options: CopyOptions | None = info.data.get("copy_options")
+        fields = copy_options.fields if copy_options else None
+        for index, target in enumerate(value):
+            if fields is not None and target.columns and len(target.columns) != fields:
+                raise mistake(
+                    f"the files fill {fields} column{'s' * (fields > 1)} and here are {len(target.columns)}.",
+                    "Name as many columns as copy.fixed_width has fields; for 'jsonpaths: noshred' name one.",
+                    at=(index, "columns"),
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _jsonpaths_are_no_data(self) -> Self:
+        jsonpaths = self.copy_options.jsonpaths_url
+        if jsonpaths is not None and self.matches(jsonpaths.bucket, jsonpaths.key):
+            raise mistake(
+                "the JSONPaths file lies in the source, and would be loaded as data.",
+                "Put it elsewhere, or exclude its prefix.",
+                at=("copy", "jsonpaths"),
+            )
+        return self
+
+    @property
+    def targets_apart(self) -> tuple[Target, ...]:
+        """The targets that take their batches strictly in order while the load has others besides.
+
+        Each gets work of its own in a run, and takes its turns by itself, so that it holds up none of the others.
+        """
+        return tuple(each for each in self.targets if each.mode != "append") if len(self.targets) > 1 else ()
+
+    @property
+    def dag_id(self) -> str:
+        """The id of the load's DAG."""
+        return f"rsloader_{self.load}"
+
+    @property
+    def airflow_schedule(self) -> str | timedelta:
+        """The schedule as Airflow's DAG takes it."""
+        return airflow_schedule(self.schedule)
+
+    def matches(self, bucket: str, key: str) -> bool:
+        """Tell whether an object belongs to this load.
+
+        It does when it is below a source, below no exclusion and none of the load's own manifest
+        prefixes, and the filter finds something in its key. Folder markers are not told apart here: that takes a size.
+        """
+        return (
+            self.source_of(bucket, key) is not None
+            and (self.file_filter is None or linear(self.file_filter).search(key) is not None)
+            and not any(each.bucket == bucket and each.matches(key) for each in self.exclude)
+            and not any(url.bucket == bucket and key.startswith(url.key) for url in self.manifest_prefixes)
+        )
+
+    def source_of(self, bucket: str, key: str) -> SourcePattern | None:
+        """Give the first source that an object is below, be it excluded or not; None if there is none."""
+        return next((each for each in self.sources if each.bucket == bucket and each.matches(key)), None)
+
+    @property
+    def listed_prefixes(self) -> tuple[S3Url, ...]:
+        """The prefixes that S3 has to list for this load: no object is under two of them. See `prefixes_to_list`."""
+        return prefixes_to_list(self.sources)
+
+    @property
+    def manifest_prefixes(self) -> tuple[S3Url, ...]:
+        """The prefixes that this load writes under; nothing below them is data."""
+        return (self.manifests,) if self.failed_manifests is None else (self.manifests, self.failed_manifests)

@@ -1,0 +1,19 @@
+"""What every model of a load configuration is: frozen, without unknown keys, plain JSON and back."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+_Value = TypeVar("_Value", str, int, None)
+
+
+class Settings(BaseModel):
+    """Frozen, without unknown keys, and taken by name or by alias."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,  # who builds a load by hand may have written a secret into it
+    )
