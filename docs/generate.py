@@ -19,7 +19,7 @@ from typer.utils import get_params_from_function
 
 from rsloader_provider.cli import app
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.setting_catalog import Setting, settings
+from rsloader_provider.core.load_file.catalog import Setting, settings
 from rsloader_provider.get_provider_info import get_provider_info
 
 REFERENCE = Path(__file__).parent / "reference"

@@ -12,8 +12,7 @@ from rich.markup import escape
 
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.load_file import LoadFileError, read_load_file
-from rsloader_provider.core.load_file_answers import (
+from rsloader_provider.core.load_file.answers import (
     complaint,
     complaints,
     completed,
@@ -21,7 +20,8 @@ from rsloader_provider.core.load_file_answers import (
     load_file_text,
     matters,
 )
-from rsloader_provider.core.setting_catalog import Setting, settings, value_of
+from rsloader_provider.core.load_file.catalog import Setting, settings, value_of
+from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
 from rsloader_provider.loader.load_file_drafts import effect_of_draft, write_load_file
 
 ASKED = frozenset(

@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from rsloader_provider.cli.failures import told
-from rsloader_provider.core.load_file import LoadFileError
-from rsloader_provider.core.load_file_edit import set_value, unset
-from rsloader_provider.core.yaml_text import read_yaml
+from rsloader_provider.core.load_file.editing import set_value, unset
+from rsloader_provider.core.load_file.reading import LoadFileError
+from rsloader_provider.core.load_file.yaml_reader import read_yaml
 from rsloader_provider.loader.load_file_drafts import effect_of_draft, write_load_file
 from rsloader_provider.loader.load_folder import file_of_load, read_file_alone
 

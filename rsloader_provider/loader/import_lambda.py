@@ -34,7 +34,7 @@ from rsloader_provider.core.lambda_tables import (
     read_config,
     read_file,
 )
-from rsloader_provider.core.load_file import LoadFileError, read_load_file
+from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts, Stage
 from rsloader_provider.loader.import_claims import ClaimsWalk, ledger_name
 from rsloader_provider.loader.import_fates import read_fates

@@ -5,7 +5,7 @@ from itertools import chain
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import SourcePattern
-from rsloader_provider.core.load_file import (
+from rsloader_provider.core.load_file.reading import (
     LoadFileError,
     LoadFileMistake,
     declared_name,
@@ -14,7 +14,8 @@ from rsloader_provider.core.load_file import (
     read_load_file,
     schedule_in,
 )
-from rsloader_provider.core.yaml_text import explore_yaml, top_level_text
+from rsloader_provider.core.load_file.yaml_reader import explore_yaml
+from rsloader_provider.core.load_file.yaml_salvage import top_level_text
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.schedules import airflow_schedule
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.load_file import LoadFileMistake
+from rsloader_provider.core.load_file.reading import LoadFileMistake
 from rsloader_provider.loader.load_file_claims import FileClaims, read_claims, unreadable
 from rsloader_provider.loader.load_owners import settle_overlaps
 

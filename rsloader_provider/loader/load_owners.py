@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import islice, permutations, product
 
 from rsloader_provider.core.config.sources import SourcePattern
-from rsloader_provider.core.load_file import LoadFileMistake
+from rsloader_provider.core.load_file.reading import LoadFileMistake
 from rsloader_provider.loader.load_file_claims import FileClaims
 
 _Kind = tuple[SourcePattern, bool]

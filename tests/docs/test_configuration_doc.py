@@ -9,7 +9,7 @@ import yaml
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.copy_clauses import CLAUSES
-from rsloader_provider.core.load_file import read_load_file
+from rsloader_provider.core.load_file.reading import read_load_file
 
 DOC = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", DOC, re.MULTILINE | re.DOTALL)

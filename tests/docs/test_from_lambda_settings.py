@@ -4,7 +4,7 @@ import re
 import runpy
 from pathlib import Path
 
-from rsloader_provider.core.setting_catalog import settings
+from rsloader_provider.core.load_file.catalog import settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "from-lambda-settings.md").read_text()

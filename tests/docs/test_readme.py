@@ -8,7 +8,7 @@ from typing import Any
 from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.config.load import Notify
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.load_file import read_load_file
+from rsloader_provider.core.load_file.reading import read_load_file
 from rsloader_provider.core.permissions import Installation, render_policy, worker_policy
 
 README = (Path(__file__).parents[2] / "README.md").read_text()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.setting_catalog import settings
+from rsloader_provider.core.load_file.catalog import settings
 from rsloader_provider.get_provider_info import get_provider_info
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -7,9 +7,9 @@ from typer.testing import CliRunner, Result
 
 from rsloader_provider.cli import app
 from rsloader_provider.cli.new import ASKED
-from rsloader_provider.core.load_file import read_load_file
-from rsloader_provider.core.load_file_answers import load_file_text
-from rsloader_provider.core.setting_catalog import settings, value_of
+from rsloader_provider.core.load_file.answers import load_file_text
+from rsloader_provider.core.load_file.catalog import settings, value_of
+from rsloader_provider.core.load_file.reading import read_load_file
 
 ANSWERS = (
     "orders", "s3://acme-landing/orders/", r"\.csv$", "*/5 * * * *",

@@ -7,8 +7,8 @@ from typer.testing import CliRunner, Result
 
 from rsloader_provider.cli import app
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.load_file import read_load_file
-from rsloader_provider.core.load_file_edit import set_value, unset
+from rsloader_provider.core.load_file.editing import set_value, unset
+from rsloader_provider.core.load_file.reading import read_load_file
 from rsloader_provider.loader.load_file_drafts import write_load_file
 
 ORDERS = """\

@@ -8,7 +8,7 @@ from typer.testing import CliRunner, Result
 
 from rsloader_provider.cli import app
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.load_file import read_load_file
+from rsloader_provider.core.load_file.reading import read_load_file
 
 SAMPLE = Path(__file__).parents[2] / "dags" / "loads"
 

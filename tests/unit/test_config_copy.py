@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.copy_clauses import check_copy_options
-from rsloader_provider.core.load_file import LoadFileError, read_load_file
+from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
 
 
 def options(**settings: Any) -> CopyOptions:

@@ -18,10 +18,16 @@ from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError
-from rsloader_provider.core.load_file import LoadFileError, load_name_in, prefixes_in, read_load_file, schedule_in
+from rsloader_provider.core.load_file.reading import (
+    LoadFileError,
+    load_name_in,
+    prefixes_in,
+    read_load_file,
+    schedule_in,
+)
+from rsloader_provider.core.load_file.yaml_salvage import top_level_text
 from rsloader_provider.core.manifest import Entry, render_manifest
 from rsloader_provider.core.objects import LEDGER_KEY_BYTES, ledger_key
-from rsloader_provider.core.yaml_text import top_level_text
 from rsloader_provider.loader.load_file_claims import read_claims
 
 GOOD = a_config().model_dump(mode="json", by_alias=True)

@@ -18,7 +18,7 @@ from rsloader_provider.core.lambda_load_file import (
     load_names,
 )
 from rsloader_provider.core.lambda_tables import LambdaConfig, ciphertext_from, owning_prefix, read_config
-from rsloader_provider.core.load_file import read_load_file
+from rsloader_provider.core.load_file.reading import read_load_file
 
 PASSWORD = as_base64(b"x")
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.setting_types import is_load_name
-from rsloader_provider.core.load_file import (
+from rsloader_provider.core.load_file.reading import (
     LoadFileError,
     LoadFileMistake,
     load_name_in,

@@ -8,7 +8,7 @@ from objects_for_tests import a_config
 from pydantic import ValidationError
 from secrets_for_tests import MISTAKES, PLANTED
 
-from rsloader_provider.core.load_file import LoadFileError, read_load_file
+from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
 
 LOAD: dict[str, Any] = {
     "load": "orders",

@@ -9,7 +9,7 @@ from objects_for_tests import a_config
 
 from rsloader_provider.core.config.sql_tokens import UnreadableSqlError, tokens
 from rsloader_provider.core.config.user_sql import refusal, split_sql
-from rsloader_provider.core.load_file import LoadFileError, read_load_file
+from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ import yaml
 
 from rsloader_provider.core.config import Target
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.setting_catalog import value_of
-from rsloader_provider.core.yaml_text import compose_yaml, read_yaml
+from rsloader_provider.core.load_file.catalog import value_of
+from rsloader_provider.core.load_file.yaml_reader import compose_yaml, read_yaml
 
 Place = tuple[str | int, ...]
 """Keys and positions from the top of a load file: `("targets", 0, "table")`."""

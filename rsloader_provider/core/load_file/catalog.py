@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.yaml_text import read_yaml
+from rsloader_provider.core.load_file.yaml_reader import read_yaml
 
 _WHOLE_NUMBER = re.compile(r"-?\d{1,18}")
 _NUMBER = re.compile(r"-?\d{1,18}(?:\.\d{1,18})?")

@@ -11,8 +11,9 @@ from rsloader_provider.core.config.schedules import schedule_text
 from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.load_file_hints import explain
-from rsloader_provider.core.yaml_text import YamlSyntaxError, explore_yaml, read_yaml, top_level_text, top_level_texts
+from rsloader_provider.core.load_file.hints import explain
+from rsloader_provider.core.load_file.yaml_reader import YamlSyntaxError, explore_yaml, read_yaml
+from rsloader_provider.core.load_file.yaml_salvage import top_level_text, top_level_texts
 
 
 @dataclass(frozen=True, order=True)

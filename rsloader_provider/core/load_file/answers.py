@@ -11,8 +11,8 @@ import yaml
 from pydantic import ValidationError
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.load_file_hints import explain
-from rsloader_provider.core.setting_catalog import Setting, settings
+from rsloader_provider.core.load_file.catalog import Setting, settings
+from rsloader_provider.core.load_file.hints import explain
 
 Answers = Mapping[str, Any]
 """Values by the paths of their settings, `targets[].table` for the only target. What has no answer is not there."""
