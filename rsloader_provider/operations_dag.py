@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rsloader_provider.airflow_compat import DAG, Param
-from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.loader.operations import Action
 from rsloader_provider.operators.operate import ANY_STATUS, OperateOperator
 

@@ -7,7 +7,7 @@ import psutil
 import yaml
 from running_stack import BUCKET, Stack, wait_until
 
-from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus
 
 # Airflow's own values are minutes.
 NOTICE_COMPONENTS = {

@@ -6,7 +6,7 @@ from itertools import count
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.objects import S3Object
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 TARGET = "redshift_default/public.orders"

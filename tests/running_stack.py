@@ -10,7 +10,7 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 
 from rsloader_provider.aws.tables import DEFAULT_PREFIX
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Batch
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.local.stack import LocalStack
 
 BUCKET = "landing"

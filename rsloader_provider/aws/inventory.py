@@ -18,8 +18,8 @@ from rsloader_provider.aws.items import (
 )
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.errors import CorruptLedgerError
+from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable
-from rsloader_provider.loader.ports.ledger import Claim, Segment
 
 _Read = TypeVar("_Read")
 

@@ -9,19 +9,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rsloader_provider.core.batch import (
+from rsloader_provider.core.errors import CorruptLedgerError
+from rsloader_provider.core.ledger.batch import (
     Batch,
     BatchStatus,
     Notification,
     TargetProgress,
     TargetState,
     UnansweredCommit,
-    batch_time,
 )
-from rsloader_provider.core.errors import CorruptLedgerError
-from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import S3Object, ledger_key
-from rsloader_provider.loader.ports.ledger import Claim, Segment
+from rsloader_provider.core.ledger.batch_ids import batch_time
+from rsloader_provider.core.ledger.claims import Claim, Segment
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 
 Item = dict[str, Any]
 

@@ -17,7 +17,7 @@ from rsloader_provider.aws.errors import cancellation_reasons, explained, is_pas
 from rsloader_provider.aws.items import Item
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.errors import TransientError
-from rsloader_provider.core.objects import ledger_key
+from rsloader_provider.core.ledger.objects import ledger_key
 from rsloader_provider.loader.ports.ledger import LostRaceError
 
 _CONDITION_FAILED = "ConditionalCheckFailed"

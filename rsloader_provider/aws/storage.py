@@ -6,7 +6,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from rsloader_provider.aws.errors import explained
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.objects import S3Object
 
 
 class S3Storage:

@@ -82,7 +82,7 @@ def _load(
 ) -> bool:
     """Drop the files, switch the DAG on and show the batches until all are loaded; False when that never came."""
     from rsloader_provider.cli.demo_view import BatchView  # noqa: PLC0415 imports rich's live display: slow
-    from rsloader_provider.core.batch import BatchStatus  # noqa: PLC0415 imports pydantic: slow
+    from rsloader_provider.core.ledger.batch import BatchStatus  # noqa: PLC0415 imports pydantic: slow
     from rsloader_provider.local import sample  # noqa: PLC0415 part of the extra
     from rsloader_provider.local.leash import ProcessFailedError  # noqa: PLC0415 part of the extra
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 from rich.live import Live
 from rich.table import Table
 
-from rsloader_provider.core.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

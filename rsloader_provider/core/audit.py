@@ -8,17 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from rsloader_provider.core.batch import (
-    Asker,
-    Batch,
-    BatchStatus,
-    TargetState,
-    begin_attempt,
-    finish_attempt,
-    forget_session,
-    settle,
-)
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, finish_attempt, forget_session, settle
 
 
 class ObjectState(StrEnum):

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError, RsloaderError
+from rsloader_provider.core.ledger.batch import Batch
 
 _LARGEST = 200_000
 """Bytes of a message. SNS takes 256 KiB, everything included, and those who pass it on put it into text once more.

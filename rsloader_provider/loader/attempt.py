@@ -6,16 +6,6 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import (
-    Batch,
-    UnansweredCommit,
-    announce_commit,
-    end_attempt,
-    finish_attempt,
-    held,
-    leave_undecided,
-    record_session,
-)
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.config.sql_templates import SqlRenderer
 from rsloader_provider.core.errors import (
@@ -31,7 +21,16 @@ from rsloader_provider.core.errors import (
     StatementError,
     UndecidedError,
 )
-from rsloader_provider.core.manifest import Entry, name_by_content, render_manifest
+from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
+from rsloader_provider.core.ledger.manifest import Entry, name_by_content, render_manifest
+from rsloader_provider.core.ledger.transitions import (
+    announce_commit,
+    end_attempt,
+    finish_attempt,
+    held,
+    leave_undecided,
+    record_session,
+)
 from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.load_errors import CopiedObjects, explained
 from rsloader_provider.loader.notify import tell_failure, tell_success

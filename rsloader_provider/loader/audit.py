@@ -11,13 +11,13 @@ from itertools import chain, islice
 from rsloader_provider.core.audit import ObjectState, Verdict, judge_batch, judge_object
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError, UnknownBatchError
-from rsloader_provider.core.objects import S3Object, ledger_key
+from rsloader_provider.core.ledger.claims import Claim
+from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.loader.audit_batches import BatchFindings, BatchWalk, Fingerprint, fingerprint
 from rsloader_provider.loader.audit_remedies import remedies
 from rsloader_provider.loader.audit_report import AuditReport, Finding
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.inventory import Inventory, Unreadable
-from rsloader_provider.loader.ports.ledger import Claim
 from rsloader_provider.loader.services import Services
 
 

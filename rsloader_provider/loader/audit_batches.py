@@ -21,15 +21,17 @@ from rsloader_provider.core.audit import (
     mended,
     missing_in_history,
 )
-from rsloader_provider.core.batch import Batch, BatchStatus, batch_time, settle
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError, UnknownBatchError
-from rsloader_provider.core.manifest import Entry, render_manifest
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.batch_ids import batch_time
+from rsloader_provider.core.ledger.claims import Segment
+from rsloader_provider.core.ledger.manifest import Entry, render_manifest
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import settle
 from rsloader_provider.loader.audit_report import AuditReport, Finding
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.inventory import Inventory, StoredBatch, Unreadable
-from rsloader_provider.loader.ports.ledger import Segment
 from rsloader_provider.loader.services import Services
 
 WINDOW_ENTRIES = 20_000

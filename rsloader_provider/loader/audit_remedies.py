@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.audit import ObjectState
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.loader.audit_report import Tally
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.ledger import Ledger

@@ -7,10 +7,10 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from rsloader_provider.core.audit import mended
-from rsloader_provider.core.batch import Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
-from rsloader_provider.core.manifest import Entry, render_manifest
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.notify import tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError

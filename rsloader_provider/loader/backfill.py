@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from rsloader_provider.core.batch import MARKED
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import OperationRefusedError
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import MARKED
+from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.buffer import Buffering
 from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.mark import Marked, mark_as_loaded

@@ -7,12 +7,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, TargetProgress, adopt
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError
-from rsloader_provider.core.limits import count_fitting, due_reason
-from rsloader_provider.core.objects import S3Object
-from rsloader_provider.core.shadow import as_recorded
+from rsloader_provider.core.ledger.batch import Batch, TargetProgress
+from rsloader_provider.core.ledger.limits import count_fitting, due_reason
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.shadow_name import as_recorded
+from rsloader_provider.core.ledger.transitions import adopt
 from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step

@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.limits import due_reason
-from rsloader_provider.core.objects import S3Object, ledger_key
-from rsloader_provider.core.shadow import as_recorded
+from rsloader_provider.core.ledger.limits import due_reason
+from rsloader_provider.core.ledger.objects import S3Object, ledger_key
+from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.loader.services import Services
 
 

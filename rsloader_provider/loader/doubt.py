@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Batch, UnansweredCommit, decide
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     NotSetUpError,
@@ -19,6 +18,8 @@ from rsloader_provider.core.errors import (
     TransientError,
     UndecidedError,
 )
+from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
+from rsloader_provider.core.ledger.transitions import decide
 from rsloader_provider.loader.ports.ledger import Ledger, LostRaceError
 from rsloader_provider.loader.ports.warehouse import Session
 

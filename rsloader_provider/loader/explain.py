@@ -7,15 +7,15 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from rsloader_provider.core.audit import HistoryRow
-from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import DeletedBatchError, RsloaderError
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
+from rsloader_provider.core.ledger.claims import Claim
+from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.load_folder import LoadFolder
 from rsloader_provider.loader.look_up import batch_report
-from rsloader_provider.loader.ports.ledger import Claim
 from rsloader_provider.loader.services import Services
 
 _Asked = TypeVar("_Asked")

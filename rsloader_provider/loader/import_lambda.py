@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from rsloader_provider.core.batch import IMPORTED
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.kms_secrets import secret_text
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError
@@ -34,6 +33,7 @@ from rsloader_provider.core.lambda_tables import (
     read_config,
     read_file,
 )
+from rsloader_provider.core.ledger.batch import IMPORTED
 from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts, Stage
 from rsloader_provider.loader.import_claims import ClaimsWalk, ledger_name

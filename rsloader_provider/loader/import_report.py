@@ -9,7 +9,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.lambda_fates import Choice, Fate
 from rsloader_provider.core.lambda_load_file import AirflowConnection
 from rsloader_provider.core.lambda_tables import ImportFinding
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.ports.secret_store import Stored
 
 UNRECORDED = "unrecorded"

@@ -12,15 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
 
-from rsloader_provider.core.batch import (
-    Asker,
-    Batch,
-    TargetState,
-    UnansweredCommit,
-    asks_anew,
-    begin_attempt,
-    needs_loading,
-)
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.config.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.core.errors import (
@@ -30,6 +21,8 @@ from rsloader_provider.core.errors import (
     EarlierBatchError,
     UndecidedError,
 )
+from rsloader_provider.core.ledger.batch import Batch, TargetState, UnansweredCommit
+from rsloader_provider.core.ledger.transitions import Asker, asks_anew, begin_attempt, needs_loading
 from rsloader_provider.loader.attempt import Attempt
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step

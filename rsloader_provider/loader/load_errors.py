@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import (
@@ -20,7 +19,8 @@ from rsloader_provider.core.errors import (
     RsloaderError,
     StatementError,
 )
-from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.loader.overwritten import overwritten
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Session

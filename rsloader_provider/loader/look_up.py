@@ -6,9 +6,11 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, TargetProgress, batch_time
 from rsloader_provider.core.errors import CorruptLedgerError, OperationRefusedError, UnknownBatchError
-from rsloader_provider.loader.ports.ledger import Claim, Ledger
+from rsloader_provider.core.ledger.batch import Batch, TargetProgress
+from rsloader_provider.core.ledger.batch_ids import batch_time
+from rsloader_provider.core.ledger.claims import Claim
+from rsloader_provider.loader.ports.ledger import Ledger
 
 
 def batch_report(batch: Batch) -> dict[str, Any]:

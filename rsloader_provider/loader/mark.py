@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
-from rsloader_provider.core.batch import Batch
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services

@@ -4,11 +4,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus, Notification, record_notification, same_attempts
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import RsloaderError
-from rsloader_provider.core.manifest import Entry, render_manifest
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
+from rsloader_provider.core.ledger.manifest import Entry, render_manifest
+from rsloader_provider.core.ledger.transitions import record_notification, same_attempts
 from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.notifier import AnswerLostError

@@ -7,15 +7,6 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rsloader_provider.core.batch import (
-    CLOSED_NOW,
-    Batch,
-    BatchStatus,
-    TargetProgress,
-    TargetState,
-    reprocess,
-    reprocess_marked,
-)
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     ContentionError,
@@ -23,11 +14,14 @@ from rsloader_provider.core.errors import (
     UnknownBatchError,
     UnknownObjectError,
 )
-from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.ledger.batch import CLOSED_NOW, Batch, BatchStatus, TargetProgress, TargetState
+from rsloader_provider.core.ledger.claims import Place
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.transitions import reprocess, reprocess_marked
 from rsloader_provider.loader.buffer import target_settings
 from rsloader_provider.loader.object_names import object_name
 from rsloader_provider.loader.places import places
-from rsloader_provider.loader.ports.ledger import LostRaceError, Place
+from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 

@@ -9,9 +9,11 @@ from itertools import chain
 
 from pydantic import TypeAdapter, ValidationError
 
-from rsloader_provider.core.batch import Batch, BatchStatus, batch_time
 from rsloader_provider.core.errors import ConfigurationError, ContentionError, DeletedBatchError, UnknownBatchError
-from rsloader_provider.loader.ports.ledger import DeletedBatch, LostRaceError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.batch_ids import batch_time
+from rsloader_provider.core.ledger.claims import DeletedBatch
+from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import islice
 
-from rsloader_provider.core.batch import CLOSED_NOW, REPROCESSED, Batch, BatchStatus, TargetState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import (
@@ -22,12 +21,14 @@ from rsloader_provider.core.errors import (
     OperationRefusedError,
     UnknownObjectError,
 )
-from rsloader_provider.core.limits import count_fitting
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import CLOSED_NOW, REPROCESSED, Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.claims import Claim, Place
+from rsloader_provider.core.ledger.limits import count_fitting
+from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.buffer import target_settings
 from rsloader_provider.loader.object_names import object_name, prefix_name
 from rsloader_provider.loader.places import places
-from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, Claim, LostRaceError, Place
+from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.loader.ports.storage import Storage
 
 

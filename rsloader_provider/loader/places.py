@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, Segment
+from rsloader_provider.core.ledger.claims import Segment
+from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS
 
 
 def places(

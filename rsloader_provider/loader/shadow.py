@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, begin_attempt, finish_attempt, needs_loading
 from rsloader_provider.core.config import CopyOptions, LoadConfig
 from rsloader_provider.core.errors import ContentionError
-from rsloader_provider.core.manifest import render_manifest
-from rsloader_provider.core.shadow import as_recorded
+from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.manifest import render_manifest
+from rsloader_provider.core.ledger.shadow_name import as_recorded
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, finish_attempt, needs_loading
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services

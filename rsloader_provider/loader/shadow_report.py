@@ -9,7 +9,7 @@ from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.lambda_fates import Fate
 from rsloader_provider.core.lambda_load_file import load_names
 from rsloader_provider.core.lambda_tables import CONFIG_TABLE, LambdaFile, owning_prefix, read_config, read_file
-from rsloader_provider.core.shadow import as_recorded
+from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.loader.import_choices import Stage
 from rsloader_provider.loader.import_fates import read_fates
 from rsloader_provider.loader.ports.lambda_tables import LambdaTables

@@ -8,10 +8,10 @@ from typing import Any
 
 from rsloader_provider.core import modes, sql
 from rsloader_provider.core.access_key import AccessKey
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config import CopyOptions, Target
 from rsloader_provider.core.config.sql_templates import SqlRenderer
 from rsloader_provider.core.errors import BadDataError, CorruptLedgerError, OutOfOrderError
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.user_sql import run_user_sql

@@ -8,12 +8,12 @@ from typing import Any, Literal
 from jinja2 import TemplateError
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config import Target
 from rsloader_provider.core.config.sql_templates import ROWS_UNKNOWN, SqlRenderer
 from rsloader_provider.core.config.sql_tokens import UnreadableSqlError
 from rsloader_provider.core.config.user_sql import UserSql, refusal, split_sql
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError, StatementError
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.loader.ports.warehouse import Session
 
 

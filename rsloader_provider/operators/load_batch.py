@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rsloader_provider.airflow_compat import BaseOperator, Context
-from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.shadow import shadow_batch

@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from rsloader_provider.airflow_compat import AirflowFailException
 from rsloader_provider.cli import app
-from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.errors import BadDataError, ConnectionLostError, NotSetUpError, ObjectsMissingError
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch

@@ -8,7 +8,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from load_task import LoadTask
 
-from rsloader_provider.core.batch import TargetProgress
+from rsloader_provider.core.ledger.batch import TargetProgress
 from rsloader_provider.hooks.rsloader import RsloaderHook
 
 if TYPE_CHECKING:

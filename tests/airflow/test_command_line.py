@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from rsloader_provider.aws.tables import DEFAULT_PREFIX
 from rsloader_provider.cli import app
-from rsloader_provider.core.batch import Asker, announce_commit, begin_attempt, record_session
 from rsloader_provider.core.errors import UndecidedError
+from rsloader_provider.core.ledger.transitions import Asker, announce_commit, begin_attempt, record_session
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch

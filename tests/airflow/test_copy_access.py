@@ -13,8 +13,9 @@ from botocore.config import Config
 from objects_for_tests import a_config
 
 from rsloader_provider.aws.kms import KmsKeys
-from rsloader_provider.core.batch import Asker, BatchStatus
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, RsloaderError, TransientError
+from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch

@@ -14,8 +14,8 @@ from local.loader_services import loader_services, make_tables
 from objects_for_tests import a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.operators.load_batch import LoadBatchOperator

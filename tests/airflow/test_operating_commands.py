@@ -10,8 +10,8 @@ from objects_for_tests import a_config
 from typer.testing import CliRunner, Result
 
 from rsloader_provider.cli import app
-from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.errors import BadDataError
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects

@@ -13,7 +13,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from objects_for_tests import a_config
 
 from rsloader_provider.airflow_compat import AirflowFailException
-from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.dag_factory import load_dags
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.operations import Action

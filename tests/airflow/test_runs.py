@@ -8,7 +8,7 @@ import pytest
 import zstandard
 from airflow.dag_processing.dagbag import DagBag
 
-from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.hooks.rsloader import RsloaderHook
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from airflow.dag_processing.dagbag import DagBag
 from load_task import LoadTask
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift

@@ -10,7 +10,7 @@ import secret_search
 from airflow.dag_processing.dagbag import DagBag
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.hooks.rsloader import RsloaderHook
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import CorruptLedgerError
-from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import ledger_key
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.objects import ledger_key
 from rsloader_provider.loader.ports.inventory import Segment, Unreadable
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))

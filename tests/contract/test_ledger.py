@@ -7,23 +7,19 @@ from typing import Any
 import pytest
 from objects_for_tests import NOON, TARGET, an_object
 
-from rsloader_provider.core.batch import (
-    IMPORTED,
-    MARKED,
+from rsloader_provider.core.config.load import BatchLimits
+from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.objects import ledger_key
+from rsloader_provider.core.ledger.transitions import (
     Asker,
-    Batch,
-    BatchStatus,
-    TargetState,
     adopt,
     begin_attempt,
     end_attempt,
     finish_attempt,
     record_session,
 )
-from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.errors import UnknownBatchError
-from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import ledger_key
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))

@@ -9,27 +9,15 @@ from typing import Any
 import pytest
 from objects_for_tests import NOON, TARGET, an_object
 
-from rsloader_provider.core.batch import (
-    Asker,
-    Batch,
-    BatchStatus,
-    begin_attempt,
-    finish_attempt,
-    reprocess,
-)
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import DeletedBatchError, OperationRefusedError
-from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.claims import DeletedBatch, Place, Segment
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, finish_attempt, reprocess
 from rsloader_provider.loader.ports.inventory import StoredBatch
-from rsloader_provider.loader.ports.ledger import (
-    TAKEN_OBJECTS,
-    DeletedBatch,
-    Ledger,
-    LostRaceError,
-    Place,
-    Segment,
-)
+from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=100_000, max_age=timedelta(minutes=5))
 TARGETS: dict[str, dict[str, Any]] = {TARGET: {"table": "public.orders"}}

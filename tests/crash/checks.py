@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from crash.scene import OBJECTS, Scene
 from crash.stage import LANDING
-from rsloader_provider.core.batch import Batch, BatchStatus, Notification, TargetState
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
 
 ROWS = Counter(int(line) for body in OBJECTS.values() for line in body.split())
 

@@ -75,7 +75,7 @@ MUTATIONS = (
             Replacement(
                 "loader/buffer.py",
                 "            try:\n                with self.steps.taking(Step.LOCK, self.batch):\n",
-                "            from rsloader_provider.core.manifest import render_manifest\n"
+                "            from rsloader_provider.core.ledger.manifest import render_manifest\n"
                 '            name = f"{self.config.load}/{self.batch.batch}.manifest"\n'
                 "            manifest = self.config.manifests.join(name)\n"
                 '            content = render_manifest(self.ledger.entries(self.batch)) or b""\n'

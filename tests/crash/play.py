@@ -9,7 +9,7 @@ from crash.outcomes import LOADED_AGAIN, NOTHING_LEFT, WAITED, expected
 from crash.scene import BAD_BODY, OBJECTS, Scene
 from crash.stage import Stage
 from crash.worker import Ended, Worker
-from rsloader_provider.core.batch import BatchStatus, Notification, TargetState
+from rsloader_provider.core.ledger.batch import BatchStatus, Notification, TargetState
 from rsloader_provider.loader.buffer import Work
 from rsloader_provider.loader.load import Outcome, Result
 from rsloader_provider.loader.ports.steps import Step

@@ -13,8 +13,9 @@ from crash.cells import Isolation, Side
 from crash.stage import LANDING, LOADER, Stage
 from crash.worker import Ended, Worker
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus
 from rsloader_provider.core.config.target import Mode, Transport
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.ports.steps import Step

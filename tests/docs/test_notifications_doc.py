@@ -5,9 +5,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, TargetProgress
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError
+from rsloader_provider.core.ledger.batch import Batch, TargetProgress
 from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
 
 DOC = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()

@@ -6,7 +6,7 @@ import psutil
 import pytest
 from running_stack import Stack, wait_until
 
-from rsloader_provider.core.batch import BatchStatus, TargetState
+from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from fakes.ledger import MemoryLedger
+from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable
-from rsloader_provider.loader.ports.ledger import Claim, Segment
 
 
 class MemoryInventory:

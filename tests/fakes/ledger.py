@@ -7,19 +7,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from rsloader_provider.core.batch import Batch, BatchStatus, TargetProgress, next_batch_id, take_out
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import DeletedBatchError, UnknownBatchError
-from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import S3Object, ledger_key, ledger_prefix
-from rsloader_provider.loader.ports.ledger import (
-    AlreadyClaimedError,
-    Claim,
-    DeletedBatch,
-    LostRaceError,
-    Place,
-    Segment,
-)
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress
+from rsloader_provider.core.ledger.batch_ids import next_batch_id
+from rsloader_provider.core.ledger.claims import Claim, DeletedBatch, Place, Segment
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.objects import S3Object, ledger_key, ledger_prefix
+from rsloader_provider.core.ledger.transitions import take_out
+from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
 
 
 class MemoryLedger:

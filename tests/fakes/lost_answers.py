@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rsloader_provider.core.batch import Batch
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.loader.ports.ledger import Ledger, LostRaceError
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from rsloader_provider.core.errors import NotSetUpError
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.objects import S3Object
 
 WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 

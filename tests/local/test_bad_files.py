@@ -20,8 +20,9 @@ from local.redshift_fixtures import LocalRedshift, connect_psycopg
 from objects_for_tests import a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus
 from rsloader_provider.core.errors import BadDataError, NotSetUpError, StatementError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.local.aws import LocalAws

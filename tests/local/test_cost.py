@@ -9,7 +9,8 @@ from fakes.warehouse import MemoryWarehouse
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core.batch import Asker, BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import load_batch

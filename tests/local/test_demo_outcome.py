@@ -14,7 +14,7 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 from rsloader_provider.aws.tables import DEFAULT_PREFIX
 from rsloader_provider.cli.demo_stack import DemoStack, Outcome
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.load_file.reading import read_load_file
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch

@@ -33,9 +33,9 @@ from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.lambda_fates import Choice, Fate
 from rsloader_provider.core.lambda_load_file import lambda_context
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts

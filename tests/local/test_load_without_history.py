@@ -13,9 +13,10 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 from local.redshift_fixtures import LocalRedshift, connect_psycopg
 from objects_for_tests import a_config
 
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError, UndecidedError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.services import Services

@@ -15,8 +15,9 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, BatchStatus, TargetState
 from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.local.aws import LocalAws

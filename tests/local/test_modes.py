@@ -14,9 +14,10 @@ from local.redshift_fixtures import LocalRedshift, connect_psycopg
 from objects_for_tests import a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import BadDataError, OutOfOrderError, StatementError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operate_objects import forget_objects

@@ -25,7 +25,6 @@ from rsloader_provider.aws.transports import WarehouseByTransport
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, BatchStatus, Notification
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import (
@@ -35,6 +34,8 @@ from rsloader_provider.core.errors import (
     RsloaderError,
     concerning,
 )
+from rsloader_provider.core.ledger.batch import BatchStatus, Notification
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.permissions import (
     Installation,
     PolicyStatement,

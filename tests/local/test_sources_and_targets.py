@@ -13,9 +13,10 @@ from objects_for_tests import a_config
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, BatchStatus, TargetState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import TransientError
+from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch

@@ -25,7 +25,7 @@ from network.run_through import (
 
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.aws.wiring import wire
-from rsloader_provider.core.batch import Notification
+from rsloader_provider.core.ledger.batch import Notification
 from rsloader_provider.local.aws import LocalAws
 
 _numbers = count()

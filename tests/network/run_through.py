@@ -7,9 +7,10 @@ from typing import Any, TypeVar
 from fakes.warehouse import MemoryWarehouse
 from objects_for_tests import a_config
 
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, Notification, TargetState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import load_batch

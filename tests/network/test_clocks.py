@@ -6,7 +6,8 @@ import pytest
 from fakes.world import World
 from objects_for_tests import NOON, TARGET, Clock, a_config
 
-from rsloader_provider.core.batch import Asker, BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.services import Services

@@ -16,9 +16,10 @@ from objects_for_tests import a_config
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, TargetState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import AttemptLostError, RsloaderError
+from rsloader_provider.core.ledger.batch import Batch, TargetState
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.ports.steps import Step

@@ -28,7 +28,7 @@ from rich.console import Console
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Batch
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 

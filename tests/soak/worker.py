@@ -18,9 +18,9 @@ import redshift_connector
 
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.aws.wiring import wire
-from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import load_batch

@@ -16,13 +16,15 @@ from stateful.actors import Actor
 from stateful.faulty_ports import FaultyLedger, LedgerFault, PatientSession, SlowWarehouse, WarehouseOfOne, arrive
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetState
-from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.claims import Claim
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operate_batches import close_now, reprocess_batch
 from rsloader_provider.loader.operate_objects import forget_objects, reprocess_objects
-from rsloader_provider.loader.ports.ledger import Claim, Ledger
+from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.services import Services
 
 TABLES = ("public.orders", "public.other")

@@ -10,10 +10,11 @@ from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.audit import ObjectState
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, Notification, TargetState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import BadDataError, ConnectionLostError, UnknownBatchError
-from rsloader_provider.core.manifest import Entry
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.audit_repair import repair_batches
 from rsloader_provider.loader.audit_report import AuditReport

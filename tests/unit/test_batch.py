@@ -8,23 +8,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from objects_for_tests import NOON, counting_randomness
 
-from rsloader_provider.core.batch import (
+from rsloader_provider.core.errors import AttemptLostError, OperationRefusedError, UnknownBatchError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, TargetState
+from rsloader_provider.core.ledger.batch_ids import next_batch_id
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.transitions import (
     Asker,
-    Batch,
-    BatchStatus,
-    TargetProgress,
-    TargetState,
     begin_attempt,
     end_attempt,
     finish_attempt,
     needs_loading,
-    next_batch_id,
     record_session,
     reprocess,
     take_out,
 )
-from rsloader_provider.core.errors import AttemptLostError, OperationRefusedError, UnknownBatchError
-from rsloader_provider.core.manifest import Entry
 
 LOCKED = Batch(
     "orders",

@@ -10,13 +10,14 @@ from fakes.lost_answers import LostAnswers
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, begin_attempt, end_attempt
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.claims import DeletedBatch
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, end_attempt
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
-from rsloader_provider.loader.ports.ledger import DeletedBatch
 
 CONFIG = a_config()
 

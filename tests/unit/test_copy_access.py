@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from rsloader_provider.core import sql
 from rsloader_provider.core.access_key import AccessKey
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus
 from rsloader_provider.core.config import CopyOptions, LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.copy_access import CopyAccess

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from objects_for_tests import NOON, a_config, an_object
 
 from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.discover import Found, look_for_work, new_objects
 from rsloader_provider.loader.services import Services
 

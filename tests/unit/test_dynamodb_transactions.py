@@ -9,9 +9,9 @@ from objects_for_tests import NOON, an_object, counting_randomness
 
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.tables import TableNames
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import RsloaderError, TransientError
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
 
 LIMITS = BatchLimits(max_files=10, max_bytes=1000, max_age=timedelta(minutes=5))

@@ -18,6 +18,8 @@ from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError
+from rsloader_provider.core.ledger.manifest import Entry, render_manifest
+from rsloader_provider.core.ledger.objects import LEDGER_KEY_BYTES, ledger_key
 from rsloader_provider.core.load_file.reading import (
     LoadFileError,
     load_name_in,
@@ -26,8 +28,6 @@ from rsloader_provider.core.load_file.reading import (
     schedule_in,
 )
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text
-from rsloader_provider.core.manifest import Entry, render_manifest
-from rsloader_provider.core.objects import LEDGER_KEY_BYTES, ledger_key
 from rsloader_provider.loader.load_file_claims import read_claims
 
 GOOD = a_config().model_dump(mode="json", by_alias=True)

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from rsloader_provider.core import sql
 from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.manifest import Entry, render_manifest
+from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.local.redshift.tokens import Kind, split_statements, tokenize
 
 WITH_KEY = CopyOptions(format="csv", aws_conn_id="lake")

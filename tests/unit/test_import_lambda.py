@@ -29,11 +29,11 @@ from lambda_items import (
     as_bytes,
 )
 
-from rsloader_provider.core.batch import Asker
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
 from rsloader_provider.core.lambda_fates import Choice, Fate
 from rsloader_provider.core.lambda_load_file import ConversionChoices, lambda_context
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.import_connections import ConnectionFile, ConnectionSecrets

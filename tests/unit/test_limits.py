@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from objects_for_tests import NOON, an_object
 
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.limits import count_fitting, due_reason
+from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.limits import count_fitting, due_reason
 
 LIMITS = BatchLimits(max_files=3, max_bytes=100, max_age=timedelta(minutes=5))
 OPEN = Batch("orders", "01ARZ3NDEKTSV4RRFFQ69G5FAV", files=1, size_bytes=10, opened_at=NOON)

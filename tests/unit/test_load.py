@@ -15,15 +15,6 @@ from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import (
-    Asker,
-    Batch,
-    BatchStatus,
-    Notification,
-    TargetState,
-    begin_attempt,
-    record_session,
-)
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
@@ -40,8 +31,10 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
-from rsloader_provider.core.manifest import Entry
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
+from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, record_session
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError

@@ -8,7 +8,6 @@ from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetState, UnansweredCommit, begin_attempt
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
@@ -18,6 +17,8 @@ from rsloader_provider.core.errors import (
     TransientError,
     UndecidedError,
 )
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState, UnansweredCommit
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.doubt import decide_by_person
 from rsloader_provider.loader.load import Outcome, Result, load_batch

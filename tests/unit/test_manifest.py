@@ -2,8 +2,8 @@
 
 import json
 
-from rsloader_provider.core.manifest import Entry, render_manifest
-from rsloader_provider.core.objects import LEDGER_KEY_BYTES, ledger_key
+from rsloader_provider.core.ledger.manifest import Entry, render_manifest
+from rsloader_provider.core.ledger.objects import LEDGER_KEY_BYTES, ledger_key
 
 TWO = [Entry("landing/b+%2B é\n.csv", 2), Entry("landing/a.csv", 1)]
 

@@ -11,10 +11,11 @@ from fakes.ledger import MemoryLedger
 from fakes.world import World
 from objects_for_tests import NOON, TARGET, a_config, an_object, counting_randomness
 
-from rsloader_provider.core.batch import IMPORTED, MARKED, Asker, Batch, settle
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import TransientError, UnknownBatchError
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import Asker, settle
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.discover import new_objects

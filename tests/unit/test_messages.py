@@ -9,10 +9,11 @@ from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import messages
-from rsloader_provider.core.batch import Asker, Batch
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, NotSetUpError, ObjectsMissingError, RowError, StatementError
+from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.steps import LoggedSteps

@@ -10,7 +10,6 @@ from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus, TargetProgress, UnansweredCommit
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
@@ -20,6 +19,8 @@ from rsloader_provider.core.errors import (
     TransientError,
     UndecidedError,
 )
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, UnansweredCommit
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.operate_batches import reprocess_batch

@@ -12,18 +12,6 @@ from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core import sql
-from rsloader_provider.core.batch import (
-    CLOSED_NOW,
-    MARKED,
-    Asker,
-    Batch,
-    BatchStatus,
-    TargetState,
-    announce_commit,
-    begin_attempt,
-    leave_undecided,
-    record_session,
-)
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     BadDataError,
@@ -33,6 +21,14 @@ from rsloader_provider.core.errors import (
     OutOfOrderError,
     UnknownBatchError,
     UnknownObjectError,
+)
+from rsloader_provider.core.ledger.batch import CLOSED_NOW, MARKED, Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.transitions import (
+    Asker,
+    announce_commit,
+    begin_attempt,
+    leave_undecided,
+    record_session,
 )
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects

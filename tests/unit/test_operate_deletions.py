@@ -8,8 +8,10 @@ import pytest
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core.batch import Asker, Batch, BatchStatus
 from rsloader_provider.core.errors import ConfigurationError, DeletedBatchError, UnknownBatchError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.claims import DeletedBatch
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
@@ -21,7 +23,7 @@ from rsloader_provider.loader.operate_deletions import (
     restore_batches,
 )
 from rsloader_provider.loader.operate_objects import forget_objects
-from rsloader_provider.loader.ports.ledger import DeletedBatch, LostRaceError
+from rsloader_provider.loader.ports.ledger import LostRaceError
 
 CONFIG = a_config()
 

@@ -7,7 +7,6 @@ import pytest
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core.batch import REPROCESSED, Asker, Batch, BatchStatus, begin_attempt
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     BadDataError,
@@ -16,6 +15,8 @@ from rsloader_provider.core.errors import (
     OperationRefusedError,
     UnknownObjectError,
 )
+from rsloader_provider.core.ledger.batch import REPROCESSED, Batch, BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch

@@ -8,11 +8,12 @@ from fakes.ledger import MemoryLedger
 from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config, counting_randomness
 
-from rsloader_provider.core.batch import IMPORTED, Asker, Batch, BatchStatus
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError, ContentionError
+from rsloader_provider.core.ledger.batch import IMPORTED, Batch, BatchStatus
+from rsloader_provider.core.ledger.shadow_name import as_recorded
+from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.permissions import Installation, worker_policy
-from rsloader_provider.core.shadow import as_recorded
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.discover import Found, look_for_work
 from rsloader_provider.loader.load import Outcome, load_batch

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from rsloader_provider.core.batch import Batch
-from rsloader_provider.loader.ports.ledger import Claim, Segment
+from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.claims import Claim, Segment
 
 
 @dataclass(frozen=True, slots=True)

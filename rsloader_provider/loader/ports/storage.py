@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.objects import S3Object
 
 
 class Storage(Protocol):

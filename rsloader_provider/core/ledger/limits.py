@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from rsloader_provider.core.batch import Batch
 from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.objects import S3Object
+from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.objects import S3Object
 
 
 def due_reason(batch: Batch, limits: BatchLimits, now: datetime) -> str | None:

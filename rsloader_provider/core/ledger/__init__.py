@@ -1,0 +1,1 @@
+"""What the ledger knows, as values: claims, batches and their legal changes."""

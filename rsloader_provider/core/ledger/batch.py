@@ -1,0 +1,201 @@
+"""A batch, and how far it is in each of its targets."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from rsloader_provider.core.errors import (
+    UnknownBatchError,
+)
+
+
+class BatchStatus(StrEnum):
+    """The words of the wire; they never change."""
+
+    OPEN = "open"
+    LOCKED = "locked"
+    COMPLETE = "complete"
+    ERROR = "error"
+
+
+class TargetState(StrEnum):
+    """Where one target of a batch stands."""
+
+    WAITING = "waiting"
+    """Nothing runs: no attempt yet, or the last one ended without loading and without a verdict."""
+    LOADING = "loading"
+    """An attempt began. Whether it lives, or has committed, is for the load history to tell."""
+    LOADED = "loaded"
+    FAILED = "failed"
+    """An attempt ended with an error that trying again does not mend; a person decides."""
+
+
+class Notification(StrEnum):
+    """Whether a topic has been told how a batch ended."""
+
+    DUE = "due"
+    """It is to be told. If that stays, somebody stopped in between or the topic's answer was lost, and nobody knows
+    whether it was."""
+    SENT = "sent"
+    REFUSED = "refused"
+    """The topic could not be told; the task's log says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnansweredCommit:
+    """A COMMIT that was announced before it was sent, and whose answer nobody has recorded.
+
+    Attributes:
+        attempt: The attempt that announced it.
+        session: Redshift's process id of its session.
+        rows: Rows that its COPY loaded.
+        query_id: Redshift's id of that COPY; None when there was nothing to copy.
+    """
+
+    attempt: int
+    session: int
+    rows: int
+    query_id: int | None
+
+
+MARKED = "marked"
+"""The reason of a batch of objects that a person wants never to be loaded."""
+
+IMPORTED = "imported"
+"""The reason of a batch of objects that another loader has loaded."""
+
+CLOSED_NOW = "closed_now"
+"""The reason of a batch that a person had locked before a limit was reached."""
+
+REPROCESSED = "reprocessed"
+"""The reason of a batch of objects that a person had taken out of earlier batches to be loaded again."""
+
+
+UNFINISHED = (TargetState.WAITING, TargetState.LOADING)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetProgress:
+    """How far a batch is in one target.
+
+    Attributes:
+        settings: The target's configuration as it was when the batch was locked, as plain JSON.
+        state: See TargetState.
+        generation: Starts at 1; each reprocessing that a person asks for opens the next.
+        attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
+        opened_by: The task try or the command by which a person last asked for the batch, be it for this generation or
+            for one more attempt at it; None if nobody has.
+        session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
+            connect ends it. None when there is nothing to end.
+        announces: Whether the attempt of that session announces its COMMIT, as it does without a load history. Then
+            it has not committed as long as nothing is announced.
+        unanswered: The announced COMMIT whose outcome is to be found out; None when there is none.
+        rows: Rows that COPY loaded in this generation; None while not loaded.
+        query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
+        error: What the last attempt ended with; None when it did not fail.
+    """
+
+    settings: Mapping[str, Any]
+    state: TargetState = TargetState.WAITING
+    generation: int = 1
+    attempt: int = 0
+    opened_by: str | None = None
+    session: int | None = None
+    announces: bool | None = None
+    unanswered: UnansweredCommit | None = None
+    rows: int | None = None
+    query_id: int | None = None
+    error: str | None = None
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether a person has to say if the batch is in the table, because nothing else can."""
+        return self.state is TargetState.FAILED and self.unanswered is not None
+
+    @property
+    def may_commit(self) -> bool:
+        """Whether an attempt that has begun may still commit, or may have committed, what it read of the batch.
+
+        Also when it has ended for the ledger: the session of an attempt before it may never have been ended.
+        """
+        if self.state is TargetState.LOADED:
+            return False
+        return self.state is TargetState.LOADING or self.session is not None or self.unanswered is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One batch of a load.
+
+    Attributes:
+        load: Name of the load.
+        batch: Its id, a ULID: batches sort by the time they were opened.
+        status: See BatchStatus.
+        files: Objects in it.
+        size_bytes: Their bytes.
+        opened_at: When its first object was claimed; None while it is empty.
+        locked_at: When it was locked; None while it is open.
+        reason: Why it was locked: max_files, max_bytes or max_age; `CLOSED_NOW` or `REPROCESSED`, where a person
+            asked; what marked its objects as loaded, see `MARKED` and `IMPORTED`; None while it is open.
+        run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; who asked, for objects that are
+            marked as loaded, and for a batch that a person had locked until a run takes it; None while it is open.
+        targets: Progress by target name; empty while it is open, and for objects that are marked as loaded.
+        notification: See Notification; None while there is nothing to tell, or nobody to be told.
+        version: Counts the writes after locking; the ledger writes only on the version that it read.
+        taken_out: Objects that a person has taken out of it since it was locked. They count no longer among its files,
+            but earlier generations may have loaded them.
+    """
+
+    load: str
+    batch: str
+    status: BatchStatus = BatchStatus.OPEN
+    files: int = 0
+    size_bytes: int = 0
+    opened_at: datetime | None = None
+    locked_at: datetime | None = None
+    reason: str | None = None
+    run: str | None = None
+    targets: Mapping[str, TargetProgress] = field(default_factory=dict)
+    notification: Notification | None = None
+    version: int = 0
+    taken_out: int = 0
+
+    def __str__(self) -> str:
+        """Load and batch, as messages name them."""
+        return f"batch {self.batch} of load {self.load}"
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether its objects count as loaded by a person's word alone: nothing of it was loaded, or will be."""
+        return self.status is BatchStatus.COMPLETE and self.reason in (MARKED, IMPORTED) and not self.targets
+
+    def progress(self, target: str) -> TargetProgress:
+        """Give the progress in one target.
+
+        Raises:
+            UnknownBatchError: The batch was locked without this target.
+        """
+        try:
+            return self.targets[target]
+        except KeyError:
+            without = "its objects are only marked as loaded" if self.is_marked else "it is still open"
+            known = ", ".join(sorted(self.targets)) or f"none, as {without}"
+            raise UnknownBatchError(f"{self} has no target {target}. Its targets: {known}.") from None
+
+    @property
+    def manifest_name(self) -> str:
+        """Where its manifest stands below the load's prefix for manifests.
+
+        Each taking out of objects begins another manifest: an attempt that was stopped before, and wakes up after, can
+        never put its objects into a later attempt's. So does an attempt that a person asked for when it finds other
+        sizes than those of the claims: see `name_by_content`.
+        """
+        edition = f"-{self.taken_out}" if self.taken_out else ""
+        return f"{self.load}/{self.batch}{edition}.manifest"
+
+    @property
+    def unfinished_targets(self) -> tuple[str, ...]:
+        """Names of the targets that a run still has to load, sorted."""
+        return tuple(name for name, progress in sorted(self.targets.items()) if progress.state in UNFINISHED)
