@@ -3,8 +3,9 @@
 import json
 from typing import Any
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName
 
 CSV = CopyOptions(format="csv")
 
@@ -12,11 +13,11 @@ CSV = CopyOptions(format="csv")
 class House:
     """A warehouse with one table `t(id integer)` and its history, and the storage that it copies from."""
 
-    def __init__(self, warehouse: Any, storage: Any, bucket: str, table: sql.TableName, count_rows: Any):
+    def __init__(self, warehouse: Any, storage: Any, bucket: str, table: TableName, count_rows: Any):
         self.warehouse, self.storage, self.bucket, self.table = warehouse, storage, bucket, table
         self.count_rows = count_rows
         self.manifest_url = f"s3://{bucket}/manifest"
-        self.key = sql.LoadKey(table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
+        self.key = LoadKey(table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
 
     def connect(self) -> Any:
         return self.warehouse.connect("redshift_default")

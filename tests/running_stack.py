@@ -9,8 +9,10 @@ import redshift_connector
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 
 from rsloader_provider.aws.tables import DEFAULT_PREFIX
-from rsloader_provider.core import sql
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.local.stack import LocalStack
 
 BUCKET = "landing"
@@ -30,7 +32,7 @@ class Stack:
         self.ledger = loader_services(stack.aws.endpoint_url, DEFAULT_PREFIX).ledger
         make_tables(stack.aws.endpoint_url, DEFAULT_PREFIX)
         self.s3.create_bucket(Bucket=BUCKET)
-        self.query(sql.render(sql.CreateHistorySchema()))
+        self.query(render(sql.CreateHistorySchema()))
 
     def query(self, text: str) -> Any:
         address = self.redshift
@@ -45,7 +47,7 @@ class Stack:
 
     def create_table(self, load: str) -> None:
         self.query(f"CREATE TABLE public.{load} (id integer)")
-        self.query(sql.render(sql.CreateHistory(sql.TableName("public", load))))
+        self.query(render(sql.CreateHistory(TableName("public", load))))
 
     def put(self, load: str, name: str, content: str) -> None:
         self.s3.put_object(Bucket=BUCKET, Key=f"{load}/{name}", Body=content.encode())

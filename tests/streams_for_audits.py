@@ -12,12 +12,12 @@ from typing import Any
 from objects_for_tests import NOON, TARGET
 from ulid import ULID
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, TargetState
 from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.ports.inventory import StoredBatch
 
 RUN = "rsloader_orders/scheduled__2026-01-01T00:00:00+00:00"

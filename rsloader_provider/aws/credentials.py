@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 from rsloader_provider.aws.errors import explained
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift.access_key import AccessKey
 
 
 class SessionCredentials:

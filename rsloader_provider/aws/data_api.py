@@ -26,7 +26,6 @@ from rsloader_provider.aws.data_api_rows import rows_of
 from rsloader_provider.aws.errors import explained as aws_explained
 from rsloader_provider.aws.redaction import redacted, shown_cause
 from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
-from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import (
     ConfigurationError,
     ConnectionLostError,
@@ -34,7 +33,9 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
-from rsloader_provider.core.sql import Commit, Rollback, Statement, render
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.render import render
+from rsloader_provider.core.redshift.sql import Commit, Rollback, Statement
 
 KEEP_ALIVE_SECONDS = 900
 """How long a session may idle between two statements before AWS ends it, and with it an open transaction.

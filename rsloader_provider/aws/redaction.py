@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import quote
 
-from rsloader_provider.core.sql import literal
+from rsloader_provider.core.redshift.render import literal
 
 _CLAUSE = re.compile(r"((?:SECRET_ACCESS_KEY|SESSION_TOKEN)\s+\\?')(?:[^'\\]|\\.|'')*")
 """COPY's secrets, to the end of the text where it is cut off in one."""

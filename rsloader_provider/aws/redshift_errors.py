@@ -17,7 +17,8 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
-from rsloader_provider.core.sql import (
+from rsloader_provider.core.redshift.names import TableName, history_table
+from rsloader_provider.core.redshift.sql import (
     Copy,
     DropTable,
     FindLoaded,
@@ -26,8 +27,6 @@ from rsloader_provider.core.sql import (
     ReadHistory,
     RecordLoaded,
     Statement,
-    TableName,
-    history_table,
 )
 
 _LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")

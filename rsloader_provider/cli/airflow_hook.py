@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rsloader_provider.aws.tables import TableNames
-    from rsloader_provider.core.data_api import DataApiPlace
+    from rsloader_provider.core.redshift.data_api_address import DataApiPlace
     from rsloader_provider.hooks.rsloader import RsloaderHook
 
 

@@ -9,9 +9,7 @@ import typer
 
 from rsloader_provider.cli.airflow_hook import data_api_place_of, table_names
 from rsloader_provider.cli.failures import told
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.permissions import (
     Installation,
@@ -20,6 +18,8 @@ from rsloader_provider.core.permissions import (
     render_policy,
     worker_policy,
 )
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.load_folder import read_load_folder
 from rsloader_provider.loader.setup import grants_for_loads
 
@@ -84,7 +84,7 @@ def _found(configs: Sequence[LoadConfig], user: str, installation: Installation)
             for config in configs
         },
         "redshift_grants": {
-            conn_id: [*map(sql.render, statements)] for conn_id, statements in grants_for_loads(configs, user).items()
+            conn_id: [*map(render, statements)] for conn_id, statements in grants_for_loads(configs, user).items()
         },
     }
 

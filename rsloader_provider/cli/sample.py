@@ -11,7 +11,7 @@ def put_sample() -> None:
     # Airflow takes seconds to import, which the other commands should not.
     import boto3  # noqa: PLC0415
 
-    from rsloader_provider.core.sql import UserStatement  # noqa: PLC0415
+    from rsloader_provider.core.redshift.sql import UserStatement  # noqa: PLC0415
     from rsloader_provider.local import sample  # noqa: PLC0415
 
     s3 = boto3.client("s3")

@@ -10,9 +10,11 @@ from rich.console import Console
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
 from rsloader_provider.cli.failures import told
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.load_folder import read_load_folder
 
 # What is there can only be asked for by somebody who connects, which --print-sql does not.
@@ -20,7 +22,7 @@ _ABOUT_THE_VIEW = f"""\
 -- The view is for people; no load reads it. This makes it one over the histories above ONLY. If other folders of
 -- load files load over this connection, leave this statement out and run `rsloader setup` as a user who may replace
 -- the view, or add a SELECT for each history that this finds:
--- {sql.render(sql.FindHistories())};"""
+-- {render(sql.FindHistories())};"""
 
 
 def setup(
@@ -58,7 +60,7 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
         tables.append(name)
         console.print(f"created DynamoDB table {name}")
 
-    def history_there(conn_id: str, name: sql.TableName) -> None:
+    def history_there(conn_id: str, name: TableName) -> None:
         histories.append({"connection": conn_id, "history": str(name)})
         console.print(f"{conn_id}: load history {name}")
 
@@ -77,7 +79,7 @@ def _print_sql(configs: Sequence[LoadConfig], user: str, *, as_json: bool) -> No
 
     by_connection = statements_for_dba(configs, user)
     if as_json:
-        rendered = {conn_id: [*map(sql.render, statements)] for conn_id, statements in by_connection.items()}
+        rendered = {conn_id: [*map(render, statements)] for conn_id, statements in by_connection.items()}
         typer.echo(json.dumps(rendered, indent=2))
         return
     for conn_id, statements in by_connection.items():
@@ -85,4 +87,4 @@ def _print_sql(configs: Sequence[LoadConfig], user: str, *, as_json: bool) -> No
         for statement in statements:
             if isinstance(statement, sql.CreateHistoryView):
                 typer.echo(_ABOUT_THE_VIEW)
-            typer.echo(sql.render(statement) + ";")
+            typer.echo(render(statement) + ";")

@@ -12,8 +12,8 @@ from typing import Any
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.kms_secrets import encryption_context
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.ledger.shadow_name import as_recorded
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 
 _WILDCARD = re.compile(r"[*?$]")
 

@@ -8,8 +8,8 @@ import redshift_connector
 from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 
 from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
-from rsloader_provider.core.data_api import DataApiPlace, data_api_place
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace, data_api_place
 
 log = logging.getLogger(__name__)
 

@@ -17,9 +17,9 @@ from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.secrets_manager import SecretsManager
 from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_place_of
 from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.ports.inventory import Inventory

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.config.sql_templates import SqlRenderer
 from rsloader_provider.core.errors import (
@@ -31,6 +30,8 @@ from rsloader_provider.core.ledger.transitions import (
     leave_undecided,
     record_session,
 )
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.load_errors import CopiedObjects, explained
 from rsloader_provider.loader.notify import tell_failure, tell_success
@@ -83,8 +84,8 @@ class Attempt:
         self.has_history = self.target.history == "table" or self.left_in_history
         self.has_session = False
         self.number = progress.attempt
-        table = sql.TableName(target.schema_name, target.table_name)
-        self.key = sql.LoadKey(table, config.load, batch.batch, progress.generation)
+        table = TableName(target.schema_name, target.table_name)
+        self.key = LoadKey(table, config.load, batch.batch, progress.generation)
         self.manifest = config.manifests.join(batch.manifest_name)
         self.entries: Sequence[Entry] = ()
 

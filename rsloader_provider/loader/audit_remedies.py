@@ -3,11 +3,13 @@
 import shlex
 from collections.abc import Callable, Iterator
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.audit_report import Tally
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.ledger import Ledger
@@ -91,15 +93,15 @@ class _Remedies:
                 target = self._histories.targets[target_name]
                 for row in rows:
                     if row.generation > asked:
-                        key = sql.LoadKey(
-                            sql.TableName(target.schema_name, target.table_name),
+                        key = LoadKey(
+                            TableName(target.schema_name, target.table_name),
                             self._config.load,
                             batch_id,
                             row.generation,
                         )
                         yield (
                             f"Remove from {key.target} the {row.rows} rows of query {row.query_id}; then, over "
-                            f"connection {target.conn_id}: {sql.render(sql.ForgetLoaded(key))};"
+                            f"connection {target.conn_id}: {render(sql.ForgetLoaded(key))};"
                         )
 
     def _not_claimed(self) -> Iterator[str]:
@@ -109,12 +111,12 @@ class _Remedies:
             if self._get(batch_id) is None:
                 for target_name, rows in self._histories.of_batch(batch_id).items():
                     target = self._histories.targets[target_name]
-                    table = sql.TableName(target.schema_name, target.table_name)
+                    table = TableName(target.schema_name, target.table_name)
                     for row in rows:
-                        key = sql.LoadKey(table, self._config.load, batch_id, row.generation)
+                        key = LoadKey(table, self._config.load, batch_id, row.generation)
                         yield (
                             f"Or, if they are to be loaded again, over connection {target.conn_id}: "
-                            f"{sql.render(sql.ForgetLoaded(key))};"
+                            f"{render(sql.ForgetLoaded(key))};"
                         )
 
     def _broken(self) -> Iterator[str]:

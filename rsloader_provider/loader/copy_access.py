@@ -3,9 +3,9 @@
 import logging
 from collections.abc import Callable
 
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.loader.load_secrets import decrypt_secret
 from rsloader_provider.loader.ports.credentials import Credentials
 from rsloader_provider.loader.ports.keys import Keys

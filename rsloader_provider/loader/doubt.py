@@ -10,7 +10,6 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     NotSetUpError,
@@ -20,6 +19,8 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
 from rsloader_provider.core.ledger.transitions import decide
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.ports.ledger import Ledger, LostRaceError
 from rsloader_provider.loader.ports.warehouse import Session
 
@@ -71,7 +72,7 @@ def has_committed(session: Session, commit: UnansweredCommit, manifests: Iterabl
     return None
 
 
-def undecided(batch: Batch, target: str, table: sql.TableName, commit: UnansweredCommit) -> UndecidedError:
+def undecided(batch: Batch, target: str, table: TableName, commit: UnansweredCommit) -> UndecidedError:
     """Say what is known, and what a person can do."""
     copied = "there was nothing to copy" if commit.query_id is None else f"COPY query {commit.query_id}"
     arguments = f"{batch.load} {batch.batch} {target}"

@@ -10,10 +10,11 @@ from operator import attrgetter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.audit import HistoryRow
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ class Histories:
                 self.without_files[conn_id] = error
         return {query_id: frozenset(urls) for query_id, urls in found.items()}
 
-    def _table(self, name: str) -> sql.TableName:
-        return sql.TableName(self._targets[name].schema_name, self._targets[name].table_name)
+    def _table(self, name: str) -> TableName:
+        return TableName(self._targets[name].schema_name, self._targets[name].table_name)
 
     def _read(self, name: str, statement: sql.Statement) -> list[HistoryRow]:
         if name in self.unreadable:

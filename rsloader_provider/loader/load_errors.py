@@ -7,7 +7,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import (
@@ -21,6 +20,8 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.overwritten import overwritten
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Session
@@ -48,7 +49,7 @@ class CopiedObjects:
     batch: Batch
     entries: Sequence[Entry]
     options: CopyOptions
-    table: sql.TableName
+    table: TableName
     storage: Storage
 
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.loader.copy_access import roles_only
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.ports.notifier import Notifier

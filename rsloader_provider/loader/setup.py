@@ -5,15 +5,16 @@ Targets with `history: none` get neither; a connection that has no other targets
 
 from collections.abc import Callable, Iterable, Mapping
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.config.target import Mode
-from rsloader_provider.core.modes import PRIVILEGES
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.modes import PRIVILEGES
+from rsloader_provider.core.redshift.names import TableName, history_table
 from rsloader_provider.loader.ports.warehouse import Warehouse
 
 
 def create_histories(
-    configs: Iterable[LoadConfig], warehouse: Warehouse, done: Callable[[str, sql.TableName], None]
+    configs: Iterable[LoadConfig], warehouse: Warehouse, done: Callable[[str, TableName], None]
 ) -> None:
     """Create what is missing on every connection that the loads name. Running it again changes nothing.
 
@@ -35,7 +36,7 @@ def create_histories(
             session.execute(sql.CreateHistorySchema())
             for table in targets:
                 session.execute(sql.CreateHistory(table))
-                done(conn_id, sql.history_table(table))
+                done(conn_id, history_table(table))
             names = tuple(str(row[0]) for row in session.execute(sql.FindHistories()))
             session.execute(sql.CreateHistoryView(names))
 
@@ -75,14 +76,14 @@ def grants_for_loads(configs: Iterable[LoadConfig], user: str) -> dict[str, list
 
 
 def _grants(
-    targets: Mapping[sql.TableName, set[Mode]], with_history: Mapping[sql.TableName, set[Mode]], user: str
+    targets: Mapping[TableName, set[Mode]], with_history: Mapping[TableName, set[Mode]], user: str
 ) -> list[sql.Statement]:
     statements: list[sql.Statement] = []
     if with_history:
         statements += [sql.CreateHistorySchema(), sql.GrantOnSchema(None, user)]
     for table, modes in targets.items():
         if table in with_history:
-            statements += [sql.CreateHistory(table), sql.GiveTable(sql.history_table(table), user)]
+            statements += [sql.CreateHistory(table), sql.GiveTable(history_table(table), user)]
         statements.append(sql.GrantOnSchema(table.schema, user, creating="swap" in modes))
         if "swap" in modes:
             statements.append(sql.GiveTable(table, user))
@@ -91,26 +92,26 @@ def _grants(
     return statements
 
 
-def _view(with_history: Mapping[sql.TableName, set[Mode]]) -> list[sql.Statement]:
+def _view(with_history: Mapping[TableName, set[Mode]]) -> list[sql.Statement]:
     if not with_history:
         return []
-    return [sql.CreateHistoryView(tuple(sql.history_table(table).table for table in with_history))]
+    return [sql.CreateHistoryView(tuple(history_table(table).table for table in with_history))]
 
 
-def _with_history(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, set[Mode]]]:
+def _with_history(configs: Iterable[LoadConfig]) -> dict[str, dict[TableName, set[Mode]]]:
     return _by_connection(
         config.model_copy(update={"targets": tuple(each for each in config.targets if each.history == "table")})
         for config in configs
     )
 
 
-def _by_connection(configs: Iterable[LoadConfig]) -> dict[str, dict[sql.TableName, set[Mode]]]:
-    found: dict[str, dict[sql.TableName, set[Mode]]] = {}
+def _by_connection(configs: Iterable[LoadConfig]) -> dict[str, dict[TableName, set[Mode]]]:
+    found: dict[str, dict[TableName, set[Mode]]] = {}
     for config in configs:
         for target in config.targets:
             found.setdefault(target.conn_id, {}).setdefault(_table(target), set()).add(target.mode)
     return found
 
 
-def _table(target: Target) -> sql.TableName:
-    return sql.TableName(target.schema_name, target.table_name)
+def _table(target: Target) -> TableName:
+    return TableName(target.schema_name, target.table_name)

@@ -8,13 +8,15 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions, LoadConfig
 from rsloader_provider.core.errors import ContentionError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import render_manifest
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, finish_attempt, needs_loading
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
@@ -112,8 +114,8 @@ def _would_load(config: LoadConfig, services: Services, batch: Batch, target_nam
     target = next((each for each in config.targets if each.name == target_name), None)
     copy = None
     if render_manifest(entries) is not None and target is not None:
-        table = sql.TableName(target.schema_name, target.table_name)
-        copy = sql.render(sql.Copy(table, target.columns, str(manifest), _without_keys(config.copy_options)))
+        table = TableName(target.schema_name, target.table_name)
+        copy = render(sql.Copy(table, target.columns, str(manifest), _without_keys(config.copy_options)))
     urls = tuple(entry.url for entry in entries if entry.size_bytes > 0)
     log.info(
         "SHADOW: %s would be loaded into %s: %d objects, %d bytes, manifest %s",

@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from rsloader_provider.core import modes, sql
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions, Target
 from rsloader_provider.core.config.sql_templates import SqlRenderer
 from rsloader_provider.core.errors import BadDataError, CorruptLedgerError, OutOfOrderError
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.redshift import modes, sql
+from rsloader_provider.core.redshift.access_key import AccessKey
+from rsloader_provider.core.redshift.names import LoadKey
 from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.user_sql import run_user_sql
@@ -61,7 +62,7 @@ class TableLoad:
     announce: Callable[[int, int | None], None]
     batch: Batch
     target: Target
-    key: sql.LoadKey
+    key: LoadKey
     attempt: int
     manifest_url: str
     has_rows: bool

@@ -7,13 +7,14 @@ from typing import Any, Literal
 
 from jinja2 import TemplateError
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import Target
 from rsloader_provider.core.config.sql_templates import ROWS_UNKNOWN, SqlRenderer
 from rsloader_provider.core.config.sql_tokens import UnreadableSqlError
 from rsloader_provider.core.config.user_sql import UserSql, refusal, split_sql
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError, StatementError
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.render import identifier
 from rsloader_provider.loader.ports.warehouse import Session
 
 
@@ -62,7 +63,7 @@ class TargetValues:
     mode: str
 
     def __str__(self) -> str:
-        return f"{sql.identifier(self.schema)}.{sql.identifier(self.table)}"
+        return f"{identifier(self.schema)}.{identifier(self.table)}"
 
 
 def run_user_sql(

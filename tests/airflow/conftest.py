@@ -16,7 +16,9 @@ import yaml
 from botocore.client import BaseClient
 
 from rsloader_provider.aws.tables import TableNames, create_tables
-from rsloader_provider.core import sql
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 
@@ -106,8 +108,8 @@ def loads(
     made = Loads(tmp_path, boto3.client("s3", **aws_arguments), query)
     made.s3.create_bucket(Bucket=made.bucket)
     query(f"CREATE TABLE {made.table} (id integer)")
-    query(sql.render(sql.CreateHistorySchema()))
-    query(sql.render(sql.CreateHistory(sql.TableName(*made.table.split(".")))))
+    query(render(sql.CreateHistorySchema()))
+    query(render(sql.CreateHistory(TableName(*made.table.split(".")))))
     yield made
     connection.close()
 

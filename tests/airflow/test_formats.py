@@ -13,9 +13,11 @@ from format_files import AVRO_CODECS, COMPRESSIONS, ORC_CODECS, PARQUET_CODECS, 
 from local.loader_services import loader_services, make_tables
 from objects_for_tests import a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.operators.load_batch import LoadBatchOperator
@@ -65,7 +67,7 @@ class Place:
     def __init__(self, stage: Stage):
         self.stage = stage
         self.name = f"formats{next(stage.numbers)}"
-        self.table = sql.TableName("public", self.name)
+        self.table = TableName("public", self.name)
         stage.s3.create_bucket(Bucket=self.name)
 
     def put(self, key: str, content: bytes | str) -> str:
@@ -76,7 +78,7 @@ class Place:
         """Create the table and put the objects; gives the load, with `self.work` to do."""
         self.stage.query(f"CREATE TABLE {self.table} ({made_of})")
         for statement in (sql.CreateHistorySchema(), sql.CreateHistory(self.table)):
-            self.stage.query(sql.render(statement))
+            self.stage.query(render(statement))
         for number, content in enumerate(contents):
             self.put(f"orders/{number}", content)
         config = a_config(

@@ -13,9 +13,9 @@ from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
 from airflow.sdk._shared.secrets_masker import redact
 from airflow.sdk.configuration import clear_secrets_backends_cache
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, TransientError
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift

@@ -10,8 +10,10 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 from load_task import LoadTask
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName, history_table
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
@@ -42,8 +44,8 @@ def other_cluster(
             return cursor.fetchall() if cursor.description else ()
 
         query(f"CREATE TABLE {loads.table} (id integer)")
-        query(sql.render(sql.CreateHistorySchema()))
-        query(sql.render(sql.CreateHistory(sql.TableName(*loads.table.split(".")))))
+        query(render(sql.CreateHistorySchema()))
+        query(render(sql.CreateHistory(TableName(*loads.table.split(".")))))
         yield query
         opened.close()
 
@@ -71,7 +73,7 @@ def locked_batches(loads: "Loads") -> list[Batch]:
 
 def table_as_it_is(query: Callable[[str], Any], table: str) -> Any:
     """The rows, and the history of the loads that wrote them."""
-    history = sql.history_table(sql.TableName(*table.split(".")))
+    history = history_table(TableName(*table.split(".")))
     return tuple(sorted(map(tuple, query(f"SELECT * FROM {each}"))) for each in (table, history))
 
 
@@ -106,7 +108,7 @@ def test_a_target_in_which_order_matters_and_one_that_appends_each_load_all_batc
     """The first by tasks of its own, the second side by side."""
     replaced = f"{loads.table}_replaced"
     loads.query(f"CREATE TABLE {replaced} (id integer)")
-    loads.query(sql.render(sql.CreateHistory(sql.TableName(*replaced.split(".")))))
+    loads.query(render(sql.CreateHistory(TableName(*replaced.split(".")))))
     for number in range(4):
         loads.put(f"{number}.csv", content=f"{number}\n")
     # Without a scheduler the tasks may come in any order, and one that comes too early is tried again.

@@ -9,8 +9,10 @@ import pytest
 import secret_search
 from airflow.dag_processing.dagbag import DagBag
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.hooks.rsloader import RsloaderHook
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def test_what_fails_after_rendering_loads_nothing_and_repeats_no_secret(
     monkeypatch.setenv("AIRFLOW_CONN_OTHER", json.dumps({"conn_type": "http", "host": "other", "password": PASSWORD}))
     other = f"{loads.table}_b"
     loads.query(f"CREATE TABLE {other} (id integer)")
-    loads.query(sql.render(sql.CreateHistory(sql.TableName(*other.split(".")))))
+    loads.query(render(sql.CreateHistory(TableName(*other.split(".")))))
     state = run(
         loads,
         {"table": loads.table, "pre_sql": "SELECT 1; {{ 'TRUNC' ~ 'ATE' }} {{ target }}"},

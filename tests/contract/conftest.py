@@ -26,10 +26,11 @@ from rsloader_provider.aws.notifier import SnsNotifier
 from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.aws.tables import TableNames, create_tables
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
-from rsloader_provider.core import sql
-from rsloader_provider.core.access_key import AccessKey
-from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.access_key import AccessKey
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.names import TableName
 
 _numbers = count()
 
@@ -107,7 +108,7 @@ def keys(request: pytest.FixtureRequest) -> tuple[Any, str, Callable[[], object]
 
 @pytest.fixture(params=["memory", "redshift", "data_api"])
 def house(request: pytest.FixtureRequest) -> House:
-    bucket, table = f"house-{next(_numbers)}", sql.TableName("public", f"t{next(_numbers)}")
+    bucket, table = f"house-{next(_numbers)}", TableName("public", f"t{next(_numbers)}")
     if request.param == "memory":
         storage = MemoryStorage(bucket)
         memory = MemoryWarehouse(storage)

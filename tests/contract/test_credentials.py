@@ -11,8 +11,8 @@ from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
 from rsloader_provider.aws.credentials import SessionCredentials
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
+from rsloader_provider.core.redshift.access_key import AccessKey
 
 LONG_LIVED = AccessKey("AKIAIOSFODNN7EXAMPLE", "secret")
 TEMPORARY = AccessKey("ASIAIOSFODNN7EXAMPLE", "secret", "token")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from house import CSV, House
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -19,12 +18,14 @@ from rsloader_provider.core.errors import (
     ObjectsMissingError,
     StatementError,
 )
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.ports.warehouse import Session
 
 NOT_LOADED = [0, None, None, None, None]
 
 
-def found(session: Session, key: sql.LoadKey) -> list[Any]:
+def found(session: Session, key: LoadKey) -> list[Any]:
     (row,) = session.execute(sql.FindLoaded(key))
     return list(row)
 
@@ -72,7 +73,7 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         session.execute(sql.Begin())
         session.execute(house.recorded(query_id=None))
         session.execute(sql.Commit())
-        older = sql.LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
+        older = LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
         assert found(session, older) == [*NOT_LOADED[:-1], house.key.batch]
         assert found(session, house.key)[-1] is None
 
@@ -82,7 +83,7 @@ def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):
     with house.connect() as session:
         session.execute(sql.Begin())
         for batch, generation in [(batches[2], 1), (batches[0], 2), (batches[0], 1), (batches[1], 1)]:
-            key = sql.LoadKey(house.table, "orders", batch, generation)
+            key = LoadKey(house.table, "orders", batch, generation)
             session.execute(sql.RecordLoaded(key, attempt=1, rows=3, files=2, query_id=None, run="dag/run"))
         session.execute(sql.Commit())
         page = session.execute(sql.ReadHistory(house.table, "orders", "", 3))
@@ -164,7 +165,7 @@ def test_a_missing_object_is_told_as_such(house: House):
 
 
 def test_a_missing_table_or_history_is_told_as_such(house: House):
-    nowhere = sql.TableName("public", "nowhere")
+    nowhere = TableName("public", "nowhere")
     house.copy(("1.csv", "1\n"))
     with house.connect() as session:
         with pytest.raises(NotSetUpError, match="nowhere"):

@@ -13,8 +13,8 @@ from crash.play import Verdict
 from crash.scene import OBJECTS, Scene
 from crash.stage import Stage
 from crash.worker import DEADLINE_SECONDS, StuckError, Worker
-from rsloader_provider.core import sql
 from rsloader_provider.core.config.target import Transport
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.load import Outcome
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse

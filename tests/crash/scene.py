@@ -12,10 +12,12 @@ from objects_for_tests import a_config
 from crash.cells import Isolation, Side
 from crash.stage import LANDING, LOADER, Stage
 from crash.worker import Ended, Worker
-from rsloader_provider.core import sql
 from rsloader_provider.core.config.target import Mode, Transport
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.ports.steps import Step
@@ -68,9 +70,9 @@ class Scene:
         )
         self.tables = {target.name: table for target, table in zip(self.config.targets, tables, strict=True)}
         for target in self.config.targets:
-            name = sql.TableName(target.schema_name, target.table_name)
+            name = TableName(target.schema_name, target.table_name)
             self.query(f"CREATE TABLE {self.tables[target.name]} (id integer)")
-            self.query(sql.render(sql.CreateHistory(name)))
+            self.query(render(sql.CreateHistory(name)))
         self._services = stage.services(isolation)
         self._processes = ExitStack()
 

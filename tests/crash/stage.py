@@ -11,7 +11,8 @@ import redshift_connector
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 
 from crash.cells import Isolation
-from rsloader_provider.core import sql
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.ports.steps import Steps
 from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
@@ -86,7 +87,7 @@ class Stage:
         self._sessions = {isolation: _autocommit(each.connect()) for isolation, each in addresses.redshifts.items()}
         self.ledger = loader_services(addresses.aws, TABLES).ledger
         for isolation in self._sessions:
-            self.query(isolation, sql.render(sql.CreateHistorySchema()))
+            self.query(isolation, render(sql.CreateHistorySchema()))
 
     def services(self, isolation: Isolation) -> Callable[[Steps | None], Services]:
         """Give what makes the loader's services for one of the Redshifts, of real adapters throughout."""

@@ -1,7 +1,7 @@
 """Airflow's AWS connections in memory."""
 
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift.access_key import AccessKey
 
 
 class MemoryCredentials:

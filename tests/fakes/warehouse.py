@@ -16,7 +16,6 @@ from itertools import count
 from typing import Any
 
 from fakes.storage import MemoryStorage
-from rsloader_provider.core import sql
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
@@ -27,6 +26,8 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName
 
 Tables = dict[str, list[str]]
 
@@ -80,7 +81,7 @@ class MemoryWarehouse:
     sessions_of_others: set[int] = field(default_factory=set)
     files: dict[int, set[str]] = field(default_factory=dict)
     now: Callable[[], datetime] = lambda: datetime(2026, 1, 2, tzinfo=UTC)
-    began: dict[sql.LoadKey, datetime] = field(default_factory=dict)
+    began: dict[LoadKey, datetime] = field(default_factory=dict)
     unreadable_views: bool = False
     sees_transactions: bool = True
     slow_to_end: set[int] = field(default_factory=set)
@@ -272,7 +273,7 @@ class MemorySession:
         except KeyError:
             raise NotSetUpError(f"Cannot COPY into nonexistent table {table}") from None
 
-    def _history(self, target: sql.TableName) -> list[sql.RecordLoaded]:
+    def _history(self, target: TableName) -> list[sql.RecordLoaded]:
         if str(target) not in self.warehouse.histories:
             raise NotSetUpError(f"relation rsloader.{target} does not exist. Run `rsloader setup` once.")
         return sorted(self.warehouse.histories[str(target)], key=lambda each: (each.key.batch, each.key.generation))

@@ -19,10 +19,12 @@ from local.loader_services import loader_services, make_tables
 from local.redshift_fixtures import LocalRedshift, connect_psycopg
 from objects_for_tests import a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.errors import BadDataError, NotSetUpError, StatementError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.local.aws import LocalAws
@@ -70,8 +72,8 @@ class Place:
         self.name = f"badfiles{next(stage.numbers)}"
         stage.s3.create_bucket(Bucket=self.name)
         stage.query(f"CREATE TABLE {self.name} ({columns})")
-        for statement in (sql.CreateHistorySchema(), sql.CreateHistory(sql.TableName("public", self.name))):
-            stage.query(sql.render(statement))
+        for statement in (sql.CreateHistorySchema(), sql.CreateHistory(TableName("public", self.name))):
+            stage.query(render(statement))
 
     def put(self, key: str, content: bytes | str) -> str:
         self.stage.s3.put_object(Bucket=self.name, Key=key, Body=content)

@@ -10,11 +10,11 @@ import pytest
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 from objects_for_tests import a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import BadDataError, ConnectionLostError, ObjectsMissingError
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.load import Outcome, load_batch

@@ -13,9 +13,10 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 
 from rsloader_provider.aws.tables import DEFAULT_PREFIX
 from rsloader_provider.cli.demo_stack import DemoStack, Outcome
-from rsloader_provider.core import sql
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.load_file.reading import read_load_file
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.local import sample
@@ -41,7 +42,7 @@ def outcome() -> Iterator[Outcome]:
         s3 = boto3.client("s3", **aws_client_arguments(aws.endpoint_url))
         sample.create_buckets(s3)
         sample.drop_files(s3)
-        table = sql.TableName("public", "orders")
+        table = TableName("public", "orders")
         with services.warehouse.connect("redshift_default") as session:
             for statement in (
                 sql.UserStatement(sample.CREATE_TABLE), sql.CreateHistorySchema(), sql.CreateHistory(table),

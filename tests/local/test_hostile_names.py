@@ -10,8 +10,9 @@ from local.redshift_fixtures import Client, Landing, connect_psycopg
 from psycopg import sql as psycopg_sql
 
 from rsloader_provider.aws.warehouse import RedshiftSession
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName, history_table
 from rsloader_provider.local.redshift import LocalRedshift
 
 NAMES = [
@@ -52,8 +53,8 @@ def test_a_load_into_a_table_of_a_hostile_name_changes_that_table_only(
     number = next(_numbers)
     schema, table, user = (f"{name}{what}{number}" for what in "stu")
     mine = psycopg_sql.Identifier(schema, table)
-    target = sql.TableName(schema, table)
-    history = sql.history_table(target)
+    target = TableName(schema, table)
+    history = history_table(target)
     session.execute(sql.CreateHistorySchema())
     before = tables()
     connection.execute(psycopg_sql.SQL("CREATE SCHEMA {}").format(psycopg_sql.Identifier(schema)))
@@ -62,7 +63,7 @@ def test_a_load_into_a_table_of_a_hostile_name_changes_that_table_only(
     session.execute(sql.CreateHistory(target))
 
     manifest = landing.manifest(landing.put(f"{name}.csv", "1\n2\n"))
-    key = sql.LoadKey(target, name, "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
+    key = LoadKey(target, name, "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
     session.execute(sql.Begin())
     session.execute(sql.LockHistory(target))
     assert [*session.execute(sql.FindLoaded(key))[0]] == [0, None, None, None, None]
@@ -75,7 +76,7 @@ def test_a_load_into_a_table_of_a_hostile_name_changes_that_table_only(
         sql.GrantOnSchema(schema, user, creating=True),
         sql.GrantOnSchema(None, user),
         sql.GrantOnTable(target, user, ("INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE")),
-        sql.GiveTable(sql.history_table(target), user),
+        sql.GiveTable(history_table(target), user),
         sql.CreateHistoryView((history.table,)),
     ):
         session.execute(grant)

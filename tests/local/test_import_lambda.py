@@ -32,10 +32,12 @@ from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
 from rsloader_provider.aws.tables import TableNames
-from rsloader_provider.core import sql
 from rsloader_provider.core.lambda_fates import Choice, Fate
 from rsloader_provider.core.lambda_load_file import lambda_context
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
@@ -68,8 +70,8 @@ class Shop:
         self.s3.create_bucket(Bucket=self.name)
         self.items: dict[str, list[Any]] = {"configs": [], "batches": [], "files": []}
         self.sql(f"CREATE TABLE public.{self.name} (id integer)")
-        self.sql(sql.render(sql.CreateHistorySchema()))
-        self.sql(sql.render(sql.CreateHistory(sql.TableName("public", self.name))))
+        self.sql(render(sql.CreateHistorySchema()))
+        self.sql(render(sql.CreateHistory(TableName("public", self.name))))
 
     def sql(self, text: str) -> None:
         with connect_psycopg(self.redshift) as connection:

@@ -14,10 +14,11 @@ import redshift_connector
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.local.aws import LocalAws
@@ -104,7 +105,7 @@ def test_three_loaders_of_one_batch_load_it_once(
     with services.warehouse.connect("redshift_default") as session:
         session.execute(sql.UserStatement("CREATE TABLE public.orders (id integer)"))
         session.execute(sql.CreateHistorySchema())
-        session.execute(sql.CreateHistory(sql.TableName("public", "orders")))
+        session.execute(sql.CreateHistory(TableName("public", "orders")))
     (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=99)
     outcomes: list[Any] = []
     start = threading.Barrier(3)

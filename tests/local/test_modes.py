@@ -13,11 +13,13 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 from local.redshift_fixtures import LocalRedshift, connect_psycopg
 from objects_for_tests import a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import BadDataError, OutOfOrderError, StatementError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operate_objects import forget_objects
@@ -97,8 +99,8 @@ def place(snapshot_redshift: LocalRedshift, redshift_aws: LocalAws) -> Places:
         )
         made = Place(snapshot_redshift, endpoint, name, name, config)
         made.run(f"CREATE TABLE public.{name} ({COLUMNS}) DISTKEY (id) SORTKEY (id)")
-        made.run(sql.render(sql.CreateHistorySchema()))
-        made.run(sql.render(sql.CreateHistory(sql.TableName("public", name))))
+        made.run(render(sql.CreateHistorySchema()))
+        made.run(render(sql.CreateHistory(TableName("public", name))))
         return made
 
     return make

@@ -24,9 +24,7 @@ from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.aws.transports import WarehouseByTransport
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.aws.wiring import wire
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     ConnectionLostError,
@@ -44,6 +42,10 @@ from rsloader_provider.core.permissions import (
     render_policy,
     worker_policy,
 )
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.discover import Found, look_for_work
@@ -79,7 +81,7 @@ class Account:
         self.kms = boto3.client("kms", **arguments)
         self.kms_key = self.kms.create_key()["KeyMetadata"]["Arn"]
         self.topic = self.sns.create_topic(Name="loads")["TopicArn"]
-        self.run(sql.render(sql.CreateHistorySchema()))
+        self.run(render(sql.CreateHistorySchema()))
 
     @cached_property
     def own_services(self) -> Services:
@@ -149,7 +151,7 @@ class Account:
         self.run(
             f"CREATE SCHEMA s{number}",
             f"CREATE TABLE s{number}.orders (id int)",
-            sql.render(sql.CreateHistory(sql.TableName(f"s{number}", "orders"))),
+            render(sql.CreateHistory(TableName(f"s{number}", "orders"))),
         )
         return config
 
@@ -280,14 +282,14 @@ def load_by_data_api(account: Account, place: DataApiPlace, missing: tuple[str, 
     number = next(_numbers)
     config = account.config(targets=[{"table": f"api{number}.orders", "transport": "data_api"}])
     account.run(f"CREATE SCHEMA api{number}", f"CREATE TABLE api{number}.orders (id int)")
-    account.run(sql.render(sql.CreateHistory(sql.TableName(f"api{number}", "orders"))))
+    account.run(render(sql.CreateHistory(TableName(f"api{number}", "orders"))))
     policy = without(worker_policy(config, INSTALLATION, {"redshift_default": place}), *missing)
     key = account.user(policy)
     if place.workgroup:
         # The database user of a workgroup is the caller's own.
         (name,) = account.iam.list_users()["Users"][-1:]
         account.run(f'CREATE USER "{name["UserName"]}" PASSWORD DISABLE')
-        account.run(*map(sql.render, grants_for_loads([config], name["UserName"])["redshift_default"]))
+        account.run(*map(render, grants_for_loads([config], name["UserName"])["redshift_default"]))
     whole_life(account, config, account.data_api_services(key, place))
     assert account.rows(config) == 3
 
@@ -387,7 +389,7 @@ def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, 
     merge_on = {"merge_on": ["id"]} if mode == "merge" else {}
     config = account.config(targets=[{"table": f"plain_{number}.orders", "mode": mode, **merge_on}])
     account.run(f"CREATE SCHEMA plain_{number}", f"CREATE TABLE plain_{number}.orders (id int)")
-    account.run(*map(sql.render, grants_for_loads([config], user)["redshift_default"]))
+    account.run(*map(render, grants_for_loads([config], user)["redshift_default"]))
     whole_life(account, config, account.services({}, login))
 
 
@@ -399,14 +401,14 @@ def test_without_usage_of_a_schema_the_batch_waits_for_it_and_is_then_loaded(acc
     schema = schema and config.targets[0].schema_name
     grants = grants_for_loads([config], user)["redshift_default"]
     (missing,) = (each for each in grants if isinstance(each, sql.GrantOnSchema) and each.schema == schema)
-    account.run(*(sql.render(each) for each in grants if each is not missing))
+    account.run(*(render(each) for each in grants if each is not missing))
     account.put(config, "1.csv", "2.csv", "3.csv")
     services = account.services({}, login)
     with pytest.raises(AccessDeniedError, match="permission denied"):
         load_all(config, services)
     (batch,) = (each for each in services.ledger.batches(config.load) if each.targets)
     assert (batch.status, account.rows(config)) == (BatchStatus.LOCKED, 0)
-    account.run(sql.render(missing))
+    account.run(render(missing))
     (work,) = buffer_objects(config, services, run="dag/run2", is_active=lambda _: False, max_work=100)
     load_batch(config, services, work.batch.batch, work.target, Asker("dag/run2/load_batch/0/1", "dag/run2"))
     assert account.rows(config) == 3
@@ -471,7 +473,7 @@ class Rights:
         self._account.allow(self._reader, without(reading, but_sid, but_action))
         self._account.allow(self._worker, without(worker_policy(self.config, INSTALLATION), but_sid, but_action))
         grants = grants_for_loads([self.config], self._user)["redshift_default"]
-        self._account.run(*(sql.render(each) for each in grants if type(each).__name__ != but_sid))
+        self._account.run(*(render(each) for each in grants if type(each).__name__ != but_sid))
 
 
 def load_as_operators_do(config: LoadConfig, services: Services) -> None:

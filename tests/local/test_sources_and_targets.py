@@ -12,11 +12,13 @@ from objects_for_tests import a_config
 
 from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.tables import TableNames
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import TransientError
 from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
@@ -69,7 +71,7 @@ def account(redshift_aws: LocalAws, snapshot_redshift: LocalRedshift) -> Iterato
         account.s3.create_bucket(Bucket=bucket)
     account.query("redshift_default", f"CREATE DATABASE {DATABASES['second']}")
     for conn_id in DATABASES:
-        account.query(conn_id, sql.render(sql.CreateHistorySchema()))
+        account.query(conn_id, render(sql.CreateHistorySchema()))
     yield account
     account.query("redshift_default", "LOCAL FAULT CLEAR")
     account.query("redshift_default", f"DROP DATABASE {DATABASES['second']} FORCE")
@@ -77,7 +79,7 @@ def account(redshift_aws: LocalAws, snapshot_redshift: LocalRedshift) -> Iterato
 
 def create_table(account: Account, conn_id: str, table: str) -> None:
     account.query(conn_id, f"CREATE TABLE public.{table} (id integer)")
-    account.query(conn_id, sql.render(sql.CreateHistory(sql.TableName("public", table))))
+    account.query(conn_id, render(sql.CreateHistory(TableName("public", table))))
 
 
 def test_two_sources_in_two_buckets_and_then_a_whole_one_are_loaded_once(account: Account):

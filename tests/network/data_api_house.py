@@ -13,8 +13,10 @@ from objects_for_tests import a_config
 
 from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.transports import WarehouseByTransport
-from rsloader_provider.core import sql
-from rsloader_provider.core.data_api import DataApiPlace
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.local.aws import LocalAws
 
 _numbers = count()
@@ -36,12 +38,12 @@ class House:
     def __init__(self, aws: LocalAws, proxy: FaultProxy, query: Callable[[str], Any]):
         self.query = query
         self.name = f"api{next(_numbers)}"
-        table = sql.TableName("public", self.name)
+        table = TableName("public", self.name)
         aws.seed_objects({"bucket": BUCKET, "key": f"{self.name}/in/{n}.csv", "body": f"{n}\n"} for n in range(OBJECTS))
         for statement in (
             f"CREATE TABLE public.{self.name} (id integer)",
-            sql.render(sql.CreateHistorySchema()),
-            sql.render(sql.CreateHistory(table)),
+            render(sql.CreateHistorySchema()),
+            render(sql.CreateHistory(table)),
         ):
             query(statement)
         client = eager_client("redshift-data", proxy.endpoint_url)

@@ -15,11 +15,13 @@ from objects_for_tests import a_config
 
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.aws.wiring import wire
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import AttemptLostError, RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, TargetState
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.ports.steps import Step
@@ -112,8 +114,8 @@ def house(request: pytest.FixtureRequest, network_aws: LocalAws, server: LocalRe
     house = House(wire(**clients, connect=login, names=TableNames(PREFIX)), config, connection)
     house.run(f"CREATE TABLE public.{name} (id integer)")
     house.run(f"CREATE TABLE public.{name}_log (what varchar(4))")
-    house.run(sql.render(sql.CreateHistorySchema()))
-    house.run(sql.render(sql.CreateHistory(sql.TableName("public", name))))
+    house.run(render(sql.CreateHistorySchema()))
+    house.run(render(sql.CreateHistory(TableName("public", name))))
     yield house
     house.forget_faults()
     connection.close()

@@ -27,8 +27,10 @@ from rich.console import Console
 
 from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.tables import TableNames, create_tables
-from rsloader_provider.core import sql
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 
@@ -122,8 +124,8 @@ class Place:
         self.ledger = DynamoLedger(dynamodb, TableNames(TABLES))
         boto3.client("s3", **self.aws_arguments).create_bucket(Bucket=BUCKET)
         self.query(f"CREATE TABLE public.{TABLE} (id integer)")
-        self.query(sql.render(sql.CreateHistorySchema()))
-        self.query(sql.render(sql.CreateHistory(sql.TableName("public", TABLE))))
+        self.query(render(sql.CreateHistorySchema()))
+        self.query(render(sql.CreateHistory(TableName("public", TABLE))))
 
     def query(self, text: str) -> Any:
         with redshift_connector.connect(ssl=False, **self.login) as connection:

@@ -10,11 +10,11 @@ from typing import Any, TypeVar
 from fakes.warehouse import MemorySession, MemoryWarehouse
 from stateful.actors import Actor, KilledError
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import ConnectionLostError, TransientError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, Ledger, LostRaceError
 
 T = TypeVar("T")

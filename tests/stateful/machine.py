@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fakes.notifier import MemoryNotifier
 from fakes.storage import MemoryStorage
@@ -15,17 +15,20 @@ from objects_for_tests import Clock, a_config
 from stateful.actors import Actor
 from stateful.faulty_ports import FaultyLedger, LedgerFault, PatientSession, SlowWarehouse, WarehouseOfOne, arrive
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operate_batches import close_now, reprocess_batch
 from rsloader_provider.loader.operate_objects import forget_objects, reprocess_objects
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.services import Services
+
+if TYPE_CHECKING:
+    from rsloader_provider.core.redshift.names import LoadKey
 
 TABLES = ("public.orders", "public.other")
 MOST_ACTORS = 4
@@ -74,7 +77,7 @@ class LoadMachine(RuleBasedStateMachine):
         self.left_behind: list[PatientSession] = []
         self.late: list[Callable[[], object]] = []
         self.people: Counter[tuple[str, str]] = Counter()
-        self.loaded: dict[sql.LoadKey, Sequence[str]] = {}
+        self.loaded: dict[LoadKey, Sequence[str]] = {}
         self.objects = 0
         self.names = count(1)
         for _ in range(objects):

@@ -8,13 +8,15 @@ from fakes.warehouse import Accident
 from fakes.world import OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import BadDataError, ConnectionLostError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.audit_repair import repair_batches
 from rsloader_provider.loader.audit_report import AuditReport
@@ -22,7 +24,7 @@ from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import load_batch
 
 RUN = "rsloader_orders/run-1"
-ORDERS = sql.TableName("public", "orders")
+ORDERS = TableName("public", "orders")
 CONFIG = a_config(notify={"success": OK_TOPIC})
 
 
@@ -61,7 +63,7 @@ def remedies(report: AuditReport) -> str:
 
 def in_history(world: World, batch: Batch, generation: int, query_id: int | None = None) -> sql.RecordLoaded:
     """Plant a row as a committed load leaves it."""
-    key = sql.LoadKey(ORDERS, "orders", batch.batch, generation)
+    key = LoadKey(ORDERS, "orders", batch.batch, generation)
     row = sql.RecordLoaded(key, attempt=1, rows=2, files=batch.files, query_id=query_id, run=RUN)
     world.warehouse.histories["public.orders"].append(row)
     return row
@@ -136,7 +138,7 @@ def test_a_generation_that_nobody_asked_for_is_loaded_more_than_once(world: Worl
 
 
 def forget(row: sql.RecordLoaded) -> str:
-    return sql.render(sql.ForgetLoaded(row.key))
+    return render(sql.ForgetLoaded(row.key))
 
 
 def test_an_object_in_two_loaded_batches_is_loaded_more_than_once(world: World):

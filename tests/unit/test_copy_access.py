@@ -10,13 +10,15 @@ from fakes.world import World
 from objects_for_tests import TARGET, a_config
 from pydantic import ValidationError
 
-from rsloader_provider.core import sql
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions, LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.access_key import AccessKey
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.load import Outcome, load_batch
@@ -25,7 +27,7 @@ from rsloader_provider.loader.load_secrets import encrypt_secret
 KEY = "alias/loads"
 ID, SECRET, TOKEN = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG", "FwoGZXIvYXdzE'\\token"
 FIRST = Asker("dag/run-1/load_batch/0/1", "dag/run-1")
-ORDERS = sql.TableName("public", "orders")
+ORDERS = TableName("public", "orders")
 
 
 @pytest.fixture
@@ -76,8 +78,8 @@ def test_copy_says_key_and_token_and_its_repr_does_not():
     options = CopyOptions.model_validate(by_connection())
     copy = sql.Copy(ORDERS, None, "s3://l/m", options, AccessKey(ID, SECRET, TOKEN))
     clauses = f"ACCESS_KEY_ID '{ID}' SECRET_ACCESS_KEY '{SECRET}' SESSION_TOKEN 'FwoGZXIvYXdzE''\\\\token' MANIFEST"
-    assert clauses in sql.render(copy)
-    assert "SESSION_TOKEN" not in sql.render(replace(copy, access_key=AccessKey(ID, SECRET)))
+    assert clauses in render(copy)
+    assert "SESSION_TOKEN" not in render(replace(copy, access_key=AccessKey(ID, SECRET)))
     assert SECRET not in repr(copy)
     assert "token" not in repr(copy)
 

@@ -13,9 +13,7 @@ from botocore.stub import Stubber
 
 from rsloader_provider.aws.data_api import DataApiWarehouse
 from rsloader_provider.aws.transports import WarehouseByTransport
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
@@ -28,10 +26,13 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.names import LoadKey, TableName
 
 PLACE = DataApiPlace("dev", cluster="acme", user="loader")
 SESSION = "12345678-1234-1234-1234-123456789012"
-TABLE = sql.TableName("public", "orders")
+TABLE = TableName("public", "orders")
 COPY = sql.Copy(TABLE, None, "s3://loader/m", CopyOptions(format="csv"))
 LOCK = sql.LockHistory(TABLE)
 PRE_SQL = sql.UserStatement("SELECT 1")
@@ -214,7 +215,7 @@ CYCLE = "Serializable isolation violation on table - 100, transactions forming t
         ("ERROR: Cannot COPY into nonexistent table x", COPY, NotSetUpError, "Create the table"),
         (
             'ERROR: column "files" does not exist\n  Position: 25',
-            sql.FindLoaded(sql.LoadKey(TABLE, "orders", "b", 1)), NotSetUpError, "lacks a column",
+            sql.FindLoaded(LoadKey(TABLE, "orders", "b", 1)), NotSetUpError, "lacks a column",
         ),
         ("ERROR: permission denied for relation x", LOCK, AccessDeniedError, "Grant it"),
         ("ERROR: must be owner of relation x", PRE_SQL, AccessDeniedError, "Grant it"),

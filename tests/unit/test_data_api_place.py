@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from rsloader_provider.core.data_api import DataApiPlace, data_api_place
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace, data_api_place
 
 CLUSTER = {"database": "dev", "login": "loader", "host": None, "extra": {"cluster_identifier": "acme"}}
 SERVERLESS = {

@@ -10,10 +10,10 @@ from fakes.warehouse import Accident
 from fakes.world import OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.explain import Explanation, explain_object
 from rsloader_provider.loader.load import load_batch

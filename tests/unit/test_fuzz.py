@@ -14,7 +14,6 @@ from redshift_connector import error as driver
 
 from rsloader_provider.aws.items import batch_from, claim_from, pack_entries, segment_from
 from rsloader_provider.aws.warehouse import RedshiftSession, RedshiftWarehouse
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError
@@ -28,6 +27,8 @@ from rsloader_provider.core.load_file.reading import (
     schedule_in,
 )
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.load_file_claims import read_claims
 
 GOOD = a_config().model_dump(mode="json", by_alias=True)
@@ -160,8 +161,8 @@ def test_any_item_is_read_or_refused(item: Any, progress: Any, value: Any):
 
 SECRET = "hunter2-'\"\\/ é"
 KINDS = [each for each in vars(driver).values() if isinstance(each, type) and issubclass(each, driver.Error)]
-COPY = sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", CopyOptions(format="csv"))
-STATEMENTS = [COPY, sql.LockHistory(sql.TableName("s", "t")), sql.Commit(), sql.UserStatement("SELECT 1")]
+COPY = sql.Copy(TableName("s", "t"), None, "s3://l/m", CopyOptions(format="csv"))
+STATEMENTS = [COPY, sql.LockHistory(TableName("s", "t")), sql.Commit(), sql.UserStatement("SELECT 1")]
 words = st.text(max_size=20) | st.sampled_from(
     [
         SECRET, f"user=x password={SECRET}", repr(SECRET), f"say \"it's {SECRET}\"", "1023", f"1023 {SECRET}",

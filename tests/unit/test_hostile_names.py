@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from objects_for_tests import a_config
 from pydantic import ValidationError
 
-from rsloader_provider.core import sql
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.access_key import AccessKey
+from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
+from rsloader_provider.core.redshift.render import render
 from rsloader_provider.local.redshift.tokens import Kind, split_statements, tokenize
 
 WITH_KEY = CopyOptions(format="csv", aws_conn_id="lake")
@@ -28,12 +30,12 @@ Texts = Callable[[], str]
 """Gives the next text each time; a statement has several."""
 
 
-def _target(text: Texts) -> sql.TableName:
-    return sql.TableName(text(), text())
+def _target(text: Texts) -> TableName:
+    return TableName(text(), text())
 
 
-def _key(text: Texts) -> sql.LoadKey:
-    return sql.LoadKey(_target(text), text(), text(), 1)
+def _key(text: Texts) -> LoadKey:
+    return LoadKey(_target(text), text(), text(), 1)
 
 
 STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
@@ -45,11 +47,11 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.FindLoaded: lambda text: sql.FindLoaded(_key(text)),
     sql.DeleteAll: lambda text: sql.DeleteAll(_target(text)),
     sql.Truncate: lambda text: sql.Truncate(_target(text)),
-    sql.CreateStaging: lambda text: sql.CreateStaging(sql.TemporaryTable(text()), _target(text)),
+    sql.CreateStaging: lambda text: sql.CreateStaging(TemporaryTable(text()), _target(text)),
     sql.DropTable: lambda text: sql.DropTable(_target(text)),
     sql.RenameTable: lambda text: sql.RenameTable(_target(text), text()),
-    sql.FindAmbiguousKeys: lambda text: sql.FindAmbiguousKeys(sql.TemporaryTable(text()), (text(), text()), 9),
-    sql.Merge: lambda text: sql.Merge(_target(text), sql.TemporaryTable(text()), ("id",), (text(), text())),
+    sql.FindAmbiguousKeys: lambda text: sql.FindAmbiguousKeys(TemporaryTable(text()), (text(), text()), 9),
+    sql.Merge: lambda text: sql.Merge(_target(text), TemporaryTable(text()), ("id",), (text(), text())),
     sql.Copy: lambda text: sql.Copy(
         _target(text), (text(), text()), text(), WITH_KEY, AccessKey(text(), text(), text())
     ),
@@ -108,8 +110,8 @@ def test_hostile_texts_stay_texts_in_every_statement(kind: type, data: st.DataOb
         used.append(data.draw(texts))
         return used[-1]
 
-    tokens = tokenize(sql.render(STATEMENTS[kind](hostile)))
-    plain = tokenize(sql.render(STATEMENTS[kind](lambda: "plain")))
+    tokens = tokenize(render(STATEMENTS[kind](hostile)))
+    plain = tokenize(render(STATEMENTS[kind](lambda: "plain")))
     assert [each.kind for each in tokens] == [each.kind for each in plain]
     for token, like in zip(tokens, plain, strict=True):
         if token.kind not in QUOTED:
@@ -131,7 +133,7 @@ def test_copy_options_never_hold_a_second_statement(options: str):
         checked = CopyOptions(format="csv", options=options)
     except ValidationError:
         return
-    rendered = sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked))
+    rendered = render(sql.Copy(TableName("s", "t"), None, "s3://l/m", checked))
     assert split_statements(rendered) == [rendered]
     tokens = tokenize(rendered)
     assert not {"'", '"', "$", ";", "\0"} & {each.text for each in tokens}, (
@@ -147,7 +149,7 @@ def test_a_delimiter_is_one_literal_whatever_it_is_made_of(delimiter: str):
         checked = CopyOptions(format="text", delimiter=delimiter)
     except ValidationError:
         return
-    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    tokens = tokenize(render(sql.Copy(TableName("s", "t"), None, "s3://l/m", checked)))
     means = delimiter.replace("\\t", "\t")
     assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", means]
 
@@ -158,7 +160,7 @@ def test_a_jsonpaths_file_may_have_any_key(key: str):
         checked = CopyOptions(format="json", jsonpaths=f"s3://acme/{key}")
     except ValidationError:
         return
-    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    tokens = tokenize(render(sql.Copy(TableName("s", "t"), None, "s3://l/m", checked)))
     assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", f"s3://acme/{key}"]
 
 
@@ -168,7 +170,7 @@ def test_widths_are_one_literal_whatever_their_labels(widths: str):
         checked = CopyOptions(format="fixedwidth", fixed_width=widths)
     except ValidationError:
         return
-    tokens = tokenize(sql.render(sql.Copy(sql.TableName("s", "t"), None, "s3://l/m", checked)))
+    tokens = tokenize(render(sql.Copy(TableName("s", "t"), None, "s3://l/m", checked)))
     assert [each.value for each in tokens if each.kind is Kind.LITERAL] == ["s3://l/m", checked.fixed_width]
 
 
@@ -202,5 +204,5 @@ def test_a_table_that_a_load_file_may_name_is_quoted_as_it_stands(name: str):
         target = a_config(targets=[{"table": name}]).targets[0]
     except ValidationError:
         return
-    tokens = tokenize(sql.render(sql.DeleteAll(sql.TableName(target.schema_name, target.table_name))))
+    tokens = tokenize(render(sql.DeleteAll(TableName(target.schema_name, target.table_name))))
     assert [each.name for each in tokens if each.kind is Kind.QUOTED] == [target.schema_name, target.table_name]

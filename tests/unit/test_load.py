@@ -14,7 +14,6 @@ from fakes.warehouse import Accident
 from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
@@ -35,6 +34,8 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, record_session
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -79,8 +80,8 @@ def test_a_load_is_one_transaction_in_this_order(world: World):
     )  # fmt: skip
     batch = locked(world, config)
     result = load(world, batch, config=config)
-    table = sql.TableName("public", "orders")
-    key = sql.LoadKey(table, "orders", batch.batch, 1)
+    table = TableName("public", "orders")
+    key = LoadKey(table, "orders", batch.batch, 1)
     manifest = f"s3://loader/manifests/orders/{batch.batch}.manifest"
     assert world.warehouse.log == [
         sql.BackendPid(),
@@ -142,7 +143,7 @@ def test_an_attempt_ends_the_session_of_one_that_never_ended(world: World):
     batch = locked(world)
     with world.warehouse.connect("redshift_default") as hung:
         hung.execute(sql.Begin())
-        hung.execute(sql.LockHistory(sql.TableName("public", "orders")))
+        hung.execute(sql.LockHistory(TableName("public", "orders")))
         begun = world.ledger.replace(batch, begin_attempt(batch, TARGET, FIRST))
         world.ledger.replace(begun, record_session(begun, TARGET, 1, hung.pid))
         assert load(world, batch, RETRY).outcome is Outcome.LOADED
@@ -162,7 +163,7 @@ def test_the_session_of_an_attempt_that_never_ended_is_ended_by_the_first_that_c
     """Redshift is unreachable for a while; the hung session holds the history's lock through all of it."""
     with world.warehouse.connect("redshift_default") as hung:
         hung.execute(sql.Begin())
-        hung.execute(sql.LockHistory(sql.TableName("public", "orders")))
+        hung.execute(sql.LockHistory(TableName("public", "orders")))
         batch = left_by_an_attempt_that_never_ended(world, hung.pid)
         world.warehouse.unreachable = True
         for _ in range(2):

@@ -7,7 +7,6 @@ from fakes.warehouse import Accident
 from fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
@@ -19,6 +18,8 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState, UnansweredCommit
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.doubt import decide_by_person
 from rsloader_provider.loader.load import Outcome, Result, load_batch
@@ -73,7 +74,7 @@ def test_such_a_load_is_one_transaction_that_announces_its_commit(world: World):
     assert world.warehouse.log == [
         sql.BackendPid(),
         sql.Begin(),
-        sql.Copy(sql.TableName("public", "orders"), None, MANIFEST.format(batch.batch), CONFIG.copy_options),
+        sql.Copy(TableName("public", "orders"), None, MANIFEST.format(batch.batch), CONFIG.copy_options),
         sql.LastCopy(),
         sql.Commit(),
     ]

@@ -9,7 +9,6 @@ from fakes.warehouse import Accident
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
@@ -21,12 +20,14 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, UnansweredCommit
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.operate_batches import reprocess_batch
 from rsloader_provider.loader.operate_objects import forget_objects
 
-ORDERS = sql.TableName("public", "orders")
+ORDERS = TableName("public", "orders")
 ORDERED = ("replace", "swap", "truncate", "merge")
 MODES = ("append", *ORDERED)
 
@@ -63,31 +64,31 @@ def world() -> World:
         ("replace", [sql.DeleteAll(ORDERS)], ORDERS, []),
         (
             "swap",
-            [sql.CreateStaging(sql.TableName("public", "rsloader_staging__orders"), ORDERS)],
-            sql.TableName("public", "rsloader_staging__orders"),
+            [sql.CreateStaging(TableName("public", "rsloader_staging__orders"), ORDERS)],
+            TableName("public", "rsloader_staging__orders"),
             [
                 sql.DropTable(ORDERS),
-                sql.RenameTable(sql.TableName("public", "rsloader_staging__orders"), "orders"),
+                sql.RenameTable(TableName("public", "rsloader_staging__orders"), "orders"),
             ],
         ),
         (
             "merge",
-            [sql.CreateStaging(sql.TemporaryTable("rsloader_staging__orders"), ORDERS)],
-            sql.TemporaryTable("rsloader_staging__orders"),
+            [sql.CreateStaging(TemporaryTable("rsloader_staging__orders"), ORDERS)],
+            TemporaryTable("rsloader_staging__orders"),
             [
-                sql.FindAmbiguousKeys(sql.TemporaryTable("rsloader_staging__orders"), ("id",), 10),
-                sql.Merge(ORDERS, sql.TemporaryTable("rsloader_staging__orders"), ("id",), None),
+                sql.FindAmbiguousKeys(TemporaryTable("rsloader_staging__orders"), ("id",), 10),
+                sql.Merge(ORDERS, TemporaryTable("rsloader_staging__orders"), ("id",), None),
             ],
         ),
     ],
 )
 def test_each_mode_is_one_transaction_round_copy(
-    world: World, mode: str, before: list[sql.Statement], into: sql.TableName, after: list[sql.Statement]
+    world: World, mode: str, before: list[sql.Statement], into: TableName, after: list[sql.Statement]
 ):
     config = configured(mode, pre_sql="SELECT 1", post_sql="SELECT 2")
     batch = locked(world, config, "1.csv", "1\n")
     load(world, config, batch)
-    key = sql.LoadKey(ORDERS, "orders", batch.batch, 1)
+    key = LoadKey(ORDERS, "orders", batch.batch, 1)
     assert world.warehouse.log == [
         sql.BackendPid(),
         sql.Begin(),
@@ -281,7 +282,7 @@ def test_what_an_earlier_attempt_left_is_decided_before_a_batch_without_objects_
     """Its session is ended, and the history looked at behind the lock; the batch is recorded as that says."""
     config = configured(mode)
     batch = emptied(world, config, session=7)
-    key = sql.LoadKey(ORDERS, "orders", batch.batch, 1)
+    key = LoadKey(ORDERS, "orders", batch.batch, 1)
     with world.warehouse.connect("redshift_default"):
         assert load(world, config, batch) is Outcome.LOADED
     ended = [sql.BackendPid(), sql.TerminateSession(7), sql.Begin(), sql.LockHistory(ORDERS), sql.FindLoaded(key)]
@@ -292,7 +293,7 @@ def test_what_an_earlier_attempt_left_is_decided_before_a_batch_without_objects_
 def test_a_batch_without_objects_is_found_loaded_where_an_earlier_attempt_has_committed(world: World):
     config = configured("replace")
     batch = emptied(world, config, session=7)
-    key = sql.LoadKey(ORDERS, "orders", batch.batch, 1)
+    key = LoadKey(ORDERS, "orders", batch.batch, 1)
     row = sql.RecordLoaded(key, attempt=1, rows=0, files=0, query_id=None, run="dag/run-1")
     world.warehouse.histories["public.orders"].append(row)
     assert load(world, config, batch) is Outcome.FOUND_LOADED

@@ -11,7 +11,6 @@ from fakes.warehouse import Accident
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     BadDataError,
@@ -30,6 +29,7 @@ from rsloader_provider.core.ledger.transitions import (
     leave_undecided,
     record_session,
 )
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.discover import new_objects

@@ -10,8 +10,8 @@ from objects_for_tests import a_config
 from typer.testing import CliRunner
 
 from rsloader_provider.cli import app
-from rsloader_provider.core.data_api import DataApiPlace
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
+from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.local.aws.iam_policies import Need, UnknownPolicyElementError, allows
 
 SAMPLE = Path(__file__).parents[2] / "dags" / "loads"

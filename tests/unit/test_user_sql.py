@@ -8,12 +8,12 @@ from fakes.world import World
 from jinja2.nativetypes import NativeEnvironment
 from objects_for_tests import TARGET, a_config
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sql_templates import PlainSqlRenderer, render_in
 from rsloader_provider.core.errors import ConfigurationError, RsloaderError, StatementError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.load import Outcome, load_batch
 

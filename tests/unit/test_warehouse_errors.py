@@ -8,8 +8,6 @@ import pytest
 from redshift_connector.error import InterfaceError, OperationalError, ProgrammingError
 
 from rsloader_provider.aws.warehouse import RedshiftSession, RedshiftWarehouse
-from rsloader_provider.core import sql
-from rsloader_provider.core.access_key import AccessKey
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -23,8 +21,12 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.access_key import AccessKey
+from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 
-TABLE = sql.TableName("public", "orders")
+TABLE = TableName("public", "orders")
 ROLE = "arn:aws:iam::123456789012:role/redshift-reads-landing"
 COPY = sql.Copy(TABLE, None, "s3://loader/m", CopyOptions(format="csv", iam_role=ROLE))
 COPY_AS_DEFAULT = sql.Copy(TABLE, None, "s3://loader/m", CopyOptions(format="csv"))
@@ -181,12 +183,12 @@ def test_what_s3_says_of_a_key_names_the_way_of_access_and_the_remedy(
 @pytest.mark.parametrize(
     "raised",
     [
-        answer("42601", "syntax error", sql.render(WITH_CONNECTION)),
-        answer("XX000", f"S3ServiceException:{sql.render(WITH_CONNECTION)},Status 403,Error AccessDenied,Rid A"),
-        answer("XX000", "Load into table 'orders' failed. Check 'stl_load_errors'.", sql.render(WITH_CONNECTION)),
-        answer("XX000", "1023", sql.render(WITH_CONNECTION)),
-        OSError(f"lost while sending {sql.render(WITH_CONNECTION)!r}"),
-        answer("42601", f"""syntax error at or near "{sql.render(WITH_CONNECTION).partition("ken''x")[0]}"""),
+        answer("42601", "syntax error", render(WITH_CONNECTION)),
+        answer("XX000", f"S3ServiceException:{render(WITH_CONNECTION)},Status 403,Error AccessDenied,Rid A"),
+        answer("XX000", "Load into table 'orders' failed. Check 'stl_load_errors'.", render(WITH_CONNECTION)),
+        answer("XX000", "1023", render(WITH_CONNECTION)),
+        OSError(f"lost while sending {render(WITH_CONNECTION)!r}"),
+        answer("42601", f"""syntax error at or near "{render(WITH_CONNECTION).partition("ken''x")[0]}"""),
     ],
     ids=["syntax", "S3", "bad data", "1023", "lost", "cut off"],
 )
@@ -202,7 +204,7 @@ def test_a_statement_that_redshift_echoes_is_told_without_its_secrets(raised: Ex
 
 def test_what_led_to_the_drivers_error_is_not_shown_where_it_holds_a_secret():
     lost = OSError("lost")
-    lost.__context__ = ValueError(f"cannot send {sql.render(WITH_CONNECTION)!r}")
+    lost.__context__ = ValueError(f"cannot send {render(WITH_CONNECTION)!r}")
     told = "".join(traceback.format_exception(execute(lost, WITH_CONNECTION)))
     assert [secret for secret in PLANTED if secret in told] == []
 

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from rsloader_provider.core.access_key import AccessKey
+from rsloader_provider.core.redshift.access_key import AccessKey
 
 
 class Credentials(Protocol):

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from rsloader_provider.core.config.target import Transport
-from rsloader_provider.core.sql import Statement
+from rsloader_provider.core.redshift.sql import Statement
 
 
 class Session(Protocol):

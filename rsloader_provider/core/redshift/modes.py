@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from rsloader_provider.core import sql
 from rsloader_provider.core.config import Target
 from rsloader_provider.core.config.target import Mode
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import TableName, TemporaryTable, staging_name
 
 AMBIGUOUS_KEYS_SHOWN = 10
 
@@ -33,7 +34,7 @@ class Filling:
     """
 
     before: tuple[sql.Statement, ...]
-    into: sql.TableName | sql.TemporaryTable
+    into: TableName | TemporaryTable
     check: sql.FindAmbiguousKeys | None = None
     after: tuple[sql.Statement, ...] = ()
 
@@ -44,8 +45,8 @@ def filling(target: Target) -> Filling:
     Whatever the mode, all of it is undone with the transaction, and done again it gives the same table: but for
     `append`, which adds the rows again.
     """
-    table = sql.TableName(target.schema_name, target.table_name)
-    name = sql.staging_name(table)
+    table = TableName(target.schema_name, target.table_name)
+    name = staging_name(table)
     match target.mode:
         case "append":
             return Filling((), table)
@@ -53,14 +54,14 @@ def filling(target: Target) -> Filling:
             # After TRUNCATE there is as a rule nothing left to delete; but whoever loaded after it has committed rows.
             return Filling((sql.DeleteAll(table),), table)
         case "swap":
-            filled = sql.TableName(table.schema, name)
+            filled = TableName(table.schema, name)
             return Filling(
                 (sql.CreateStaging(filled, table),),
                 filled,
                 after=(sql.DropTable(table), sql.RenameTable(filled, table.table)),
             )
         case "merge":
-            keys, staged = target.merge_on or (), sql.TemporaryTable(name)
+            keys, staged = target.merge_on or (), TemporaryTable(name)
             return Filling(
                 (sql.CreateStaging(staged, table),),
                 staged,
