@@ -19,7 +19,7 @@ from lambda_tables_for_tests import LambdaTablesInDynamo
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 
 from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
-from rsloader_provider.core.lambda_load_file import lambda_context
+from rsloader_provider.core.lambda_loader.load_file import lambda_context
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.import_connections import ConnectionFile
 from rsloader_provider.loader.import_lambda import apply_import, plan_import

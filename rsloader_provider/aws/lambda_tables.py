@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rsloader_provider.aws.errors import explained
-from rsloader_provider.core.lambda_tables import BATCH_TABLE, CONFIG_TABLE, FILES_TABLE, Item
+from rsloader_provider.core.lambda_loader.tables import BATCH_TABLE, CONFIG_TABLE, FILES_TABLE, Item
 
 
 class DynamoLambdaTables:

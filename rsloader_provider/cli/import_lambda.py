@@ -12,8 +12,8 @@ from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
 from rsloader_provider.cli.failures import told
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.config.schedules import schedule_text
-from rsloader_provider.core.lambda_fates import Choice, Fate
-from rsloader_provider.core.lambda_load_file import ConversionChoices
+from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.load_file import ConversionChoices
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.import_connections import ConnectionFile, ConnectionSecrets, ConnectionSink
 from rsloader_provider.loader.import_lambda import apply_import, plan_import

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rsloader_provider.core.lambda_fates import Choice, Fate
-from rsloader_provider.core.lambda_load_file import ConversionChoices
+from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.load_file import ConversionChoices
 from rsloader_provider.loader.import_connections import ConnectionSink
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.ports.lambda_tables import LambdaTables

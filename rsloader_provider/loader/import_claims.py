@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import NotSetUpError
-from rsloader_provider.core.lambda_fates import Choice, Fate, Fates
-from rsloader_provider.core.lambda_load_file import source_of
+from rsloader_provider.core.lambda_loader.fates import Choice, Fate, Fates
+from rsloader_provider.core.lambda_loader.load_file import source_of
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.loader.import_choices import ImportChoices

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.lambda_load_file import AirflowConnection
+from rsloader_provider.core.lambda_loader.load_file import AirflowConnection
 from rsloader_provider.loader.ports.secret_store import SecretStore, Stored
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.kms_secrets import secret_text
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError
-from rsloader_provider.core.lambda_fates import partly_loaded
-from rsloader_provider.core.lambda_load_file import (
+from rsloader_provider.core.lambda_loader.fates import partly_loaded
+from rsloader_provider.core.lambda_loader.load_file import (
     AirflowConnection,
     as_yaml,
     connection_address,
@@ -22,7 +22,7 @@ from rsloader_provider.core.lambda_load_file import (
     lambda_context,
     load_names,
 )
-from rsloader_provider.core.lambda_tables import (
+from rsloader_provider.core.lambda_loader.tables import (
     BATCH_TABLE,
     CONFIG_TABLE,
     ImportFinding,

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.lambda_fates import Choice, Fate
-from rsloader_provider.core.lambda_load_file import AirflowConnection
-from rsloader_provider.core.lambda_tables import ImportFinding
+from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.load_file import AirflowConnection
+from rsloader_provider.core.lambda_loader.tables import ImportFinding
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.ports.secret_store import Stored
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.lambda_fates import Fate
-from rsloader_provider.core.lambda_load_file import load_names
-from rsloader_provider.core.lambda_tables import CONFIG_TABLE, LambdaFile, owning_prefix, read_config, read_file
+from rsloader_provider.core.lambda_loader.fates import Fate
+from rsloader_provider.core.lambda_loader.load_file import load_names
+from rsloader_provider.core.lambda_loader.tables import CONFIG_TABLE, LambdaFile, owning_prefix, read_config, read_file
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.loader.import_choices import Stage
 from rsloader_provider.loader.import_fates import read_fates

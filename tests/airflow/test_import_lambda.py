@@ -13,7 +13,7 @@ from lambda_tables_for_tests import LambdaTablesInDynamo
 from typer.testing import CliRunner
 
 from rsloader_provider.cli import app
-from rsloader_provider.core.lambda_load_file import lambda_context
+from rsloader_provider.core.lambda_loader.load_file import lambda_context
 from rsloader_provider.hooks.rsloader import RsloaderHook
 
 if TYPE_CHECKING:

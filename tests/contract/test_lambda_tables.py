@@ -10,7 +10,7 @@ from lambda_tables_for_tests import LambdaTablesInDynamo
 
 from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
 from rsloader_provider.core.errors import NotSetUpError
-from rsloader_provider.core.lambda_tables import LambdaBatch, LambdaFile, read_batch, read_config, read_file
+from rsloader_provider.core.lambda_loader.tables import LambdaBatch, LambdaFile, read_batch, read_config, read_file
 
 CONFIGS = [a_config_item("eA==", prefix) for prefix in ("landing/orders", "landing/returns")]
 BATCHES = [

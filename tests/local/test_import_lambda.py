@@ -32,8 +32,8 @@ from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
 from rsloader_provider.aws.tables import TableNames
-from rsloader_provider.core.lambda_fates import Choice, Fate
-from rsloader_provider.core.lambda_load_file import lambda_context
+from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.load_file import lambda_context
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName

@@ -30,8 +30,8 @@ from lambda_items import (
 )
 
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
-from rsloader_provider.core.lambda_fates import Choice, Fate
-from rsloader_provider.core.lambda_load_file import ConversionChoices, lambda_context
+from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.load_file import ConversionChoices, lambda_context
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.buffer import buffer_objects

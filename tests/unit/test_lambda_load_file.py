@@ -7,8 +7,8 @@ import yaml
 from lambda_items import a_cluster, a_config_item, as_base64
 
 from rsloader_provider.core.config.filters import linear
-from rsloader_provider.core.lambda_copy_options import move_options
-from rsloader_provider.core.lambda_load_file import (
+from rsloader_provider.core.lambda_loader.copy_options import move_options
+from rsloader_provider.core.lambda_loader.load_file import (
     AirflowConnection,
     ConversionChoices,
     as_re2,
@@ -17,7 +17,7 @@ from rsloader_provider.core.lambda_load_file import (
     convert,
     load_names,
 )
-from rsloader_provider.core.lambda_tables import LambdaConfig, ciphertext_from, owning_prefix, read_config
+from rsloader_provider.core.lambda_loader.tables import LambdaConfig, ciphertext_from, owning_prefix, read_config
 from rsloader_provider.core.load_file.reading import read_load_file
 
 PASSWORD = as_base64(b"x")

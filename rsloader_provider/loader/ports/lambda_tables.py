@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Protocol
 
-from rsloader_provider.core.lambda_tables import Item
+from rsloader_provider.core.lambda_loader.tables import Item
 
 
 class LambdaTables(Protocol):

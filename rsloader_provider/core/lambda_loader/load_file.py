@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import yaml
 
-from rsloader_provider.core.lambda_copy_options import move_options, names_one_of
-from rsloader_provider.core.lambda_tables import CONFIG_TABLE, ImportFinding, LambdaCluster, LambdaConfig
+from rsloader_provider.core.lambda_loader.copy_options import move_options, names_one_of
+from rsloader_provider.core.lambda_loader.tables import CONFIG_TABLE, ImportFinding, LambdaCluster, LambdaConfig
 
 LAMBDA_MODULE = "AWSLambdaRedshiftLoader"
 

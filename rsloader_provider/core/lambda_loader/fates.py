@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from rsloader_provider.core.lambda_tables import LambdaBatch, LambdaFile, LambdaStatus
+from rsloader_provider.core.lambda_loader.tables import LambdaBatch, LambdaFile, LambdaStatus
 
 
 class Fate(StrEnum):
