@@ -8,7 +8,7 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import DAG, BaseOperator, TaskGroup, XComArg, conf, get_parsing_context
 from rsloader_provider.core.config import LoadConfig, Target
-from rsloader_provider.loader.load_folder import BrokenLoad, read_load_folder, read_one
+from rsloader_provider.loader.load_files.folder import BrokenLoad, read_load_folder, read_one
 from rsloader_provider.operations_dag import OPERATIONS_DAG_ID, operations_dag
 from rsloader_provider.operators.buffer_objects import APART, BufferObjectsOperator
 from rsloader_provider.operators.invalid_load import InvalidLoadOperator

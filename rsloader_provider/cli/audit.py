@@ -14,7 +14,7 @@ from rsloader_provider.cli.failures import told
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.audit_repair import repair_batches
 from rsloader_provider.loader.audit_report import AuditReport
-from rsloader_provider.loader.load_folder import read_good_load
+from rsloader_provider.loader.load_files.folder import read_good_load
 
 
 def audit(

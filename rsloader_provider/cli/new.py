@@ -22,7 +22,7 @@ from rsloader_provider.core.load_file.answers import (
 )
 from rsloader_provider.core.load_file.catalog import Setting, settings, value_of
 from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
-from rsloader_provider.loader.load_file_drafts import effect_of_draft, write_load_file
+from rsloader_provider.loader.load_files.drafts import effect_of_draft, write_load_file
 
 ASKED = frozenset(
     {

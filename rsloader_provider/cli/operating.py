@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.loader.load_folder import read_good_load
+from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.services import Services
 
 Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]

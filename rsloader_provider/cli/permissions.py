@@ -20,7 +20,7 @@ from rsloader_provider.core.permissions import (
 )
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.setup import grants_for_loads
 
 

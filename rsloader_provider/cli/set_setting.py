@@ -12,8 +12,8 @@ from rsloader_provider.cli.failures import told
 from rsloader_provider.core.load_file.editing import set_value, unset
 from rsloader_provider.core.load_file.reading import LoadFileError
 from rsloader_provider.core.load_file.yaml_reader import read_yaml
-from rsloader_provider.loader.load_file_drafts import effect_of_draft, write_load_file
-from rsloader_provider.loader.load_folder import file_of_load, read_file_alone
+from rsloader_provider.loader.load_files.drafts import effect_of_draft, write_load_file
+from rsloader_provider.loader.load_files.folder import file_of_load, read_file_alone
 
 
 def set_setting(

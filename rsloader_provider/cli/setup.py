@@ -15,7 +15,7 @@ from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.load_files.folder import read_load_folder
 
 # What is there can only be asked for by somebody who connects, which --print-sql does not.
 _ABOUT_THE_VIEW = f"""\

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.cli.progress import shown_progress
-from rsloader_provider.loader.load_folder import read_good_load
+from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.shadow_report import compare_shadow
 
 

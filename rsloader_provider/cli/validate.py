@@ -11,7 +11,7 @@ from rich.table import Table
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.loader.load_folder import LoadFolder, read_file_alone, read_load_folder
+from rsloader_provider.loader.load_files.folder import LoadFolder, read_file_alone, read_load_folder
 
 
 def validate(

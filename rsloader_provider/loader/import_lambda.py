@@ -43,8 +43,8 @@ from rsloader_provider.loader.import_report import (
     ImportReport,
     LoadPlan,
 )
-from rsloader_provider.loader.load_file_drafts import create_load_file
-from rsloader_provider.loader.load_folder import LoadFolder, read_load_folder_with
+from rsloader_provider.loader.load_files.drafts import create_load_file
+from rsloader_provider.loader.load_files.folder import LoadFolder, read_load_folder_with
 from rsloader_provider.loader.load_secrets import encrypt_secret
 from rsloader_provider.loader.mark import mark_as_loaded
 from rsloader_provider.loader.ports.secret_store import Stored

@@ -14,7 +14,7 @@ from secrets_for_tests import MISTAKES, PLANTED
 
 from rsloader_provider.airflow_compat import DAG
 from rsloader_provider.dag_factory import load_dag, load_dags, load_task_group
-from rsloader_provider.loader.load_folder import ConfigurationError
+from rsloader_provider.loader.load_files.folder import ConfigurationError
 from rsloader_provider.operations_dag import OPERATIONS_DAG_ID
 from rsloader_provider.operators.audit_load import AuditLoadOperator
 

@@ -45,7 +45,7 @@ from rsloader_provider.loader.import_connections import ConnectionFile
 from rsloader_provider.loader.import_lambda import apply_import, plan_import
 from rsloader_provider.loader.import_report import UNRECORDED, ImportReport
 from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
 

@@ -9,7 +9,7 @@ from rsloader_provider.cli import app
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.editing import set_value, unset
 from rsloader_provider.core.load_file.reading import read_load_file
-from rsloader_provider.loader.load_file_drafts import write_load_file
+from rsloader_provider.loader.load_files.drafts import write_load_file
 
 ORDERS = """\
 # Orders of the shop.

@@ -29,7 +29,7 @@ from rsloader_provider.core.load_file.reading import (
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
-from rsloader_provider.loader.load_file_claims import read_claims
+from rsloader_provider.loader.load_files.one_file import read_claims
 
 GOOD = a_config().model_dump(mode="json", by_alias=True)
 KEYS = [*GOOD, "format", "max_files", "table", "mode", "columns", "pre_sql", "success", "options", "iam_role"]

@@ -40,7 +40,7 @@ from rsloader_provider.loader.import_connections import ConnectionFile, Connecti
 from rsloader_provider.loader.import_lambda import apply_import, plan_import
 from rsloader_provider.loader.import_report import UNRECORDED, ImportReport
 from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.load_secrets import decrypt_secret
 from rsloader_provider.loader.shadow_report import compare_shadow
 

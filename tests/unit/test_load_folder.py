@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.loader.load_folder import BrokenLoad, LoadFolder, read_file_alone, read_load_folder, read_one
+from rsloader_provider.loader.load_files.folder import (
+    BrokenLoad,
+    LoadFolder,
+    read_file_alone,
+    read_load_folder,
+    read_one,
+)
 
 
 def load_text(load: str, source: str, manifests: str = "s3://loader/manifests/", more: str = "") -> str:

@@ -21,7 +21,7 @@ from rsloader_provider.loader.buffer import buffer_objects
 from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.explain import explain_object
 from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.load_folder import read_load_folder
+from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.look_up import batch_with_files, file_reports
 from rsloader_provider.loader.mark import MARKING_BATCH_OBJECTS, Marked, mark_as_loaded
 

@@ -7,7 +7,7 @@ from itertools import islice, permutations, product
 
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.load_file.reading import LoadFileMistake
-from rsloader_provider.loader.load_file_claims import FileClaims
+from rsloader_provider.loader.load_files.one_file import FileClaims
 
 _Kind = tuple[SourcePattern, bool]
 """A pattern, and whether it is a source."""

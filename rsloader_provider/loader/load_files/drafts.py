@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.reading import LoadFileMistake, declared_name, read_load_file
-from rsloader_provider.loader.load_folder import LoadFolder, read_load_folder
+from rsloader_provider.loader.load_files.folder import LoadFolder, read_load_folder
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from rsloader_provider.core.config.schedules import airflow_schedule
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.reading import LoadFileMistake
-from rsloader_provider.loader.load_file_claims import FileClaims, read_claims, unreadable
-from rsloader_provider.loader.load_owners import settle_overlaps
+from rsloader_provider.loader.load_files.one_file import FileClaims, read_claims, unreadable
+from rsloader_provider.loader.load_files.owners import settle_overlaps
 
 _ENDINGS = (".yaml", ".yml")
 _HIDING_ESCAPE = re.compile(rb"\\[xuU/\r\n]")
