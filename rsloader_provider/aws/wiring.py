@@ -13,8 +13,7 @@ from rsloader_provider.aws.transports import WarehouseByTransport
 from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.redshift.access_key import AccessKey
-from rsloader_provider.loader.copy_access import roles_only
-from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.services import Services, roles_only
 
 
 def wire(

@@ -30,7 +30,7 @@ def mark_not_loaded(
 
 def _decide(load: str, batch_id: str, target: str, aws_conn_id: str, *, loaded: bool) -> None:
     # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.loader.doubt import decide_by_person  # noqa: PLC0415
+    from rsloader_provider.loader.run.commit_outcome import decide_by_person  # noqa: PLC0415
 
     with told():
         ledger = rsloader_hook(aws_conn_id).get_conn().ledger

@@ -8,7 +8,7 @@ import typer
 from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.loader.load_secrets import encrypt_secret
+from rsloader_provider.loader.run.load_secrets import encrypt_secret
 
 
 def encrypt(

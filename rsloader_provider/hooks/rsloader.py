@@ -21,10 +21,10 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_place_of
-from rsloader_provider.loader.copy_access import CopyAccess
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.ports.secret_store import SecretStore
+from rsloader_provider.loader.run.copy_access import CopyAccess
 from rsloader_provider.loader.services import Services
 
 _USUAL_CONNECTION = "aws_default"

@@ -12,9 +12,9 @@ from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.loader.histories import Histories
-from rsloader_provider.loader.notify import tell_success
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.notify import tell_success
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)

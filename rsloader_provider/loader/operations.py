@@ -11,7 +11,6 @@ from typing import Any
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.backfill import Part, backfill, mark_existing, plan_backfill
-from rsloader_provider.loader.doubt import decide_by_person
 from rsloader_provider.loader.look_up import batch_report, batch_reports, batch_with_files, file_reports
 from rsloader_provider.loader.operate_batches import close_now, holdings, plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate_deletions import delete_batches, plan_deletion, read_deleted, restore_batches
@@ -24,6 +23,7 @@ from rsloader_provider.loader.operate_objects import (
     plan_reprocess_objects,
     reprocess_objects,
 )
+from rsloader_provider.loader.run.commit_outcome import decide_by_person
 from rsloader_provider.loader.services import Services
 
 RESULT_ITEMS = 100

@@ -1,19 +1,45 @@
 """Everything that a use case works with, in one typed object."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift.access_key import AccessKey
-from rsloader_provider.loader.copy_access import roles_only
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.ports.notifier import Notifier
-from rsloader_provider.loader.ports.steps import Steps
+from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Warehouse
-from rsloader_provider.loader.steps import LoggedSteps
+
+log = logging.getLogger(__name__)
+
+
+class LoggedSteps:
+    """Writes one line for each step taken."""
+
+    @contextmanager
+    def taking(self, step: Step, subject: object) -> Iterator[None]:
+        """Log the step once it is taken."""
+        yield
+        log.info("%s: %s", subject, step)
+
+
+def roles_only(config: LoadConfig) -> None:
+    """Give no key, where nobody can be asked for one.
+
+    Raises:
+        ConfigurationError: The load asks for one.
+    """
+    if config.copy_options.reads_with_key:
+        raise ConfigurationError(
+            f"load {config.load}: Redshift shall read with {config.copy_options.reader}, and nobody here can be asked "
+            "for it. Load it with the services of RsloaderHook."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from rsloader_provider.airflow_compat import BaseOperator, Context, conf, is_run
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.buffer import Work, buffer_objects
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.task_failures import as_task_failures
 
 APART = "apart"

@@ -8,8 +8,8 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.shadow import shadow_batch
+from rsloader_provider.loader.run.load_batch import load_batch
+from rsloader_provider.loader.run.shadow_batch import shadow_batch
 from rsloader_provider.sql_rendering import AirflowSqlRenderer
 from rsloader_provider.task_failures import as_task_failures
 

@@ -8,7 +8,7 @@ from rsloader_provider.airflow_compat import AirflowSensorTimeout, AirflowSkipEx
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.discover import Found, look_for_work
+from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.task_failures import as_task_failures
 from rsloader_provider.triggers.new_objects import NewObjectsTrigger
 

@@ -11,7 +11,7 @@ from rsloader_provider.airflow_compat import BaseTrigger, TriggerEvent
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.discover import Found, look_for_work
+from rsloader_provider.loader.run.discover import Found, look_for_work
 
 
 class NewObjectsTrigger(BaseTrigger):

@@ -13,8 +13,8 @@ from rsloader_provider.cli import app
 from rsloader_provider.core.errors import BadDataError, ConnectionLostError, NotSetUpError, ObjectsMissingError
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.operators.audit_load import AuditLoadOperator
 
 if TYPE_CHECKING:

@@ -16,9 +16,9 @@ from rsloader_provider.cli import app
 from rsloader_provider.core.errors import UndecidedError
 from rsloader_provider.core.ledger.transitions import Asker, announce_commit, begin_attempt, record_session
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.load_secrets import decrypt_secret
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
+from rsloader_provider.loader.run.load_secrets import decrypt_secret
 
 if TYPE_CHECKING:
     from conftest import Loads

@@ -17,9 +17,9 @@ from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError,
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
-from rsloader_provider.loader.load_secrets import encrypt_secret
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
+from rsloader_provider.loader.run.load_secrets import encrypt_secret
 from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
 

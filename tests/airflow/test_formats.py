@@ -4,7 +4,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import format_files
@@ -18,9 +18,12 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.operators.load_batch import LoadBatchOperator
+
+if TYPE_CHECKING:
+    from rsloader_provider.loader.run.take_over import Work
 
 Contents = Callable[[list[format_files.Row]], bytes]
 

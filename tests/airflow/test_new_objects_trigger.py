@@ -10,7 +10,7 @@ from objects_for_tests import a_config
 
 from rsloader_provider.airflow_compat import AirflowSkipException
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.buffer import buffer_objects
+from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.sensors.new_objects import NewObjectsSensor
 from rsloader_provider.triggers.new_objects import NewObjectsTrigger
 

@@ -16,7 +16,7 @@ from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.load_secrets import encrypt_secret
+from rsloader_provider.loader.run.load_secrets import encrypt_secret
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 

@@ -1,8 +1,8 @@
 """What whoever goes on meets with, in words, and what that must be."""
 
 from crash.cells import FAILING, TELLING, Cell, Recovery, Side
-from rsloader_provider.loader.load import Outcome
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.load_batch import Outcome
 
 NOTHING_LEFT = "nothing left to do"
 """A run was given nothing to load."""

@@ -10,9 +10,9 @@ from crash.scene import BAD_BODY, OBJECTS, Scene
 from crash.stage import Stage
 from crash.worker import Ended, Worker
 from rsloader_provider.core.ledger.batch import BatchStatus, Notification, TargetState
-from rsloader_provider.loader.buffer import Work
-from rsloader_provider.loader.load import Outcome, Result
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.load_batch import Outcome, Result
+from rsloader_provider.loader.run.take_over import Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from crash.stage import Stage
 from crash.worker import DEADLINE_SECONDS, StuckError, Worker
 from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.loader.load import Outcome
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
+from rsloader_provider.loader.run.load_batch import Outcome
 from rsloader_provider.loader.services import Services
 
 _POLL_SECONDS = 0.02

@@ -18,9 +18,10 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
+from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.services import Services
 
 Hold = tuple[Step, Side]

@@ -11,9 +11,9 @@ from objects_for_tests import TARGET, a_config
 
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.discover import Found, look_for_work
-from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import Found, look_for_work
+from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.local.aws import LocalAws
 
 OBJECTS = 10_000

@@ -15,9 +15,10 @@ from rsloader_provider.core.errors import BadDataError, ConnectionLostError, Obj
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.loader.buffer import Work, buffer_objects
 from rsloader_provider.loader.histories import Histories
-from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
+from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.setup import create_histories
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift

@@ -17,8 +17,8 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.load_file.reading import read_load_file
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.local import sample
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift

@@ -17,8 +17,8 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError, UndecidedError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
 

@@ -11,7 +11,7 @@ from local.loader_services import aws_client_arguments
 
 from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
-from rsloader_provider.loader.load_secrets import decrypt_secret, encrypt_secret
+from rsloader_provider.loader.run.load_secrets import decrypt_secret, encrypt_secret
 from rsloader_provider.local.aws import LocalAws
 
 ALIAS = "alias/loads"

@@ -46,14 +46,15 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.loader.copy_access import CopyAccess
-from rsloader_provider.loader.discover import Found, look_for_work
-from rsloader_provider.loader.load import Outcome, load_batch
-from rsloader_provider.loader.load_secrets import encrypt_secret
 from rsloader_provider.loader.operate_batches import reprocess_batch
 from rsloader_provider.loader.operate_deletions import delete_batches, read_deleted, restore_batches
 from rsloader_provider.loader.operate_objects import forget_objects, reprocess_objects
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.copy_access import CopyAccess
+from rsloader_provider.loader.run.discover import Found, look_for_work
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
+from rsloader_provider.loader.run.load_secrets import encrypt_secret
+from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.services import Services
 from rsloader_provider.loader.setup import grants_for_loads
 from rsloader_provider.local.aws import LocalAws

@@ -10,7 +10,7 @@ import pytest
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 from objects_for_tests import a_config
 
-from rsloader_provider.loader.discover import new_objects
+from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.local.aws import LocalAws
 
 OBJECTS = 20_000

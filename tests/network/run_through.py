@@ -11,9 +11,9 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.discover import Found, look_for_work
-from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import Found, look_for_work
+from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.services import Services
 
 T = TypeVar("T")

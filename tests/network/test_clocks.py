@@ -8,8 +8,9 @@ from objects_for_tests import NOON, TARGET, Clock, a_config
 
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
+from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.services import Services
 
 CONFIG = a_config(batch={"max_files": 3, "max_age": "1m"})

@@ -22,9 +22,9 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift

@@ -21,9 +21,10 @@ from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.loader.discover import Found, look_for_work
-from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import Found, look_for_work
+from rsloader_provider.loader.run.load_batch import load_batch
+from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.services import Services
 
 MAX_WORK = 1024

@@ -20,8 +20,8 @@ from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.audit_repair import repair_batches
 from rsloader_provider.loader.audit_report import AuditReport
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 
 RUN = "rsloader_orders/run-1"
 ORDERS = TableName("public", "orders")

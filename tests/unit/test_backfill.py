@@ -11,7 +11,7 @@ from objects_for_tests import NOON, a_config
 from rsloader_provider.core.errors import ConfigurationError, OperationRefusedError
 from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.backfill import Part, backfill, mark_existing, plan_backfill
-from rsloader_provider.loader.buffer import buffer_objects
+from rsloader_provider.loader.run.buffer import buffer_objects
 
 CONFIG = a_config()
 

@@ -16,8 +16,9 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, end_attempt
-from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
+from rsloader_provider.loader.run.take_over import Work
 
 CONFIG = a_config()
 

@@ -19,10 +19,10 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.copy_access import CopyAccess
-from rsloader_provider.loader.load import Outcome, load_batch
-from rsloader_provider.loader.load_secrets import encrypt_secret
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.copy_access import CopyAccess
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
+from rsloader_provider.loader.run.load_secrets import encrypt_secret
 
 KEY = "alias/loads"
 ID, SECRET, TOKEN = "AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG", "FwoGZXIvYXdzE'\\token"

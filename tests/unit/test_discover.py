@@ -9,7 +9,7 @@ from objects_for_tests import NOON, a_config, an_object
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.loader.discover import Found, look_for_work, new_objects
+from rsloader_provider.loader.run.discover import Found, look_for_work, new_objects
 from rsloader_provider.loader.services import Services
 
 MANY = BatchLimits(max_files=10_000)

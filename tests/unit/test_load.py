@@ -36,11 +36,11 @@ from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, record_session
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, Result, load_batch
 
 CONFIG = a_config(notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}, failed_manifests="s3://loader/failed/")
 FIRST = Asker("run-1/load_batch/0/1", "dag/run-1")

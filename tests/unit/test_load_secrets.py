@@ -6,7 +6,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from rsloader_provider.core.config.setting_types import KmsSecret
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError
-from rsloader_provider.loader.load_secrets import decrypt_secret, encrypt_secret
+from rsloader_provider.loader.run.load_secrets import decrypt_secret, encrypt_secret
 
 KEY, SETTING = "alias/loads", "copy.secret_access_key"
 SECRET = TypeAdapter(KmsSecret)

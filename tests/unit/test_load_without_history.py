@@ -20,10 +20,10 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState,
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.doubt import decide_by_person
-from rsloader_provider.loader.load import Outcome, Result, load_batch
 from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.commit_outcome import decide_by_person
+from rsloader_provider.loader.run.load_batch import Outcome, Result, load_batch
 
 CONFIG = a_config(
     targets=[{"table": "public.orders", "history": "none"}], notify={"success": OK_TOPIC, "failure": FAILED_TOPIC}

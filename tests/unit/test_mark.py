@@ -17,13 +17,13 @@ from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, settle
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.discover import new_objects
 from rsloader_provider.loader.explain import explain_object
-from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.look_up import batch_with_files, file_reports
 from rsloader_provider.loader.mark import MARKING_BATCH_OBJECTS, Marked, mark_as_loaded
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import new_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 
 CONFIG = a_config()
 

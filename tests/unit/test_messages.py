@@ -14,9 +14,9 @@ from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, NotSetUpError, ObjectsMissingError, RowError, StatementError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import Outcome, load_batch
-from rsloader_provider.loader.steps import LoggedSteps
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
+from rsloader_provider.loader.services import LoggedSteps
 
 OTHER = "redshift_default/public.other"
 TELLING = {"notify": {"success": OK_TOPIC, "failure": FAILED_TOPIC}, "failed_manifests": "s3://loader/failed/"}

@@ -31,12 +31,12 @@ from rsloader_provider.core.ledger.transitions import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.discover import new_objects
-from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.mark import mark_as_loaded
 from rsloader_provider.loader.operate_batches import close_now, holdings, plan_reprocess, reprocess_batch
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import new_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 
 CONFIG = a_config(batch={"max_files": 3, "max_age": "5m"})
 BOTH = a_config(

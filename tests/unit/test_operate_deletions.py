@@ -13,8 +13,6 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operate_deletions import (
     Restoration,
     delete_batches,
@@ -24,6 +22,8 @@ from rsloader_provider.loader.operate_deletions import (
 )
 from rsloader_provider.loader.operate_objects import forget_objects
 from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 
 CONFIG = a_config()
 

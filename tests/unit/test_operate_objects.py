@@ -18,8 +18,6 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.core.ledger.batch import REPROCESSED, Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operate_batches import plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate_deletions import delete_batches
 from rsloader_provider.loader.operate_objects import (
@@ -30,6 +28,8 @@ from rsloader_provider.loader.operate_objects import (
     reprocess_objects,
 )
 from rsloader_provider.loader.ports.ledger import LostRaceError
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 
 CONFIG = a_config(batch={"max_files": 3, "max_age": "5m"})
 PREFIX = "s3://landing/orders/"

@@ -10,9 +10,9 @@ from objects_for_tests import NOON, TARGET, a_config
 from rsloader_provider.core.errors import ConfigurationError, OperationRefusedError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import load_batch
 from rsloader_provider.loader.operations import Action, Request, operate
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
 
 CONFIG = a_config()
 LATER = {"days": 40}

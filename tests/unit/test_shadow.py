@@ -14,13 +14,14 @@ from rsloader_provider.core.ledger.batch import IMPORTED, Batch, BatchStatus
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.permissions import Installation, worker_policy
-from rsloader_provider.loader.buffer import Work, buffer_objects
-from rsloader_provider.loader.discover import Found, look_for_work
-from rsloader_provider.loader.load import Outcome, load_batch
 from rsloader_provider.loader.mark import mark_as_loaded
 from rsloader_provider.loader.operate_objects import forget_objects
 from rsloader_provider.loader.ports.ledger import LostRaceError
-from rsloader_provider.loader.shadow import ShadowLoad, shadow_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import Found, look_for_work
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
+from rsloader_provider.loader.run.shadow_batch import ShadowLoad, shadow_batch
+from rsloader_provider.loader.run.take_over import Work
 
 NOTIFY = {"success": OK_TOPIC, "failure": FAILED_TOPIC}
 SHADOW = a_config(shadow=True, notify=NOTIFY)

@@ -14,8 +14,8 @@ from rsloader_provider.core.errors import ConfigurationError, RsloaderError, Sta
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.loader.buffer import buffer_objects
-from rsloader_provider.loader.load import Outcome, load_batch
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 
 ASKER = Asker("run-1/load_batch/0/1", "dag/run-1")
 

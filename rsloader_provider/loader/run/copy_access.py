@@ -4,26 +4,12 @@ import logging
 from collections.abc import Callable
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift.access_key import AccessKey
-from rsloader_provider.loader.load_secrets import decrypt_secret
 from rsloader_provider.loader.ports.credentials import Credentials
 from rsloader_provider.loader.ports.keys import Keys
+from rsloader_provider.loader.run.load_secrets import decrypt_secret
 
 log = logging.getLogger(__name__)
-
-
-def roles_only(config: LoadConfig) -> None:
-    """Give no key, where nobody can be asked for one.
-
-    Raises:
-        ConfigurationError: The load asks for one.
-    """
-    if config.copy_options.reads_with_key:
-        raise ConfigurationError(
-            f"load {config.load}: Redshift shall read with {config.copy_options.reader}, and nobody here can be asked "
-            "for it. Load it with the services of RsloaderHook."
-        )
 
 
 class CopyAccess:

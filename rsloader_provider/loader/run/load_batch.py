@@ -4,7 +4,8 @@ Three things make it so. An attempt is begun by a conditional write, and a newer
 older one. The transaction locks the target's load history before it looks into it, so that two attempts are
 never between the look and the commit. And the history row commits together with the rows that it stands for,
 so that a connection lost at COMMIT leaves no doubt to the next attempt. Targets with `history: none` have neither lock
-nor row; what takes their place is in `doubt.py`. The attempt is in `attempt.py`, the transaction in `table_load.py`.
+nor row; what takes their place is in `commit_outcome.py`. The attempt is in `attempt.py`, the transaction in
+`transaction.py`.
 """
 
 import logging
@@ -23,9 +24,9 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import Batch, TargetState, UnansweredCommit
 from rsloader_provider.core.ledger.transitions import Asker, asks_anew, begin_attempt, needs_loading
-from rsloader_provider.loader.attempt import Attempt
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.run.attempt import Attempt
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)

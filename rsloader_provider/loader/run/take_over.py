@@ -1,25 +1,20 @@
-"""Put new objects into batches, lock the batches that are due, and say what a run has to load."""
+"""Which of the locked batches a run loads: its own, and those that an earlier run left."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
-from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError
 from rsloader_provider.core.ledger.batch import Batch, TargetProgress
-from rsloader_provider.core.ledger.limits import count_fitting, due_reason
-from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.core.ledger.transitions import adopt
-from rsloader_provider.loader.discover import new_objects
-from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
+from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
+
 
 _GOLDEN_RATIO = (1 + 5**0.5) / 2
 
@@ -37,106 +32,7 @@ class Work:
     target: str
 
 
-def buffer_objects(
-    config: LoadConfig, services: Services, *, run: str, is_active: Callable[[str], bool], max_work: int
-) -> list[Work]:
-    """Claim what is new, lock what is due, and give what this run has to load.
-
-    Called again by the same run, it claims nothing twice and gives the batches that the run still has to load.
-
-    Args:
-        config: The load.
-        services: The ports and the clock.
-        run: This DAG run, `dag_id/run_id`.
-        is_active: Tells whether another DAG run is still going; its batches are left to it.
-        max_work: The most pairs of batch and target to give for the targets that share a queue, whatever the load
-            allows. The rest stays locked for the next run.
-
-    Returns:
-        For each queue of targets at most `max_batches_per_run` batches. Those that append share one: first what this
-        call locked, then what is left from earlier runs, beginning at a place that moves with the clock. Batches that
-        cannot be loaded at present, however many, hold up neither the new ones nor each other. A target that takes its
-        batches in order has a queue to itself, strictly the oldest first.
-    """
-    config = as_recorded(config)
-    buffering = Buffering(config, services, run)
-    buffering.claim_all(new_objects(config, services))
-    buffering.lock_if_due()
-    log.info("load %s: %d objects claimed, %d batches locked", config.load, buffering.claimed, len(buffering.locked))
-    return _take_over(config, services, buffering.locked, run, is_active, max_work)
-
-
-def target_settings(config: LoadConfig) -> dict[str, dict[str, Any]]:
-    """Give the settings of the load's targets by name, as a batch carries them from its lock on."""
-    return {
-        target.name: target.model_dump(mode="json", by_alias=True, exclude_defaults=True) for target in config.targets
-    }
-
-
-class Buffering:
-    """One pass over the new objects; knows the open batch as of its last write.
-
-    Args:
-        config: The load.
-        services: The ports and the clock.
-        run: Who has to load what it locks.
-
-    Attributes:
-        claimed: Objects claimed so far.
-        locked: Batches locked so far.
-    """
-
-    def __init__(self, config: LoadConfig, services: Services, run: str):
-        self.config = config
-        self.ledger = services.ledger
-        self.steps = services.steps
-        self.now = services.now
-        self.run = run
-        self.claimed = 0
-        self.locked: list[Batch] = []
-        self.batch = self._open_batch()
-
-    def claim_all(self, objects: Iterator[S3Object]) -> None:
-        """Claim objects, and lock each batch that is full."""
-        pending: list[S3Object] = []
-        while True:
-            pending.extend(islice(objects, CLAIM_OBJECTS - len(pending)))
-            if not pending:
-                return
-            fitting = pending[: count_fitting(pending, self.batch, self.config.batch)]
-            if not fitting:
-                self.lock_if_due()
-                continue
-            try:
-                with self.steps.taking(Step.CLAIM, f"{len(fitting)} objects for {self.batch}"):
-                    self.batch = self.ledger.claim(self.batch, fitting, self.config.batch, self.now())
-            except AlreadyClaimedError as taken:
-                pending = [each for each in pending if each.name not in taken.names]
-            except LostRaceError:
-                self.batch = self._open_batch()
-            else:
-                self.claimed += len(fitting)
-                del pending[: len(fitting)]
-
-    def lock_if_due(self) -> None:
-        """Lock the open batch if a limit is reached. Whoever loses to another writer looks again."""
-        while reason := due_reason(self.batch, self.config.batch, self.now()):
-            try:
-                with self.steps.taking(Step.LOCK, self.batch):
-                    locked, self.batch = self.ledger.lock(
-                        self.batch, reason=reason, run=self.run, targets=target_settings(self.config), now=self.now()
-                    )
-            except LostRaceError:
-                self.batch = self._open_batch()
-            else:
-                self.locked.append(locked)
-                log.info("%s: locked for %s with %d files, %d bytes", locked, reason, locked.files, locked.size_bytes)
-
-    def _open_batch(self) -> Batch:
-        return self.ledger.open_batch(self.config.load, self.now())
-
-
-def _take_over(
+def take_over(
     config: LoadConfig,
     services: Services,
     locked: Sequence[Batch],
@@ -144,6 +40,7 @@ def _take_over(
     is_active: Callable[[str], bool],
     max_work: int,
 ) -> list[Work]:
+    """Give the work of a run: what it has locked itself, and what earlier runs left, as `buffer_objects` orders it."""
     takeover = _Takeover(config, services, locked, run, is_active)
     # The index of unfinished batches may not show yet what this pass has just locked.
     new = sorted(batch.batch for batch in locked)

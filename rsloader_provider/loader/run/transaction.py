@@ -15,7 +15,7 @@ from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey
 from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
-from rsloader_provider.loader.user_sql import run_user_sql
+from rsloader_provider.loader.run.user_sql import run_user_sql
 
 log = logging.getLogger(__name__)
 

@@ -32,15 +32,15 @@ from rsloader_provider.core.ledger.transitions import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.loader.doubt import has_committed, undecided, wait_until_over
-from rsloader_provider.loader.load_errors import CopiedObjects, explained
-from rsloader_provider.loader.notify import tell_failure, tell_success
-from rsloader_provider.loader.overwritten import with_sizes_of_now
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
+from rsloader_provider.loader.run.copy_errors import CopiedObjects, explained
+from rsloader_provider.loader.run.notify import tell_failure, tell_success
+from rsloader_provider.loader.run.object_sizes import with_sizes_of_now
+from rsloader_provider.loader.run.transaction import Loaded, TableLoad
 from rsloader_provider.loader.services import Services
-from rsloader_provider.loader.table_load import Loaded, TableLoad
 
 log = logging.getLogger(__name__)
 

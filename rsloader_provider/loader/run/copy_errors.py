@@ -22,9 +22,9 @@ from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
-from rsloader_provider.loader.overwritten import overwritten
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.run.object_sizes import overwritten
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What the three tasks of a load do, in their order: discover, buffer, load."""
