@@ -7,7 +7,7 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import DAG, Param
 from rsloader_provider.core.ledger.batch import BatchStatus
-from rsloader_provider.loader.operations import Action
+from rsloader_provider.loader.operate.requests import Action
 from rsloader_provider.operators.operate import ANY_STATUS, OperateOperator
 
 OPERATIONS_DAG_ID = "rsloader_operations"

@@ -23,8 +23,8 @@ from rsloader_provider.cli.operating import (
     say,
 )
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.loader.backfill import BackfillPlan, Part, mark_existing, plan_backfill
-from rsloader_provider.loader.backfill import backfill as claim_everything
+from rsloader_provider.loader.operate.backfill import BackfillPlan, Part, mark_existing, plan_backfill
+from rsloader_provider.loader.operate.backfill import backfill as claim_everything
 from rsloader_provider.loader.services import Services
 
 

@@ -28,12 +28,10 @@ from rsloader_provider.cli.operating import (
 )
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.look_up import batch_report
-from rsloader_provider.loader.operate_batches import close_now as lock_open_batch
-from rsloader_provider.loader.operate_batches import holdings, plan_reprocess, reprocess_batch
-from rsloader_provider.loader.operate_deletions import (
-    delete_batches as delete_old_batches,
-)
-from rsloader_provider.loader.operate_deletions import plan_deletion, read_deleted, restore_batches
+from rsloader_provider.loader.operate.batches import close_now as lock_open_batch
+from rsloader_provider.loader.operate.batches import holdings, plan_reprocess, reprocess_batch
+from rsloader_provider.loader.operate.deletions import delete_batches as delete_old_batches
+from rsloader_provider.loader.operate.deletions import plan_deletion, read_deleted, restore_batches
 
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")]
 

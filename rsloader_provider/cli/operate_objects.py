@@ -22,14 +22,14 @@ from rsloader_provider.cli.operating import (
     refuse_questions,
     say,
 )
-from rsloader_provider.loader.operate_objects import (
+from rsloader_provider.loader.operate.objects import (
     ObjectsPlan,
     Taken,
     forget_objects,
     plan_forget,
     plan_reprocess_objects,
 )
-from rsloader_provider.loader.operate_objects import reprocess_objects as move_objects
+from rsloader_provider.loader.operate.objects import reprocess_objects as move_objects
 
 Urls = Annotated[list[str] | None, typer.Argument(metavar="URL", help="The objects, s3://bucket/key.")]
 PrefixUrl = Annotated[str | None, typer.Option(help="All below this prefix instead, s3://bucket/prefix.")]

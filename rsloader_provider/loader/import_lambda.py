@@ -45,7 +45,7 @@ from rsloader_provider.loader.import_report import (
 )
 from rsloader_provider.loader.load_files.drafts import create_load_file
 from rsloader_provider.loader.load_files.folder import LoadFolder, read_load_folder_with
-from rsloader_provider.loader.mark import mark_as_loaded
+from rsloader_provider.loader.operate.mark import mark_as_loaded
 from rsloader_provider.loader.ports.secret_store import Stored
 from rsloader_provider.loader.run.load_secrets import encrypt_secret
 

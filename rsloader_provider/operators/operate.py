@@ -8,7 +8,7 @@ from typing import Any
 from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator, Context
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load_files.folder import read_good_load
-from rsloader_provider.loader.operations import Action, Request, operate
+from rsloader_provider.loader.operate.requests import Action, Request, operate
 from rsloader_provider.task_failures import as_task_failures
 
 ANY_STATUS = "any"

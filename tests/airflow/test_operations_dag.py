@@ -16,7 +16,7 @@ from rsloader_provider.airflow_compat import AirflowFailException
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.dag_factory import load_dags
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.operations import Action
+from rsloader_provider.loader.operate.requests import Action
 from rsloader_provider.operations_dag import OPERATIONS_DAG_ID
 from rsloader_provider.operators.operate import OperateOperator
 

@@ -46,9 +46,9 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.operate_batches import reprocess_batch
-from rsloader_provider.loader.operate_deletions import delete_batches, read_deleted, restore_batches
-from rsloader_provider.loader.operate_objects import forget_objects, reprocess_objects
+from rsloader_provider.loader.operate.batches import reprocess_batch
+from rsloader_provider.loader.operate.deletions import delete_batches, read_deleted, restore_batches
+from rsloader_provider.loader.operate.objects import forget_objects, reprocess_objects
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.copy_access import CopyAccess
 from rsloader_provider.loader.run.discover import Found, look_for_work

@@ -20,8 +20,8 @@ from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.loader.operate_batches import close_now, reprocess_batch
-from rsloader_provider.loader.operate_objects import forget_objects, reprocess_objects
+from rsloader_provider.loader.operate.batches import close_now, reprocess_batch
+from rsloader_provider.loader.operate.objects import forget_objects, reprocess_objects
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch

@@ -10,7 +10,7 @@ from objects_for_tests import NOON, a_config
 
 from rsloader_provider.core.errors import ConfigurationError, OperationRefusedError
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.backfill import Part, backfill, mark_existing, plan_backfill
+from rsloader_provider.loader.operate.backfill import Part, backfill, mark_existing, plan_backfill
 from rsloader_provider.loader.run.buffer import buffer_objects
 
 CONFIG = a_config()

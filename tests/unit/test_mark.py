@@ -20,7 +20,7 @@ from rsloader_provider.loader.audit import audit_load
 from rsloader_provider.loader.explain import explain_object
 from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.look_up import batch_with_files, file_reports
-from rsloader_provider.loader.mark import MARKING_BATCH_OBJECTS, Marked, mark_as_loaded
+from rsloader_provider.loader.operate.mark import MARKING_BATCH_OBJECTS, Marked, mark_as_loaded
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.loader.run.load_batch import load_batch

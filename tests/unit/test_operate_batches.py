@@ -31,8 +31,8 @@ from rsloader_provider.core.ledger.transitions import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.mark import mark_as_loaded
-from rsloader_provider.loader.operate_batches import close_now, holdings, plan_reprocess, reprocess_batch
+from rsloader_provider.loader.operate.batches import close_now, holdings, plan_reprocess, reprocess_batch
+from rsloader_provider.loader.operate.mark import mark_as_loaded
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import new_objects

@@ -13,14 +13,14 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.operate_deletions import (
+from rsloader_provider.loader.operate.deletions import (
     Restoration,
     delete_batches,
     plan_deletion,
     read_deleted,
     restore_batches,
 )
-from rsloader_provider.loader.operate_objects import forget_objects
+from rsloader_provider.loader.operate.objects import forget_objects
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch

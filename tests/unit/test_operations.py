@@ -10,7 +10,7 @@ from objects_for_tests import NOON, TARGET, a_config
 from rsloader_provider.core.errors import ConfigurationError, OperationRefusedError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.operations import Action, Request, operate
+from rsloader_provider.loader.operate.requests import Action, Request, operate
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 

@@ -18,8 +18,8 @@ from rsloader_provider.core.ledger.batch import CLOSED_NOW, Batch, BatchStatus, 
 from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import reprocess, reprocess_marked
-from rsloader_provider.loader.object_names import object_name
-from rsloader_provider.loader.places import places
+from rsloader_provider.loader.operate.leaving import places
+from rsloader_provider.loader.operate.object_names import object_name
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.buffer import target_settings

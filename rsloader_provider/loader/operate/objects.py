@@ -25,8 +25,8 @@ from rsloader_provider.core.ledger.batch import CLOSED_NOW, REPROCESSED, Batch, 
 from rsloader_provider.core.ledger.claims import Claim, Place
 from rsloader_provider.core.ledger.limits import count_fitting
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.loader.object_names import object_name, prefix_name
-from rsloader_provider.loader.places import places
+from rsloader_provider.loader.operate.leaving import places
+from rsloader_provider.loader.operate.object_names import object_name, prefix_name
 from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.buffer import target_settings
