@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from objects_for_tests import NOON, a_config
 from streams_for_audits import MadeUpLoad
 
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.services import Services
 
 OBJECTS = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000

@@ -11,9 +11,9 @@ from rich.table import Table
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
-from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.audit_repair import repair_batches
-from rsloader_provider.loader.audit_report import AuditReport
+from rsloader_provider.loader.audit.audit import audit_load
+from rsloader_provider.loader.audit.repair import repair_batches
+from rsloader_provider.loader.audit.report import AuditReport
 from rsloader_provider.loader.load_files.folder import read_good_load
 
 

@@ -7,7 +7,7 @@ from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator,
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.task_failures import as_task_failures
 
 

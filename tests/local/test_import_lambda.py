@@ -38,7 +38,7 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.import_connections import ConnectionFile
 from rsloader_provider.loader.import_lambda import apply_import, plan_import

@@ -17,9 +17,9 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.audit import audit_load
-from rsloader_provider.loader.audit_repair import repair_batches
-from rsloader_provider.loader.audit_report import AuditReport
+from rsloader_provider.loader.audit.audit import audit_load
+from rsloader_provider.loader.audit.repair import repair_batches
+from rsloader_provider.loader.audit.report import AuditReport
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 

@@ -9,7 +9,7 @@ from fakes.world import World
 from objects_for_tests import NOON, a_config
 
 from rsloader_provider.core.errors import ConfigurationError, OperationRefusedError
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.backfill import Part, backfill, mark_existing, plan_backfill
 from rsloader_provider.loader.run.buffer import buffer_objects
 

@@ -16,7 +16,7 @@ from rsloader_provider.core.errors import TransientError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, settle
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.explain import explain_object
 from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.look_up import batch_with_files, file_reports

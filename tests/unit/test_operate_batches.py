@@ -30,7 +30,7 @@ from rsloader_provider.core.ledger.transitions import (
     record_session,
 )
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.batches import close_now, holdings, plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.mark import mark_as_loaded
 from rsloader_provider.loader.ports.steps import Step

@@ -12,7 +12,7 @@ from rsloader_provider.core.errors import ConfigurationError, DeletedBatchError,
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.deletions import (
     Restoration,
     delete_batches,

@@ -17,7 +17,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import REPROCESSED, Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
-from rsloader_provider.loader.audit import audit_load
+from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.batches import plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches
 from rsloader_provider.loader.operate.objects import (

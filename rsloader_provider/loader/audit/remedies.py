@@ -10,7 +10,7 @@ from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.audit_report import Tally
+from rsloader_provider.loader.audit.report import Tally
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.ledger import Ledger
 

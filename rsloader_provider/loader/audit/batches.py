@@ -29,7 +29,7 @@ from rsloader_provider.core.ledger.claims import Segment
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import settle
-from rsloader_provider.loader.audit_report import AuditReport, Finding
+from rsloader_provider.loader.audit.report import AuditReport, Finding
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.inventory import Inventory, StoredBatch, Unreadable
 from rsloader_provider.loader.services import Services
