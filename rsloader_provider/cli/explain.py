@@ -13,8 +13,8 @@ from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.loader.explain import explain_object
 from rsloader_provider.loader.load_files.folder import read_load_folder
+from rsloader_provider.loader.look.explain import explain_object
 from rsloader_provider.loader.services import Services
 
 

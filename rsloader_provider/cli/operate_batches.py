@@ -27,7 +27,7 @@ from rsloader_provider.cli.operating import (
     services_of,
 )
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.loader.look_up import batch_report
+from rsloader_provider.loader.look.reports import batch_report
 from rsloader_provider.loader.operate.batches import close_now as lock_open_batch
 from rsloader_provider.loader.operate.batches import holdings, plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches as delete_old_batches

@@ -14,7 +14,7 @@ from rsloader_provider.core.errors import BadDataError
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.audit.audit import audit_load
-from rsloader_provider.loader.look_up import batch_reports
+from rsloader_provider.loader.look.reports import batch_reports
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 

@@ -14,8 +14,8 @@ from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.loader.explain import Explanation, explain_object
 from rsloader_provider.loader.load_files.folder import read_load_folder
+from rsloader_provider.loader.look.explain import Explanation, explain_object
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.services import Services

@@ -17,9 +17,9 @@ from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, settle
 from rsloader_provider.loader.audit.audit import audit_load
-from rsloader_provider.loader.explain import explain_object
 from rsloader_provider.loader.load_files.folder import read_load_folder
-from rsloader_provider.loader.look_up import batch_with_files, file_reports
+from rsloader_provider.loader.look.explain import explain_object
+from rsloader_provider.loader.look.reports import batch_with_files, file_reports
 from rsloader_provider.loader.operate.mark import MARKING_BATCH_OBJECTS, Marked, mark_as_loaded
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import new_objects

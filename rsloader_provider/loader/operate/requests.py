@@ -10,7 +10,7 @@ from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.loader.look_up import batch_report, batch_reports, batch_with_files, file_reports
+from rsloader_provider.loader.look.reports import batch_report, batch_reports, batch_with_files, file_reports
 from rsloader_provider.loader.operate.backfill import Part, backfill, mark_existing, plan_backfill
 from rsloader_provider.loader.operate.batches import close_now, holdings, plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches, plan_deletion, read_deleted, restore_batches
