@@ -20,9 +20,9 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 
 from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
 from rsloader_provider.core.lambda_loader.load_file import lambda_context
-from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
-from rsloader_provider.loader.import_connections import ConnectionFile
-from rsloader_provider.loader.import_lambda import apply_import, plan_import
+from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts
+from rsloader_provider.loader.move_in.connections import ConnectionFile
+from rsloader_provider.loader.move_in.import_lambda import apply_import, plan_import
 from rsloader_provider.local.aws import LocalAws
 
 FILES = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000

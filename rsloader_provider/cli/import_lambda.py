@@ -14,10 +14,10 @@ from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.config.schedules import schedule_text
 from rsloader_provider.core.lambda_loader.fates import Choice, Fate
 from rsloader_provider.core.lambda_loader.load_file import ConversionChoices
-from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
-from rsloader_provider.loader.import_connections import ConnectionFile, ConnectionSecrets, ConnectionSink
-from rsloader_provider.loader.import_lambda import apply_import, plan_import
-from rsloader_provider.loader.import_report import UNRECORDED
+from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts
+from rsloader_provider.loader.move_in.connections import ConnectionFile, ConnectionSecrets, ConnectionSink
+from rsloader_provider.loader.move_in.import_lambda import apply_import, plan_import
+from rsloader_provider.loader.move_in.report import UNRECORDED
 
 _ChoiceOption = Choice | None
 

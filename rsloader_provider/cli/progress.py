@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from rsloader_provider.loader.import_choices import Stage
+from rsloader_provider.loader.move_in.choices import Stage
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.loader.load_files.folder import read_good_load
-from rsloader_provider.loader.shadow_report import compare_shadow
+from rsloader_provider.loader.move_in.shadow_report import compare_shadow
 
 
 def shadow_report(

@@ -39,11 +39,11 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.audit.audit import audit_load
-from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
-from rsloader_provider.loader.import_connections import ConnectionFile
-from rsloader_provider.loader.import_lambda import apply_import, plan_import
-from rsloader_provider.loader.import_report import UNRECORDED, ImportReport
 from rsloader_provider.loader.load_files.folder import read_load_folder
+from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts
+from rsloader_provider.loader.move_in.connections import ConnectionFile
+from rsloader_provider.loader.move_in.import_lambda import apply_import, plan_import
+from rsloader_provider.loader.move_in.report import UNRECORDED, ImportReport
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.services import Services

@@ -34,15 +34,15 @@ from rsloader_provider.core.lambda_loader.fates import Choice, Fate
 from rsloader_provider.core.lambda_loader.load_file import ConversionChoices, lambda_context
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts
-from rsloader_provider.loader.import_connections import ConnectionFile, ConnectionSecrets
-from rsloader_provider.loader.import_lambda import apply_import, plan_import
-from rsloader_provider.loader.import_report import UNRECORDED, ImportReport
 from rsloader_provider.loader.load_files.folder import read_load_folder
+from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts
+from rsloader_provider.loader.move_in.connections import ConnectionFile, ConnectionSecrets
+from rsloader_provider.loader.move_in.import_lambda import apply_import, plan_import
+from rsloader_provider.loader.move_in.report import UNRECORDED, ImportReport
+from rsloader_provider.loader.move_in.shadow_report import compare_shadow
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.run.load_secrets import decrypt_secret
-from rsloader_provider.loader.shadow_report import compare_shadow
 
 PASSWORD = "not-4-the-log"
 SECRET = "Abc/def+ghi"

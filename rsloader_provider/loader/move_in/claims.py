@@ -10,8 +10,8 @@ from rsloader_provider.core.lambda_loader.fates import Choice, Fate, Fates
 from rsloader_provider.core.lambda_loader.load_file import source_of
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.core.ledger.shadow_name import as_recorded
-from rsloader_provider.loader.import_choices import ImportChoices
-from rsloader_provider.loader.import_report import OPTIONS, SHOWN, UNRECORDED, LoadPlan, LostFile, chosen
+from rsloader_provider.loader.move_in.choices import ImportChoices
+from rsloader_provider.loader.move_in.report import OPTIONS, SHOWN, UNRECORDED, LoadPlan, LostFile, chosen
 from rsloader_provider.loader.services import Services
 
 _CHANGED_AFTER = timedelta(seconds=1)

@@ -10,8 +10,8 @@ from rsloader_provider.core.lambda_loader.fates import Fate
 from rsloader_provider.core.lambda_loader.load_file import load_names
 from rsloader_provider.core.lambda_loader.tables import CONFIG_TABLE, LambdaFile, owning_prefix, read_config, read_file
 from rsloader_provider.core.ledger.shadow_name import as_recorded
-from rsloader_provider.loader.import_choices import Stage
-from rsloader_provider.loader.import_fates import read_fates
+from rsloader_provider.loader.move_in.choices import Stage
+from rsloader_provider.loader.move_in.fates import read_fates
 from rsloader_provider.loader.ports.lambda_tables import LambdaTables
 from rsloader_provider.loader.services import Services
 

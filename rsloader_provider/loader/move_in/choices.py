@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rsloader_provider.core.lambda_loader.fates import Choice, Fate
 from rsloader_provider.core.lambda_loader.load_file import ConversionChoices
-from rsloader_provider.loader.import_connections import ConnectionSink
+from rsloader_provider.loader.move_in.connections import ConnectionSink
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.ports.lambda_tables import LambdaTables
 from rsloader_provider.loader.services import Services

@@ -35,16 +35,12 @@ from rsloader_provider.core.lambda_loader.tables import (
 )
 from rsloader_provider.core.ledger.batch import IMPORTED
 from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
-from rsloader_provider.loader.import_choices import ImportChoices, ImportPorts, Stage
-from rsloader_provider.loader.import_claims import ClaimsWalk, ledger_name
-from rsloader_provider.loader.import_fates import read_fates
-from rsloader_provider.loader.import_report import (
-    SHOWN,
-    ImportReport,
-    LoadPlan,
-)
 from rsloader_provider.loader.load_files.drafts import create_load_file
 from rsloader_provider.loader.load_files.folder import LoadFolder, read_load_folder_with
+from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts, Stage
+from rsloader_provider.loader.move_in.claims import ClaimsWalk, ledger_name
+from rsloader_provider.loader.move_in.fates import read_fates
+from rsloader_provider.loader.move_in.report import SHOWN, ImportReport, LoadPlan
 from rsloader_provider.loader.operate.mark import mark_as_loaded
 from rsloader_provider.loader.ports.secret_store import Stored
 from rsloader_provider.loader.run.load_secrets import encrypt_secret

@@ -8,7 +8,7 @@ from functools import partial
 from rsloader_provider.core.errors import NotSetUpError
 from rsloader_provider.core.lambda_loader.fates import Choice, Fates, judge_files, manifest_names
 from rsloader_provider.core.lambda_loader.tables import ImportFinding, LambdaBatch, LambdaFile, LambdaStatus, read_batch
-from rsloader_provider.loader.import_choices import Stage
+from rsloader_provider.loader.move_in.choices import Stage
 from rsloader_provider.loader.ports.lambda_tables import LambdaTables
 from rsloader_provider.loader.ports.storage import Storage
 

@@ -1,0 +1,1 @@
+"""What moves over from AWS's Lambda-based loader."""
