@@ -18,7 +18,7 @@ from lambda_items import REGION, a_batch, a_config_item, a_file, a_manifest, as_
 from lambda_tables_for_tests import LambdaTablesInDynamo
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 
-from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
+from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables
 from rsloader_provider.core.lambda_loader.load_file import lambda_context
 from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.move_in.connections import ConnectionFile

@@ -8,7 +8,7 @@ import boto3
 import redshift_connector
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 
-from rsloader_provider.aws.tables import DEFAULT_PREFIX
+from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName

@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from rsloader_provider.aws.data_api import DataApiWarehouse
-from rsloader_provider.aws.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.notifier import SnsNotifier
+from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
+from rsloader_provider.aws.redshift.transports import WarehouseByTransport
+from rsloader_provider.aws.redshift.warehouse import RedshiftWarehouse
 from rsloader_provider.aws.storage import S3Storage
-from rsloader_provider.aws.tables import TableNames
-from rsloader_provider.aws.transports import WarehouseByTransport
-from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.loader.services import Services, roles_only

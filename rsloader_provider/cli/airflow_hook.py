@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from rsloader_provider.aws.tables import TableNames
+    from rsloader_provider.aws.dynamodb.tables import TableNames
     from rsloader_provider.core.redshift.data_api_address import DataApiPlace
     from rsloader_provider.hooks.rsloader import RsloaderHook
 

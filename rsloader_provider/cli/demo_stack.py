@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import redshift_connector
 
-from rsloader_provider.aws.ledger import DynamoLedger
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.local import sample
 from rsloader_provider.local.leash import Interrupted, LeashedProcess, ProcessFailedError

@@ -66,8 +66,8 @@ def import_lambda(
     Exit code 1 if something has to be chosen first.
     """
     # botocore takes a second to import, which the other commands should not.
-    from rsloader_provider.aws.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
-    from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
+    from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
+    from rsloader_provider.aws.dynamodb.tables import create_tables  # noqa: PLC0415
 
     if both := {*(load_batch or ())} & {*(mark_batch or ())}:
         raise typer.BadParameter(f"--load-batch and --mark-batch both name {', '.join(sorted(both))}.")

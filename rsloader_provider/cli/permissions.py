@@ -59,7 +59,7 @@ def _configs(folder: Path, load: str | None) -> list[LoadConfig]:
 
 def _installation(region: str, account: str) -> Installation:
     # botocore takes a second to import, which the other commands should not.
-    from rsloader_provider.aws.tables import ATTENTION_INDEX  # noqa: PLC0415
+    from rsloader_provider.aws.dynamodb.tables import ATTENTION_INDEX  # noqa: PLC0415
 
     names = table_names()
     return Installation(names.files, names.batches, ATTENTION_INDEX, region, account)

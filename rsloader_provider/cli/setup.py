@@ -49,7 +49,7 @@ def setup(
 
 def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
     # botocore takes a second to import, which the other commands should not.
-    from rsloader_provider.aws.tables import create_tables  # noqa: PLC0415
+    from rsloader_provider.aws.dynamodb.tables import create_tables  # noqa: PLC0415
     from rsloader_provider.loader.setup import create_histories  # noqa: PLC0415
 
     console = Console(soft_wrap=True, quiet=as_json)

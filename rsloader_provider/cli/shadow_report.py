@@ -23,7 +23,7 @@ def shadow_report(
 ) -> None:
     """Compare what a load in shadow would have loaded with what the Lambda loader has loaded since."""
     # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.aws.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
+    from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
 
     with told():
         config = read_good_load(loads, load)

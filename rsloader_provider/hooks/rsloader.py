@@ -10,12 +10,12 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf, mask_secret
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.credentials import SessionCredentials
-from rsloader_provider.aws.data_api import DataApiWarehouse
+from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
+from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.errors import explained
-from rsloader_provider.aws.inventory import DynamoInventory
 from rsloader_provider.aws.kms import KmsKeys
+from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
 from rsloader_provider.aws.secrets_manager import SecretsManager
-from rsloader_provider.aws.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from botocore.client import BaseClient
 
-from rsloader_provider.aws.tables import TableNames, create_tables
+from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render

@@ -11,7 +11,7 @@ import pytest
 from objects_for_tests import a_config
 from typer.testing import CliRunner
 
-from rsloader_provider.aws.tables import DEFAULT_PREFIX
+from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX
 from rsloader_provider.cli import app
 from rsloader_provider.core.errors import UndecidedError
 from rsloader_provider.core.ledger.transitions import Asker, announce_commit, begin_attempt, record_session

@@ -12,8 +12,8 @@ import pytest
 import secret_search
 from airflow.dag_processing.dagbag import DagBag
 
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.kms import KmsKeys
-from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.run.load_secrets import encrypt_secret

@@ -18,14 +18,14 @@ from objects_for_tests import counting_randomness
 
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.credentials import SessionCredentials
-from rsloader_provider.aws.data_api import DataApiWarehouse
-from rsloader_provider.aws.inventory import DynamoInventory
+from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
+from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.aws.kms import KmsKeys
-from rsloader_provider.aws.ledger import DynamoLedger
 from rsloader_provider.aws.notifier import SnsNotifier
+from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
+from rsloader_provider.aws.redshift.warehouse import RedshiftWarehouse
 from rsloader_provider.aws.storage import S3Storage
-from rsloader_provider.aws.tables import TableNames, create_tables
-from rsloader_provider.aws.warehouse import RedshiftWarehouse
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.access_key import AccessKey

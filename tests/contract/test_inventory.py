@@ -7,9 +7,9 @@ import boto3
 import pytest
 from objects_for_tests import NOON, TARGET, an_object, counting_randomness
 
-from rsloader_provider.aws.inventory import DynamoInventory
-from rsloader_provider.aws.ledger import DynamoLedger
-from rsloader_provider.aws.tables import TableNames, create_tables
+from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
+from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.ledger.manifest import Entry

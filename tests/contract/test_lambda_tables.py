@@ -8,7 +8,7 @@ from fakes.lambda_tables import MemoryLambdaTables
 from lambda_items import a_batch, a_config_item, a_file, an_old_batch
 from lambda_tables_for_tests import LambdaTablesInDynamo
 
-from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
+from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables
 from rsloader_provider.core.errors import NotSetUpError
 from rsloader_provider.core.lambda_loader.tables import LambdaBatch, LambdaFile, read_batch, read_config, read_file
 

@@ -225,7 +225,7 @@ def test_a_connection_that_does_not_exist_is_an_error_that_names_it(house: House
 
 def test_a_wrong_password_is_an_error_that_names_the_connection(redshift_login: Any):
     """Real only: the fake has no passwords."""
-    from rsloader_provider.aws.warehouse import RedshiftWarehouse  # noqa: PLC0415 (only here)
+    from rsloader_provider.aws.redshift.warehouse import RedshiftWarehouse  # noqa: PLC0415 (only here)
 
     warehouse = RedshiftWarehouse(lambda _: redshift_login(password="wrong"))
     with pytest.raises(AccessDeniedError, match="Connection redshift_default"), warehouse.connect("redshift_default"):

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
+from rsloader_provider.aws.dynamodb.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.config.load import Notify
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.load_file.reading import read_load_file

@@ -6,8 +6,8 @@ from typing import Any
 import boto3
 
 from rsloader_provider.aws.client_settings import client_settings
-from rsloader_provider.aws.data_api import KEEP_ALIVE_SECONDS, DataApiWarehouse
-from rsloader_provider.aws.tables import TableNames, create_tables
+from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
+from rsloader_provider.aws.redshift.data_api import KEEP_ALIVE_SECONDS, DataApiWarehouse
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.loader.services import Services

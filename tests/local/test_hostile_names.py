@@ -9,7 +9,7 @@ import redshift_connector
 from local.redshift_fixtures import Client, Landing, connect_psycopg
 from psycopg import sql as psycopg_sql
 
-from rsloader_provider.aws.warehouse import RedshiftSession
+from rsloader_provider.aws.redshift.warehouse import RedshiftSession
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, history_table

@@ -28,10 +28,10 @@ from lambda_tables_for_tests import LambdaTablesInDynamo
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 from local.redshift_fixtures import LocalRedshift, connect_psycopg
 
-from rsloader_provider.aws.inventory import DynamoInventory
+from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
+from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.kms import KmsKeys
-from rsloader_provider.aws.lambda_tables import DynamoLambdaTables
-from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.lambda_loader.fates import Choice, Fate
 from rsloader_provider.core.lambda_loader.load_file import lambda_context
 from rsloader_provider.core.ledger.transitions import Asker

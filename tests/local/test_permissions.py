@@ -18,11 +18,11 @@ from fakes.credentials import MemoryCredentials
 from local.loader_services import aws_client_arguments, make_tables
 from objects_for_tests import a_config
 
-from rsloader_provider.aws.data_api import DataApiWarehouse
+from rsloader_provider.aws.dynamodb.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.aws.kms import KmsKeys
-from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
-from rsloader_provider.aws.transports import WarehouseByTransport
-from rsloader_provider.aws.warehouse import RedshiftWarehouse
+from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
+from rsloader_provider.aws.redshift.transports import WarehouseByTransport
+from rsloader_provider.aws.redshift.warehouse import RedshiftWarehouse
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (

@@ -10,8 +10,8 @@ from local.loader_services import aws_client_arguments, loader_services, make_ta
 from local.redshift_fixtures import connect_psycopg
 from objects_for_tests import a_config
 
-from rsloader_provider.aws.inventory import DynamoInventory
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import TransientError
 from rsloader_provider.core.ledger.batch import BatchStatus, TargetState

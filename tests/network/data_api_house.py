@@ -11,8 +11,8 @@ from network.fault_proxy import FaultProxy
 from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_ledger
 from objects_for_tests import a_config
 
-from rsloader_provider.aws.data_api import DataApiWarehouse
-from rsloader_provider.aws.transports import WarehouseByTransport
+from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
+from rsloader_provider.aws.redshift.transports import WarehouseByTransport
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.core.redshift.names import TableName

@@ -23,7 +23,7 @@ from network.run_through import (
     with_warehouse,
 )
 
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.ledger.batch import Notification
 from rsloader_provider.local.aws import LocalAws

@@ -13,7 +13,7 @@ from network.eager_clients import shared_client
 from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_ledger
 from objects_for_tests import a_config
 
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import AttemptLostError, RsloaderError

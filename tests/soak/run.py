@@ -25,8 +25,8 @@ import redshift_connector
 import typer
 from rich.console import Console
 
-from rsloader_provider.aws.ledger import DynamoLedger
-from rsloader_provider.aws.tables import TableNames, create_tables
+from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName

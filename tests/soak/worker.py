@@ -16,7 +16,7 @@ import boto3
 import psutil
 import redshift_connector
 
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError

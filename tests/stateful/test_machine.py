@@ -11,8 +11,8 @@ from local.loader_services import aws_client_arguments, make_tables
 from objects_for_tests import counting_randomness
 from stateful.machine import LoadMachine
 
-from rsloader_provider.aws.ledger import DynamoLedger
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.local.aws import LocalAws
 
 REPEATABLE = settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))

@@ -11,8 +11,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from rsloader_provider.aws.data_api import DataApiWarehouse
-from rsloader_provider.aws.transports import WarehouseByTransport
+from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
+from rsloader_provider.aws.redshift.transports import WarehouseByTransport
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (
     AccessDeniedError,

@@ -7,8 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 from objects_for_tests import NOON, an_object, counting_randomness
 
-from rsloader_provider.aws.ledger import DynamoLedger
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import RsloaderError, TransientError
 from rsloader_provider.core.ledger.batch import Batch

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from objects_for_tests import NOON, a_config, an_object
 from redshift_connector import error as driver
 
-from rsloader_provider.aws.items import batch_from, claim_from, pack_entries, segment_from
-from rsloader_provider.aws.warehouse import RedshiftSession, RedshiftWarehouse
+from rsloader_provider.aws.dynamodb.items import batch_from, claim_from, pack_entries, segment_from
+from rsloader_provider.aws.redshift.warehouse import RedshiftSession, RedshiftWarehouse
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError

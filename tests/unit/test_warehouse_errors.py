@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from redshift_connector.error import InterfaceError, OperationalError, ProgrammingError
 
-from rsloader_provider.aws.warehouse import RedshiftSession, RedshiftWarehouse
+from rsloader_provider.aws.redshift.warehouse import RedshiftSession, RedshiftWarehouse
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (
     AccessDeniedError,

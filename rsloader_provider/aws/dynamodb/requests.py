@@ -13,9 +13,9 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from rsloader_provider.aws.dynamodb.items import Item
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_conflict
-from rsloader_provider.aws.items import Item
-from rsloader_provider.aws.tables import TableNames
 from rsloader_provider.core.errors import TransientError
 from rsloader_provider.core.ledger.objects import ledger_key
 from rsloader_provider.loader.ports.ledger import LostRaceError

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from rsloader_provider.aws.items import (
+from rsloader_provider.aws.dynamodb.items import (
     CURRENT,
     DELETED,
     FIRST_BATCH,
@@ -26,8 +26,8 @@ from rsloader_provider.aws.items import (
     segment_key,
     segment_prefix,
 )
-from rsloader_provider.aws.ledger_requests import PAGE_ITEMS, LedgerRequests
-from rsloader_provider.aws.tables import ATTENTION_INDEX, TableNames
+from rsloader_provider.aws.dynamodb.requests import PAGE_ITEMS, LedgerRequests
+from rsloader_provider.aws.dynamodb.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import (
     ContentionError,

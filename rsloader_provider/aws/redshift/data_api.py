@@ -21,11 +21,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
-from rsloader_provider.aws.data_api_failures import failure_of
-from rsloader_provider.aws.data_api_rows import rows_of
 from rsloader_provider.aws.errors import explained as aws_explained
 from rsloader_provider.aws.redaction import redacted, shown_cause
-from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
+from rsloader_provider.aws.redshift.data_api_failures import failure_of
+from rsloader_provider.aws.redshift.data_api_rows import rows_of
+from rsloader_provider.aws.redshift.errors import Answer, explained, unconnected
 from rsloader_provider.core.errors import (
     ConfigurationError,
     ConnectionLostError,

@@ -7,7 +7,7 @@ from typing import Any
 from redshift_connector.error import Error as DriverError
 
 from rsloader_provider.aws.redaction import redacted, shown_cause
-from rsloader_provider.aws.redshift_errors import Answer, explained, unconnected
+from rsloader_provider.aws.redshift.errors import Answer, explained, unconnected
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.core.redshift.sql import Copy, Statement

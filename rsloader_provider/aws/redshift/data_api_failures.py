@@ -6,7 +6,7 @@ The words are those of PostgreSQL and Redshift in English, behind their severity
 import re
 from dataclasses import dataclass
 
-from rsloader_provider.aws.redshift_errors import Answer
+from rsloader_provider.aws.redshift.errors import Answer
 
 _PARTS = re.compile(r"\n\s*(?:Detail|Hint|Position|Where|Location):\s*")
 _SEVERITY = re.compile(r"\s*(ERROR|FATAL|PANIC):\s*")

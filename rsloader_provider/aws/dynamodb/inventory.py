@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from rsloader_provider.aws.errors import explained
-from rsloader_provider.aws.items import (
+from rsloader_provider.aws.dynamodb.items import (
     CURRENT,
     DELETED,
     FIRST_BATCH,
@@ -16,7 +15,8 @@ from rsloader_provider.aws.items import (
     segment_batch,
     segment_from,
 )
-from rsloader_provider.aws.tables import TableNames
+from rsloader_provider.aws.dynamodb.tables import TableNames
+from rsloader_provider.aws.errors import explained
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable

@@ -1,0 +1,1 @@
+"""The ledger and the Lambda loader's tables in DynamoDB."""

@@ -1,0 +1,1 @@
+"""Sessions of Redshift: over the driver and over the Data API."""
