@@ -5,7 +5,7 @@ import zlib
 
 from lzallright import LZOCompressor
 
-from rsloader_provider.local.redshift.compression import PIECE_BYTES
+from rsloader_provider.local.redshift.copy.compression import PIECE_BYTES
 
 ADLER32_OF_BOTH = 0x001 | 0x002
 CRC32_OF_BOTH = 0x100 | 0x200

@@ -21,8 +21,8 @@ from local.lzop_file import (
 )
 from lzallright import LZOCompressor
 
-from rsloader_provider.local.redshift.compression import PIECE_BYTES, decompressed
-from rsloader_provider.local.redshift.copy_options import Compression
+from rsloader_provider.local.redshift.copy.compression import PIECE_BYTES, decompressed
+from rsloader_provider.local.redshift.copy.options import Compression
 from rsloader_provider.local.redshift.errors import RedshiftError
 
 URL = "s3://bucket/1.csv"

@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.avro import records
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.avro import records
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 from rsloader_provider.local.redshift.sql_text import Fragment
 
 MB = 1024 * 1024

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyarrow import orc
 
-from rsloader_provider.local.redshift.copy_options import CopyOptions, Format, check_compatible
+from rsloader_provider.local.redshift.copy.formats import Record
+from rsloader_provider.local.redshift.copy.formats.columnar import records
+from rsloader_provider.local.redshift.copy.options import CopyOptions, Format, check_compatible
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.formats import Record
-from rsloader_provider.local.redshift.formats.columnar import records
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 from rsloader_provider.local.redshift.sql_text import Fragment
 
 URL = "s3://acme-landing/day=1/a"

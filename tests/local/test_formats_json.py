@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.json_text import records
+from rsloader_provider.local.redshift.copy.formats.jsonpaths import parse_jsonpaths, parse_path
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.json_text import records
-from rsloader_provider.local.redshift.formats.jsonpaths import parse_jsonpaths, parse_path
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 from rsloader_provider.local.redshift.sql_text import Fragment
 
 LIMIT = 4_194_304

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from rsloader_provider.local.redshift.copy_load import LoadReport
-    from rsloader_provider.local.redshift.copy_options import CopyOptions
+    from rsloader_provider.local.redshift.copy.load import LoadReport
+    from rsloader_provider.local.redshift.copy.options import CopyOptions
 
 _QUERY_IDS = 1000  # the increment of their sequence
 

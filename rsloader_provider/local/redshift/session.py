@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.backend import FAILED, IN_TRANSACTION, Backend
-from rsloader_provider.local.redshift.copy_load import CopyLoad
+from rsloader_provider.local.redshift.copy.load import CopyLoad
 from rsloader_provider.local.redshift.errors import (
     PostgresError,
     RedshiftError,

@@ -6,8 +6,8 @@ from enum import Enum, auto
 
 from rsloader_provider.local.redshift import database_statements, dialect, query_text, user_statements
 from rsloader_provider.local.redshift.alter_table import alters_a_column
-from rsloader_provider.local.redshift.copy_options import CopyOptions
-from rsloader_provider.local.redshift.copy_statement import parse_copy
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.statement import parse_copy
 from rsloader_provider.local.redshift.database_statements import DatabaseChange
 from rsloader_provider.local.redshift.edits import table_end
 from rsloader_provider.local.redshift.sql_text import Fragment

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import zstandard
 
-from rsloader_provider.local.redshift import lzop
+from rsloader_provider.local.redshift.copy import lzop
 from rsloader_provider.local.redshift.errors import RedshiftError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from rsloader_provider.local.redshift.copy_options import Compression
+    from rsloader_provider.local.redshift.copy.options import Compression
 
 PIECE_BYTES = 256 * 1024
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way of saying that a gzip header is expected

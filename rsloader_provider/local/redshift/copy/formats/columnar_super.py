@@ -10,11 +10,11 @@ from typing import Any
 
 import pyarrow as pa
 
+from rsloader_provider.local.redshift.copy.formats import Refusal
+from rsloader_provider.local.redshift.copy.formats.characters import explain
+from rsloader_provider.local.redshift.copy.formats.columnar_errors import RefusedValueError
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import unsupported
-from rsloader_provider.local.redshift.formats import Refusal
-from rsloader_provider.local.redshift.formats.characters import explain
-from rsloader_provider.local.redshift.formats.columnar_errors import RefusedValueError
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
 _MAX_STRING_BYTES = 65535
 _Writer = Callable[[Any], str]

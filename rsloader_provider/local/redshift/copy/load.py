@@ -12,20 +12,20 @@ from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift.columns import Column, TableColumn, chosen_columns, quoted_names
-from rsloader_provider.local.redshift.copy_rows import Chunk, CopyRows
+from rsloader_provider.local.redshift.copy.columns import Column, TableColumn, chosen_columns, quoted_names
+from rsloader_provider.local.redshift.copy.load_files import LoadedFile
+from rsloader_provider.local.redshift.copy.refusals import LoadError
+from rsloader_provider.local.redshift.copy.rows import Chunk, CopyRows
+from rsloader_provider.local.redshift.copy.s3_objects import S3Fault, S3Object, S3Source
 from rsloader_provider.local.redshift.errors import PostgresError, nonexistent_table
-from rsloader_provider.local.redshift.load_errors import LoadError
-from rsloader_provider.local.redshift.load_files import LoadedFile
-from rsloader_provider.local.redshift.s3_objects import S3Fault, S3Object, S3Source
 from rsloader_provider.local.redshift.sql_text import Fragment, render
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from rsloader_provider.local.redshift.backend import Backend
-    from rsloader_provider.local.redshift.copy_options import CopyOptions
-    from rsloader_provider.local.redshift.dates import Recognise
+    from rsloader_provider.local.redshift.copy.dates import Recognise
+    from rsloader_provider.local.redshift.copy.options import CopyOptions
 
 
 @dataclass

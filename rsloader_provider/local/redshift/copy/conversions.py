@@ -11,16 +11,16 @@ import re
 from collections.abc import Callable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 
-from rsloader_provider.local.redshift.columns import STRINGS, Column
-from rsloader_provider.local.redshift.copy_options import CopyOptions
-from rsloader_provider.local.redshift.dates import (
+from rsloader_provider.local.redshift.copy.columns import STRINGS, Column
+from rsloader_provider.local.redshift.copy.dates import (
     DateRefusedError,
     Recognise,
     parse_date,
     parse_time,
     parse_timestamp,
 )
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 
 Convert = Callable[[str | None], str | None]
 _INTEGER = re.compile(r"[+-]?[0-9]+")

@@ -8,19 +8,27 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from rsloader_provider.local.redshift.blocks import Block, blocks, utf8
-from rsloader_provider.local.redshift.columns import Column
-from rsloader_provider.local.redshift.compression import decompressed
-from rsloader_provider.local.redshift.conversions import FieldRefusedError, conversion
-from rsloader_provider.local.redshift.copy_options import COLUMNAR, CopyOptions
-from rsloader_provider.local.redshift.dates import Recognise
+from rsloader_provider.local.redshift.copy.blocks import Block, blocks, utf8
+from rsloader_provider.local.redshift.copy.columns import Column
+from rsloader_provider.local.redshift.copy.compression import decompressed
+from rsloader_provider.local.redshift.copy.conversions import FieldRefusedError, conversion
+from rsloader_provider.local.redshift.copy.dates import Recognise
+from rsloader_provider.local.redshift.copy.formats import (
+    Record,
+    Refusal,
+    avro,
+    columnar,
+    delimited,
+    fixed_width,
+    json_text,
+)
+from rsloader_provider.local.redshift.copy.formats.jsonpaths import parse_jsonpaths
+from rsloader_provider.local.redshift.copy.load_files import LoadedFile
+from rsloader_provider.local.redshift.copy.options import COLUMNAR, CopyOptions
+from rsloader_provider.local.redshift.copy.quick_check import QuickCheck
+from rsloader_provider.local.redshift.copy.refusals import LoadError
+from rsloader_provider.local.redshift.copy.s3_objects import S3Object, S3Source, as_file
 from rsloader_provider.local.redshift.errors import load_failed
-from rsloader_provider.local.redshift.formats import Record, Refusal, avro, columnar, delimited, fixed_width, json_text
-from rsloader_provider.local.redshift.formats.jsonpaths import parse_jsonpaths
-from rsloader_provider.local.redshift.load_errors import LoadError
-from rsloader_provider.local.redshift.load_files import LoadedFile
-from rsloader_provider.local.redshift.quick_check import QuickCheck
-from rsloader_provider.local.redshift.s3_objects import S3Object, S3Source, as_file
 
 _CHUNK_CHARACTERS = 512 * 1024
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})

@@ -6,17 +6,17 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-form
 import math
 from typing import IO, TYPE_CHECKING
 
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.avro_container import DAMAGED, BrokenError, Container, decode
-from rsloader_provider.local.redshift.formats.characters import printable
-from rsloader_provider.local.redshift.formats.json_values import Json, Number, compact
-from rsloader_provider.local.redshift.formats.shredding import MALFORMED, NamedColumn, Shredder
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.avro_container import DAMAGED, BrokenError, Container, decode
+from rsloader_provider.local.redshift.copy.formats.characters import printable
+from rsloader_provider.local.redshift.copy.formats.json_values import Json, Number, compact
+from rsloader_provider.local.redshift.copy.formats.shredding import MALFORMED, NamedColumn, Shredder
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from rsloader_provider.local.redshift.copy_options import CopyOptions
+    from rsloader_provider.local.redshift.copy.options import CopyOptions
 
 _RAW_CHARACTERS = 1024  # as many as the load-error views show
 

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 
-from rsloader_provider.local.redshift.blocks import Block
-from rsloader_provider.local.redshift.copy_options import CopyOptions
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.lines import Line, decoded_lines
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.blocks import Block
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.lines import Line, decoded_lines
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 
 _Split = Callable[[str], list[str | None]]
 _ESCAPED = re.compile(r"\\(.?)", re.DOTALL)

@@ -17,7 +17,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rsloader_provider.local.redshift.copy_options import COLUMNAR, CopyOptions, Credentials
+from rsloader_provider.local.redshift.copy.options import COLUMNAR, CopyOptions, Credentials
 from rsloader_provider.local.redshift.errors import RedshiftError, mandatory_object_missing, s3_error
 
 PIECE_BYTES = 256 * 1024

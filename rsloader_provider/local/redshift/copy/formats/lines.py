@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rsloader_provider.local.redshift.blocks import Block
-from rsloader_provider.local.redshift.copy_options import CopyOptions
-from rsloader_provider.local.redshift.formats import Refusal
-from rsloader_provider.local.redshift.formats.characters import BadCharacterError, decoded, printable
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.blocks import Block
+from rsloader_provider.local.redshift.copy.formats import Refusal
+from rsloader_provider.local.redshift.copy.formats.characters import BadCharacterError, decoded, printable
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 
 
 @dataclass(frozen=True, slots=True)

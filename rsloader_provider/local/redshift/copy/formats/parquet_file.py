@@ -11,9 +11,9 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rsloader_provider.local.redshift.copy.formats.batch_size import rows_per_batch
+from rsloader_provider.local.redshift.copy.formats.columnar_errors import ScannedObject, Target, precision_and_scale
 from rsloader_provider.local.redshift.errors import unsupported
-from rsloader_provider.local.redshift.formats.batch_size import rows_per_batch
-from rsloader_provider.local.redshift.formats.columnar_errors import ScannedObject, Target, precision_and_scale
 
 _MAGIC = b"PAR1"
 _BUFFER_BYTES = 1 << 20

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from rsloader_provider.local.redshift.columns import STRINGS, Column
-from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.copy.columns import STRINGS, Column
+from rsloader_provider.local.redshift.copy.options import CopyOptions
 
 _DAY = r"[1-9][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 _SAFE = {

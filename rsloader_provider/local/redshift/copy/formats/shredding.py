@@ -5,17 +5,17 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-usage_notes-copy-fro
 
 from typing import TYPE_CHECKING, Protocol
 
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.characters import BadCharacterError, acceptable, printable
+from rsloader_provider.local.redshift.copy.formats.json_values import Json, compact
+from rsloader_provider.local.redshift.copy.formats.jsonpaths import NOT_AN_OBJECT, NoElementError, parse_path, value_at
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.characters import BadCharacterError, acceptable, printable
-from rsloader_provider.local.redshift.formats.json_values import Json, compact
-from rsloader_provider.local.redshift.formats.jsonpaths import NOT_AN_OBJECT, NoElementError, parse_path, value_at
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from rsloader_provider.local.redshift.copy_options import CopyOptions
+    from rsloader_provider.local.redshift.copy.options import CopyOptions
 
 MALFORMED = "Invalid value."
 _SUPER = "jsonb"

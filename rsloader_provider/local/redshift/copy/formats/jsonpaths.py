@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from rsloader_provider.local.redshift.errors import RedshiftError
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.redshift.formats.json_values import Json
+    from rsloader_provider.local.redshift.copy.formats.json_values import Json
 
 Steps: TypeAlias = tuple[str | int, ...]
 

@@ -8,7 +8,7 @@ column is for `conversions`.
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import IO
 import pyarrow as pa
 from pyarrow import dataset, orc
 
+from rsloader_provider.local.redshift.copy.formats.batch_size import rows_per_batch
+from rsloader_provider.local.redshift.copy.formats.columnar_errors import ScannedObject, Target, precision_and_scale
 from rsloader_provider.local.redshift.errors import unsupported
-from rsloader_provider.local.redshift.formats.batch_size import rows_per_batch
-from rsloader_provider.local.redshift.formats.columnar_errors import ScannedObject, Target, precision_and_scale
 
 # Each ORC type by the name that pyarrow gives it; the declared length of varchar and char is lost.
 _ORC_NAMES = {

@@ -3,7 +3,7 @@
 import re
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift.copy_options import COLUMNAR, CopyOptions, Credentials, check_compatible
+from rsloader_provider.local.redshift.copy.options import COLUMNAR, CopyOptions, Credentials, check_compatible
 from rsloader_provider.local.redshift.errors import RedshiftError, invalid_credentials, syntax_error, unsupported
 from rsloader_provider.local.redshift.sql_text import Fragment
 from rsloader_provider.local.redshift.tokens import Kind, Token

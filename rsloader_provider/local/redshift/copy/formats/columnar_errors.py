@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import quote
 
-from rsloader_provider.local.redshift.formats import Refusal
+from rsloader_provider.local.redshift.copy.formats import Refusal
 
 _NAMES = {
     "int2": "SMALLINT",

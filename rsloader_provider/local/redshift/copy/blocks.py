@@ -7,7 +7,7 @@ import codecs
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.copy.options import CopyOptions
 from rsloader_provider.local.redshift.errors import RedshiftError
 
 RECORD_BYTES = 4 * 1024 * 1024

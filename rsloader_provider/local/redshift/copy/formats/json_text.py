@@ -5,16 +5,16 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/copy-parameters-data-form
 
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.characters import printable
-from rsloader_provider.local.redshift.formats.json_documents import documents
-from rsloader_provider.local.redshift.formats.shredding import MALFORMED, NamedColumn, Shredder
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.characters import printable
+from rsloader_provider.local.redshift.copy.formats.json_documents import documents
+from rsloader_provider.local.redshift.copy.formats.shredding import MALFORMED, NamedColumn, Shredder
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from rsloader_provider.local.redshift.copy_options import CopyOptions
+    from rsloader_provider.local.redshift.copy.options import CopyOptions
 
 
 def records(

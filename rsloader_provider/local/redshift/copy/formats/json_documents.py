@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from json import JSONDecodeError
 from typing import TYPE_CHECKING
 
+from rsloader_provider.local.redshift.copy.formats.json_values import Json, read_value
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.formats.json_values import Json, read_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

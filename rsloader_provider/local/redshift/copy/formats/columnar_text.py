@@ -5,10 +5,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rsloader_provider.local.redshift.formats import Refusal
-from rsloader_provider.local.redshift.formats.characters import BadCharacterError, decoded, printable
-from rsloader_provider.local.redshift.formats.columnar_errors import RefusedValueError, ScannedObject, Target
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.formats import Refusal
+from rsloader_provider.local.redshift.copy.formats.characters import BadCharacterError, decoded, printable
+from rsloader_provider.local.redshift.copy.formats.columnar_errors import RefusedValueError, ScannedObject, Target
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 
 _STRINGS = ("varchar", "bpchar", "text")
 _DAY_MICROSECONDS = 86_400_000_000

@@ -14,20 +14,20 @@ from typing import IO
 
 import pyarrow as pa
 
-from rsloader_provider.local.redshift.copy_options import CopyOptions
-from rsloader_provider.local.redshift.errors import RedshiftError, spectrum_error
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.columnar_errors import (
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.columnar_errors import (
     RefusedValueError,
     ScanError,
     ScannedObject,
     Target,
 )
-from rsloader_provider.local.redshift.formats.columnar_super import super_texts
-from rsloader_provider.local.redshift.formats.columnar_text import texts
-from rsloader_provider.local.redshift.formats.orc_file import OrcFile
-from rsloader_provider.local.redshift.formats.parquet_file import ParquetFile
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
+from rsloader_provider.local.redshift.copy.formats.columnar_super import super_texts
+from rsloader_provider.local.redshift.copy.formats.columnar_text import texts
+from rsloader_provider.local.redshift.copy.formats.orc_file import OrcFile
+from rsloader_provider.local.redshift.copy.formats.parquet_file import ParquetFile
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
+from rsloader_provider.local.redshift.errors import RedshiftError, spectrum_error
 
 _DEFAULT_REGION = "us-east-1"
 

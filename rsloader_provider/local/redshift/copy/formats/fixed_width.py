@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from rsloader_provider.local.redshift.blocks import Block
-from rsloader_provider.local.redshift.copy_options import CopyOptions
+from rsloader_provider.local.redshift.copy.blocks import Block
+from rsloader_provider.local.redshift.copy.formats import Record, Refusal
+from rsloader_provider.local.redshift.copy.formats.lines import Line, decoded_lines
+from rsloader_provider.local.redshift.copy.options import CopyOptions
+from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.formats import Record, Refusal
-from rsloader_provider.local.redshift.formats.lines import Line, decoded_lines
-from rsloader_provider.local.redshift.load_errors import LoadErrorCode
 
 
 def records(block: Block, copy: CopyOptions, columns: int) -> Iterator[Record]:

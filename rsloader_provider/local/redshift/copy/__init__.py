@@ -1,0 +1,1 @@
+"""COPY: its statement, the objects it reads, and the records it takes or refuses."""
