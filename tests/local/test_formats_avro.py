@@ -21,7 +21,7 @@ from rsloader_provider.local.redshift.copy.formats.avro import records
 from rsloader_provider.local.redshift.copy.options import CopyOptions
 from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.sql_text import Fragment
+from rsloader_provider.local.redshift.sql.quoting import Fragment
 
 MB = 1024 * 1024
 SYNC = bytes(range(16))

@@ -23,7 +23,7 @@ from rsloader_provider.local.redshift.copy.formats.columnar import records
 from rsloader_provider.local.redshift.copy.options import CopyOptions, Format, check_compatible
 from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.sql_text import Fragment
+from rsloader_provider.local.redshift.sql.quoting import Fragment
 
 URL = "s3://acme-landing/day=1/a"
 HTTPS = "https://s3.us-east-1.amazonaws.com/acme-landing/day%3D1/a"

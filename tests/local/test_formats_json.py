@@ -16,7 +16,7 @@ from rsloader_provider.local.redshift.copy.formats.jsonpaths import parse_jsonpa
 from rsloader_provider.local.redshift.copy.options import CopyOptions
 from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.sql_text import Fragment
+from rsloader_provider.local.redshift.sql.quoting import Fragment
 
 LIMIT = 4_194_304
 BAD_UTF8 = "String contains invalid or unsupported UTF8 codepoints. Bad UTF8 hex sequence: "

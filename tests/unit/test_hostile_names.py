@@ -21,7 +21,7 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.local.redshift.tokens import Kind, split_statements, tokenize
+from rsloader_provider.local.redshift.sql.tokens import Kind, split_statements, tokenize
 
 WITH_KEY = CopyOptions(format="csv", aws_conn_id="lake")
 BATCH = "01ARZ3NDEKTSV4RRFFQ69G5FAV"

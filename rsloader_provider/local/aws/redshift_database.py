@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 
-from rsloader_provider.local.redshift.sql_text import identifier, render
+from rsloader_provider.local.redshift.sql.quoting import identifier, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable

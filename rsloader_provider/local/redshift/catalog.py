@@ -13,7 +13,7 @@ from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.postgres import SUPERUSER
 from rsloader_provider.local.redshift.query_log import Query, QueryLog
 from rsloader_provider.local.redshift.recent_rows import RecentRows
-from rsloader_provider.local.redshift.sql_text import Fragment, join, render
+from rsloader_provider.local.redshift.sql.quoting import Fragment, join, render
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

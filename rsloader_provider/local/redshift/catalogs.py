@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Self
 
 from rsloader_provider.local.redshift.backend import Backend
 from rsloader_provider.local.redshift.catalog import Catalog
-from rsloader_provider.local.redshift.database_statements import set_isolation
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.passwords import StoredPassword, hashed
 from rsloader_provider.local.redshift.postgres import SUPERUSER
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier, render
+from rsloader_provider.local.redshift.sql.database_statements import set_isolation
+from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, render
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
     from pathlib import Path
 
-    from rsloader_provider.local.redshift.database_statements import DatabaseChange
+    from rsloader_provider.local.redshift.sql.database_statements import DatabaseChange
 
 _TEMPLATE = "template1"  # always there to connect to
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.protocol import Message
+from rsloader_provider.local.redshift.sql.tokens import split_statements
 from rsloader_provider.local.redshift.statements import NOTHING, Statement, understand
-from rsloader_provider.local.redshift.tokens import split_statements
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

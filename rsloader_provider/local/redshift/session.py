@@ -24,9 +24,9 @@ from rsloader_provider.local.redshift.prepared import Prepared
 from rsloader_provider.local.redshift.protocol import Message
 from rsloader_provider.local.redshift.relay import Relay
 from rsloader_provider.local.redshift.session_history import SessionHistory
+from rsloader_provider.local.redshift.sql.table_append import run_append
+from rsloader_provider.local.redshift.sql.tokens import split_statements
 from rsloader_provider.local.redshift.statements import Role, Statement, understand
-from rsloader_provider.local.redshift.table_append import run_append
-from rsloader_provider.local.redshift.tokens import split_statements
 from rsloader_provider.local.redshift.transaction import Transaction
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ before a statement that asks.
 import contextlib
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift import query_text
 from rsloader_provider.local.redshift.backend import FAILED, IDLE
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.query_log import Query
-from rsloader_provider.local.redshift.sql_text import render
-from rsloader_provider.local.redshift.tokens import tokenize
+from rsloader_provider.local.redshift.sql import query_text
+from rsloader_provider.local.redshift.sql.quoting import render
+from rsloader_provider.local.redshift.sql.tokens import tokenize
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -4,15 +4,15 @@ import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from rsloader_provider.local.redshift import database_statements, dialect, query_text, user_statements
-from rsloader_provider.local.redshift.alter_table import alters_a_column
 from rsloader_provider.local.redshift.copy.options import CopyOptions
 from rsloader_provider.local.redshift.copy.statement import parse_copy
-from rsloader_provider.local.redshift.database_statements import DatabaseChange
-from rsloader_provider.local.redshift.edits import table_end
-from rsloader_provider.local.redshift.sql_text import Fragment
-from rsloader_provider.local.redshift.table_append import TableAppend, parse_append
-from rsloader_provider.local.redshift.tokens import Token, tokenize
+from rsloader_provider.local.redshift.sql import database_statements, dialect, query_text, user_statements
+from rsloader_provider.local.redshift.sql.alter_table import alters_a_column
+from rsloader_provider.local.redshift.sql.database_statements import DatabaseChange
+from rsloader_provider.local.redshift.sql.edits import table_end
+from rsloader_provider.local.redshift.sql.quoting import Fragment
+from rsloader_provider.local.redshift.sql.table_append import TableAppend, parse_append
+from rsloader_provider.local.redshift.sql.tokens import Token, tokenize
 
 _TRANSACTION_CONTROL = {"BEGIN", "START", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT", "RELEASE", "PREPARE"}
 _NEVER_IN_TRANSACTION = {"VACUUM", "ALTER SYSTEM"}

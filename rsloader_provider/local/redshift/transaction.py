@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rsloader_provider.local.redshift.backend import FAILED, IDLE, IN_TRANSACTION, Backend
 from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError
-from rsloader_provider.local.redshift.sql_text import render
+from rsloader_provider.local.redshift.sql.quoting import render
 
 if TYPE_CHECKING:
     from rsloader_provider.local.redshift.statements import Statement

@@ -10,7 +10,7 @@ import psycopg
 from rsloader_provider.local.aws.redshift_data.errors import text_of
 from rsloader_provider.local.aws.redshift_data.results import result_of
 from rsloader_provider.local.aws.redshift_data.statements import ABORTED, FAILED, FINISHED, STARTED
-from rsloader_provider.local.redshift.tokens import split_statements
+from rsloader_provider.local.redshift.sql.tokens import split_statements
 
 if TYPE_CHECKING:
     from rsloader_provider.local.aws.redshift_data.statements import Query, Statement

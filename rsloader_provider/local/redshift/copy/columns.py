@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from rsloader_provider.local.redshift.errors import RedshiftError, unsupported
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier, join
+from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, join
 
 STRINGS = ("varchar", "bpchar", "text")
 _KNOWN = frozenset({

@@ -18,7 +18,7 @@ from rsloader_provider.local.redshift.copy.refusals import LoadError
 from rsloader_provider.local.redshift.copy.rows import Chunk, CopyRows
 from rsloader_provider.local.redshift.copy.s3_objects import S3Fault, S3Object, S3Source
 from rsloader_provider.local.redshift.errors import PostgresError, nonexistent_table
-from rsloader_provider.local.redshift.sql_text import Fragment, render
+from rsloader_provider.local.redshift.sql.quoting import Fragment, render
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.sql_text import Fragment
+from rsloader_provider.local.redshift.sql.quoting import Fragment
 
 Format = Literal["text", "csv", "fixedwidth", "json", "avro", "parquet", "orc"]
 Compression = Literal["gzip", "bzip2", "zstd", "lzop"]

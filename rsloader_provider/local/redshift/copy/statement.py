@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 from rsloader_provider.local.redshift.copy.options import COLUMNAR, CopyOptions, Credentials, check_compatible
 from rsloader_provider.local.redshift.errors import RedshiftError, invalid_credentials, syntax_error, unsupported
-from rsloader_provider.local.redshift.sql_text import Fragment
-from rsloader_provider.local.redshift.tokens import Kind, Token
+from rsloader_provider.local.redshift.sql.quoting import Fragment
+from rsloader_provider.local.redshift.sql.tokens import Kind, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,9 +9,9 @@ import re
 
 from rsloader_provider.local.redshift.errors import RedshiftError, unsupported
 from rsloader_provider.local.redshift.passwords import hashed
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier, join, render
-from rsloader_provider.local.redshift.token_reader import TokenReader
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, join, render
+from rsloader_provider.local.redshift.sql.token_reader import TokenReader
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 # On Redshift anybody may lock a table that they may write to; pg_maintain stands for that.
 _LOCKING_ROLE = Fragment("pg_maintain")

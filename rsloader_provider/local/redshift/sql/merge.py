@@ -3,10 +3,10 @@
 Source: https://docs.aws.amazon.com/redshift/latest/dg/r_MERGE.html
 """
 
-from rsloader_provider.local.redshift.edits import Edits, closing, table_end
 from rsloader_provider.local.redshift.errors import RedshiftError, syntax_error, unsupported
-from rsloader_provider.local.redshift.sql_text import Fragment, render
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.edits import Edits, closing, table_end
+from rsloader_provider.local.redshift.sql.quoting import Fragment, render
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 _ACTIONS = (
     (["WHEN", "MATCHED", "THEN", "UPDATE", "SET"], ["WHEN", "MATCHED", "THEN", "DELETE"]),

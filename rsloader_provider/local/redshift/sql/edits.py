@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from rsloader_provider.local.redshift.errors import syntax_error
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 
 @dataclass(frozen=True)

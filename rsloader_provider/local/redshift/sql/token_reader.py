@@ -1,8 +1,8 @@
 """A statement read from its first token to its last, by grammars that know every word they take."""
 
 from rsloader_provider.local.redshift.errors import RedshiftError, syntax_error
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier
-from rsloader_provider.local.redshift.tokens import Kind, Token
+from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier
+from rsloader_provider.local.redshift.sql.tokens import Kind, Token
 
 
 class TokenReader:

@@ -4,10 +4,10 @@ Storage hints go; constraints that Redshift takes but does not enforce go too, b
 a primary key is kept what Redshift shows of it.
 """
 
-from rsloader_provider.local.redshift import declared_keys
-from rsloader_provider.local.redshift.edits import Edits, closing, items, table_end
 from rsloader_provider.local.redshift.errors import syntax_error, unsupported
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql import declared_keys
+from rsloader_provider.local.redshift.sql.edits import Edits, closing, items, table_end
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 _TYPES = {"SUPER": "jsonb", "DATETIME": "timestamp", "NVARCHAR": "varchar", "BPCHAR": "char(256)"}
 # These have a length in Redshift even if none is given.

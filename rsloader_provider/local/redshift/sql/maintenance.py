@@ -6,9 +6,9 @@ Sources:
     https://docs.aws.amazon.com/redshift/latest/dg/r_LOCK.html
 """
 
-from rsloader_provider.local.redshift.edits import Edits, table_end
 from rsloader_provider.local.redshift.errors import syntax_error, unsupported
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.edits import Edits, table_end
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 
 def rewrite_vacuum(tokens: list[Token], edits: Edits) -> None:

@@ -2,14 +2,14 @@
 
 from itertools import pairwise
 
-from rsloader_provider.local.redshift.alter_table import rewrite_alter_table
-from rsloader_provider.local.redshift.catalog_queries import rewrite_catalog_query
-from rsloader_provider.local.redshift.ddl import rewrite_create_table
-from rsloader_provider.local.redshift.edits import Edits
 from rsloader_provider.local.redshift.errors import syntax_error
-from rsloader_provider.local.redshift.maintenance import check_lock, rewrite_analyze, rewrite_vacuum
-from rsloader_provider.local.redshift.merge import rewrite_merge
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.alter_table import rewrite_alter_table
+from rsloader_provider.local.redshift.sql.catalog_queries import rewrite_catalog_query
+from rsloader_provider.local.redshift.sql.ddl import rewrite_create_table
+from rsloader_provider.local.redshift.sql.edits import Edits
+from rsloader_provider.local.redshift.sql.maintenance import check_lock, rewrite_analyze, rewrite_vacuum
+from rsloader_provider.local.redshift.sql.merge import rewrite_merge
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 # These take no parentheses; the functions that stand for them here need them.
 _WITHOUT_PARENTHESES = {"SYSDATE": "sysdate()", "CURRENT_USER_ID": "current_user_id()"}

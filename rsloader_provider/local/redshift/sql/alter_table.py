@@ -3,10 +3,10 @@
 Source: https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
 """
 
-from rsloader_provider.local.redshift.ddl import constraint_kind, rewrite_column
-from rsloader_provider.local.redshift.edits import Edits, items, table_end
 from rsloader_provider.local.redshift.errors import RedshiftError, syntax_error, unsupported
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.ddl import constraint_kind, rewrite_column
+from rsloader_provider.local.redshift.sql.edits import Edits, items, table_end
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 _HINTS = ("DISTKEY", "DISTSTYLE", "SORTKEY", "COMPOUND", "INTERLEAVED", "ENCODE")
 _VARCHAR = ("VARCHAR", "NVARCHAR", "CHARACTER")

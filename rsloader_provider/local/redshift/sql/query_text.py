@@ -2,7 +2,7 @@
 
 import re
 
-from rsloader_provider.local.redshift.tokens import Kind, Token, tokenize
+from rsloader_provider.local.redshift.sql.tokens import Kind, Token, tokenize
 
 SHOWN_CHARACTERS = 4000
 _MASK = "'***'"

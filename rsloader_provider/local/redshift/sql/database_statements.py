@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from rsloader_provider.local.redshift.errors import RedshiftError, unsupported
 from rsloader_provider.local.redshift.postgres import ISOLATION_LEVELS, Isolation
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier, join, render
-from rsloader_provider.local.redshift.token_reader import TokenReader
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, join, render
+from rsloader_provider.local.redshift.sql.token_reader import TokenReader
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 
 @dataclass(frozen=True)

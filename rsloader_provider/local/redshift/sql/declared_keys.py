@@ -6,8 +6,8 @@ a constraint, and `driver_lookups.sql` can show every one of them as the primary
 
 from itertools import pairwise
 
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier, join, render
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, join, render
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 
 def primary_key(table: str, columns: list[str], name: str | None) -> Fragment:

@@ -8,13 +8,13 @@ Compression, distribution and sort keys have to agree on Redshift and are not ke
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift.edits import table_end
 from rsloader_provider.local.redshift.errors import RedshiftError, syntax_error
-from rsloader_provider.local.redshift.sql_text import Fragment, identifier, join, render
+from rsloader_provider.local.redshift.sql.edits import table_end
+from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, join, render
 
 if TYPE_CHECKING:
     from rsloader_provider.local.redshift.backend import Backend
-    from rsloader_provider.local.redshift.tokens import Token
+    from rsloader_provider.local.redshift.sql.tokens import Token
 
 
 @dataclass(frozen=True)

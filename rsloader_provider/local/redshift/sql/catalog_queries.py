@@ -10,8 +10,8 @@ one has to know the columns, so this is done for queries that read the system ca
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rsloader_provider.local.redshift.edits import Edits, items
-from rsloader_provider.local.redshift.tokens import Token
+from rsloader_provider.local.redshift.sql.edits import Edits, items
+from rsloader_provider.local.redshift.sql.tokens import Token
 
 _RELATIONS = frozenset({"pg_class", "pg_attribute", "pg_attrdef", "pg_constraint"})
 _FUNCTIONS = frozenset({"pg_get_constraintdef"})

@@ -1,0 +1,1 @@
+"""Redshift's SQL in PostgreSQL's words."""
