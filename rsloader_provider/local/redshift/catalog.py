@@ -8,12 +8,12 @@ import contextlib
 from importlib import resources
 from typing import TYPE_CHECKING, Self
 
-from rsloader_provider.local.redshift.backend import Answer, Backend
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.postgres import SUPERUSER
 from rsloader_provider.local.redshift.query_log import Query, QueryLog
 from rsloader_provider.local.redshift.recent_rows import RecentRows
 from rsloader_provider.local.redshift.sql.quoting import Fragment, join, render
+from rsloader_provider.local.redshift.wire.backend import Answer, Backend
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

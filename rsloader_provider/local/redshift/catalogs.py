@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Self
 
-from rsloader_provider.local.redshift.backend import Backend
 from rsloader_provider.local.redshift.catalog import Catalog
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.passwords import StoredPassword, hashed
 from rsloader_provider.local.redshift.postgres import SUPERUSER
 from rsloader_provider.local.redshift.sql.database_statements import set_isolation
 from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, render
+from rsloader_provider.local.redshift.wire.backend import Backend
+from rsloader_provider.local.redshift.wire.passwords import StoredPassword, hashed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

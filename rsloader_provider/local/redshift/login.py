@@ -5,10 +5,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from rsloader_provider.local.redshift import passwords, protocol
-from rsloader_provider.local.redshift.backend import Backend
 from rsloader_provider.local.redshift.errors import RedshiftError, protocol_violation
-from rsloader_provider.local.redshift.protocol import Message
+from rsloader_provider.local.redshift.wire import passwords, protocol
+from rsloader_provider.local.redshift.wire.backend import Backend
+from rsloader_provider.local.redshift.wire.protocol import Message
 
 if TYPE_CHECKING:
     import ssl

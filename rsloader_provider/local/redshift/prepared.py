@@ -2,17 +2,17 @@
 
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.protocol import Message
 from rsloader_provider.local.redshift.sql.tokens import split_statements
 from rsloader_provider.local.redshift.statements import NOTHING, Statement, understand
+from rsloader_provider.local.redshift.wire import protocol
+from rsloader_provider.local.redshift.wire.protocol import Message
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from rsloader_provider.local.redshift.backend import Backend
-    from rsloader_provider.local.redshift.relay import Relay
+    from rsloader_provider.local.redshift.wire.backend import Backend
+    from rsloader_provider.local.redshift.wire.relay import Relay
 
 _FLUSH = Message(b"H", b"")
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
-from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.catalogs import Catalogs
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.faults import Faults
 from rsloader_provider.local.redshift.login import Authentication, Entrance, log_in
 from rsloader_provider.local.redshift.postgres import EmbeddedPostgres, Isolation
+from rsloader_provider.local.redshift.wire import protocol
 
 if TYPE_CHECKING:
     from pathlib import Path

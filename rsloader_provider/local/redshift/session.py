@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift import protocol
-from rsloader_provider.local.redshift.backend import FAILED, IN_TRANSACTION, Backend
 from rsloader_provider.local.redshift.copy.load import CopyLoad
 from rsloader_provider.local.redshift.errors import (
     PostgresError,
@@ -21,13 +19,15 @@ from rsloader_provider.local.redshift.errors import (
     protocol_violation,
 )
 from rsloader_provider.local.redshift.prepared import Prepared
-from rsloader_provider.local.redshift.protocol import Message
-from rsloader_provider.local.redshift.relay import Relay
 from rsloader_provider.local.redshift.session_history import SessionHistory
 from rsloader_provider.local.redshift.sql.table_append import run_append
 from rsloader_provider.local.redshift.sql.tokens import split_statements
 from rsloader_provider.local.redshift.statements import Role, Statement, understand
 from rsloader_provider.local.redshift.transaction import Transaction
+from rsloader_provider.local.redshift.wire import protocol
+from rsloader_provider.local.redshift.wire.backend import FAILED, IN_TRANSACTION, Backend
+from rsloader_provider.local.redshift.wire.protocol import Message
+from rsloader_provider.local.redshift.wire.relay import Relay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

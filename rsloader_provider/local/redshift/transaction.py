@@ -6,9 +6,9 @@ transaction, which the proxy then opens and ends itself ("implicit").
 
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift.backend import FAILED, IDLE, IN_TRANSACTION, Backend
 from rsloader_provider.local.redshift.errors import PostgresError, RedshiftError
 from rsloader_provider.local.redshift.sql.quoting import render
+from rsloader_provider.local.redshift.wire.backend import FAILED, IDLE, IN_TRANSACTION, Backend
 
 if TYPE_CHECKING:
     from rsloader_provider.local.redshift.statements import Statement

@@ -23,9 +23,9 @@ from rsloader_provider.local.redshift.sql.quoting import Fragment, render
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from rsloader_provider.local.redshift.backend import Backend
     from rsloader_provider.local.redshift.copy.dates import Recognise
     from rsloader_provider.local.redshift.copy.options import CopyOptions
+    from rsloader_provider.local.redshift.wire.backend import Backend
 
 
 @dataclass

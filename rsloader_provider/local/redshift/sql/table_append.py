@@ -13,8 +13,8 @@ from rsloader_provider.local.redshift.sql.edits import table_end
 from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, join, render
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.redshift.backend import Backend
     from rsloader_provider.local.redshift.sql.tokens import Token
+    from rsloader_provider.local.redshift.wire.backend import Backend
 
 
 @dataclass(frozen=True)

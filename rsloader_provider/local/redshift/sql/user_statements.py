@@ -8,10 +8,10 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/r_CREATE_USER.html
 import re
 
 from rsloader_provider.local.redshift.errors import RedshiftError, unsupported
-from rsloader_provider.local.redshift.passwords import hashed
 from rsloader_provider.local.redshift.sql.quoting import Fragment, identifier, join, render
 from rsloader_provider.local.redshift.sql.token_reader import TokenReader
 from rsloader_provider.local.redshift.sql.tokens import Token
+from rsloader_provider.local.redshift.wire.passwords import hashed
 
 # On Redshift anybody may lock a table that they may write to; pg_maintain stands for that.
 _LOCKING_ROLE = Fragment("pg_maintain")

@@ -3,15 +3,15 @@
 import struct
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.redshift import protocol
 from rsloader_provider.local.redshift.errors import PostgresError, as_redshift_reports
-from rsloader_provider.local.redshift.protocol import Message
+from rsloader_provider.local.redshift.wire import protocol
+from rsloader_provider.local.redshift.wire.protocol import Message
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from rsloader_provider.local.redshift.backend import Backend
+    from rsloader_provider.local.redshift.wire.backend import Backend
 
 _FLUSH = Message(b"H", b"")
 _UNFLUSHED_BYTES = 1 << 18

@@ -5,8 +5,8 @@ import contextlib
 import struct
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from rsloader_provider.local.redshift import protocol
-from rsloader_provider.local.redshift.protocol import Message
+from rsloader_provider.local.redshift.wire import protocol
+from rsloader_provider.local.redshift.wire.protocol import Message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -1,0 +1,1 @@
+"""PostgreSQL's wire protocol: its messages, a session behind it, and passwords."""
