@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import ssl
     from pathlib import Path
 
-    from rsloader_provider.local.redshift.catalog import Catalog
-    from rsloader_provider.local.redshift.catalogs import Catalogs
+    from rsloader_provider.local.redshift.catalog.catalog import Catalog
+    from rsloader_provider.local.redshift.catalog.catalogs import Catalogs
 
 Authentication = Literal["cleartext", "md5"]
 

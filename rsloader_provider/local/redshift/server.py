@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Self
 
-from rsloader_provider.local.redshift.catalogs import Catalogs
+from rsloader_provider.local.redshift.catalog.catalogs import Catalogs
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.faults import Faults
 from rsloader_provider.local.redshift.login import Authentication, Entrance, log_in

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from concurrent.futures import Executor
 
-    from rsloader_provider.local.redshift.catalog import Catalog
-    from rsloader_provider.local.redshift.catalogs import Catalogs
+    from rsloader_provider.local.redshift.catalog.catalog import Catalog
+    from rsloader_provider.local.redshift.catalog.catalogs import Catalogs
+    from rsloader_provider.local.redshift.catalog.query_log import Query
     from rsloader_provider.local.redshift.faults import Fault, Faults
-    from rsloader_provider.local.redshift.query_log import Query
 
 _SYNC = Message(b"S", b"")
 _IGNORED = b"Hdcf"  # Flush, because every answer is flushed, and what is left of a COPY that failed

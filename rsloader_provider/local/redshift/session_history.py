@@ -7,8 +7,8 @@ before a statement that asks.
 import contextlib
 from typing import TYPE_CHECKING
 
+from rsloader_provider.local.redshift.catalog.query_log import Query
 from rsloader_provider.local.redshift.errors import RedshiftError
-from rsloader_provider.local.redshift.query_log import Query
 from rsloader_provider.local.redshift.sql import query_text
 from rsloader_provider.local.redshift.sql.quoting import render
 from rsloader_provider.local.redshift.sql.tokens import tokenize
@@ -17,7 +17,7 @@ from rsloader_provider.local.redshift.wire.backend import FAILED, IDLE
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from rsloader_provider.local.redshift.catalog import Catalog
+    from rsloader_provider.local.redshift.catalog.catalog import Catalog
     from rsloader_provider.local.redshift.statements import Statement
     from rsloader_provider.local.redshift.wire.backend import Backend
 

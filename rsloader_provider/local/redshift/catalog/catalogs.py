@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Self
 
-from rsloader_provider.local.redshift.catalog import Catalog
+from rsloader_provider.local.redshift.catalog.catalog import Catalog
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.postgres import SUPERUSER
 from rsloader_provider.local.redshift.sql.database_statements import set_isolation

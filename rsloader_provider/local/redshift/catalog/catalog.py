@@ -8,10 +8,10 @@ import contextlib
 from importlib import resources
 from typing import TYPE_CHECKING, Self
 
+from rsloader_provider.local.redshift.catalog.query_log import Query, QueryLog
+from rsloader_provider.local.redshift.catalog.recent_rows import RecentRows
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.postgres import SUPERUSER
-from rsloader_provider.local.redshift.query_log import Query, QueryLog
-from rsloader_provider.local.redshift.recent_rows import RecentRows
 from rsloader_provider.local.redshift.sql.quoting import Fragment, join, render
 from rsloader_provider.local.redshift.wire.backend import Answer, Backend
 
@@ -270,5 +270,5 @@ async def _open_session(socket: "Path", database: str) -> Backend:
 
 
 def _script(name: str) -> Fragment:
-    text = resources.files("rsloader_provider.local.redshift").joinpath(name).read_text()
+    text = resources.files("rsloader_provider.local.redshift.catalog").joinpath(name).read_text()
     return Fragment(text.rstrip().removesuffix(";"))

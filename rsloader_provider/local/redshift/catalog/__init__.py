@@ -1,0 +1,1 @@
+"""The system catalog, the views of loads and queries, and the users."""
