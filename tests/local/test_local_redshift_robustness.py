@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from local.redshift_fixtures import Client
 
 from rsloader_provider.local.redshift import LocalRedshift
-from rsloader_provider.local.redshift.server import Server, Settings
+from rsloader_provider.local.redshift.session.server import Server, Settings
 
 
 def message(kind: bytes, body: bytes = b"") -> bytes:

@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from rsloader_provider.local.redshift.server import Server, Settings
+from rsloader_provider.local.redshift.session.server import Server, Settings
 
 
 def main() -> int:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Self
 from rsloader_provider.local.leash import LeashedProcess
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.redshift.login import Authentication
     from rsloader_provider.local.redshift.postgres import Isolation
+    from rsloader_provider.local.redshift.session.login import Authentication
 
 _START_SECONDS = 60.0
 _GRACE_SECONDS = 20.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from rsloader_provider.local.redshift.catalog.catalog import Catalog
-    from rsloader_provider.local.redshift.statements import Statement
+    from rsloader_provider.local.redshift.session.statements import Statement
     from rsloader_provider.local.redshift.wire.backend import Backend
 
 

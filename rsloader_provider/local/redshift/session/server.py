@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Self
 from rsloader_provider.local.redshift.catalog.catalogs import Catalogs
 from rsloader_provider.local.redshift.errors import RedshiftError
 from rsloader_provider.local.redshift.faults import Faults
-from rsloader_provider.local.redshift.login import Authentication, Entrance, log_in
 from rsloader_provider.local.redshift.postgres import EmbeddedPostgres, Isolation
+from rsloader_provider.local.redshift.session.login import Authentication, Entrance, log_in
 from rsloader_provider.local.redshift.wire import protocol
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A thread waits for S3, for one COPY at a time; Redshift runs at most 50 queries at once, so none waits for a thread.
 _LOADING_THREADS = 50
-_SESSION = "rsloader_provider.local.redshift.session"
+_SESSION = "rsloader_provider.local.redshift.session.session"
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Server:
             await writer.drain()
             return
         if login is not None:
-            from rsloader_provider.local.redshift.session import Session, Surroundings  # noqa: PLC0415 (see _start)
+            from rsloader_provider.local.redshift.session.session import Session, Surroundings  # noqa: PLC0415 (see _start)
 
             surroundings = Surroundings(
                 login.catalog, catalogs, self._faults, self._threads, self._settings.s3_endpoint

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 from rsloader_provider.local.redshift.errors import RedshiftError
+from rsloader_provider.local.redshift.session.statements import NOTHING, Statement, understand
 from rsloader_provider.local.redshift.sql.tokens import split_statements
-from rsloader_provider.local.redshift.statements import NOTHING, Statement, understand
 from rsloader_provider.local.redshift.wire import protocol
 from rsloader_provider.local.redshift.wire.protocol import Message
 

@@ -18,12 +18,12 @@ from rsloader_provider.local.redshift.errors import (
     as_redshift_reports,
     protocol_violation,
 )
-from rsloader_provider.local.redshift.prepared import Prepared
-from rsloader_provider.local.redshift.session_history import SessionHistory
+from rsloader_provider.local.redshift.session.history import SessionHistory
+from rsloader_provider.local.redshift.session.prepared import Prepared
+from rsloader_provider.local.redshift.session.statements import Role, Statement, understand
+from rsloader_provider.local.redshift.session.transaction import Transaction
 from rsloader_provider.local.redshift.sql.table_append import run_append
 from rsloader_provider.local.redshift.sql.tokens import split_statements
-from rsloader_provider.local.redshift.statements import Role, Statement, understand
-from rsloader_provider.local.redshift.transaction import Transaction
 from rsloader_provider.local.redshift.wire import protocol
 from rsloader_provider.local.redshift.wire.backend import FAILED, IN_TRANSACTION, Backend
 from rsloader_provider.local.redshift.wire.protocol import Message

@@ -11,7 +11,7 @@ from rsloader_provider.local.redshift.sql.quoting import render
 from rsloader_provider.local.redshift.wire.backend import FAILED, IDLE, IN_TRANSACTION, Backend
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.redshift.statements import Statement
+    from rsloader_provider.local.redshift.session.statements import Statement
 
 
 class Transaction:
