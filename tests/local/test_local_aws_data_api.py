@@ -15,11 +15,11 @@ from local.aws_fixtures import client, running_aws
 from local.redshift_fixtures import Client, Landing, copy_sql, new_table
 
 from rsloader_provider.local.aws.json_service import ServiceError
-from rsloader_provider.local.aws.redshift_data.memory import Statements
-from rsloader_provider.local.aws.redshift_data.parameters import NumberedSql
-from rsloader_provider.local.aws.redshift_data.results import Result
-from rsloader_provider.local.aws.redshift_data.sessions import Session, Sessions
-from rsloader_provider.local.aws.redshift_data.statements import FINISHED, Statement
+from rsloader_provider.local.aws.redshift.data.memory import Statements
+from rsloader_provider.local.aws.redshift.data.parameters import NumberedSql
+from rsloader_provider.local.aws.redshift.data.results import Result
+from rsloader_provider.local.aws.redshift.data.sessions import Session, Sessions
+from rsloader_provider.local.aws.redshift.data.statements import FINISHED, Statement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -17,8 +17,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from local.aws_fixtures import client, running_aws
 
-from rsloader_provider.local.aws.access_keys import AccessKey
-from rsloader_provider.local.aws.s3_signatures import S3RefusalError, S3Signatures
+from rsloader_provider.local.aws.iam.access_keys import AccessKey
+from rsloader_provider.local.aws.s3.signatures import S3RefusalError, S3Signatures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

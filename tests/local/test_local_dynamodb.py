@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from werkzeug.serving import make_server
 
 from rsloader_provider.local.aws.app import LocalAwsApp, RequestHandler
-from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
+from rsloader_provider.local.aws.dynamodb.moto_dynamodb import DynamoDBService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from rsloader_provider.cli import app
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
-from rsloader_provider.local.aws.iam_policies import Need, UnknownPolicyElementError, allows
+from rsloader_provider.local.aws.iam.policies import Need, UnknownPolicyElementError, allows
 
 SAMPLE = Path(__file__).parents[2] / "dags" / "loads"
 KEY = {"format": "csv", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "kms:aHVudGVyMg=="}

@@ -14,18 +14,18 @@ from xml.sax.saxutils import escape
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from moto.s3.exceptions import MissingBucket
 
-from rsloader_provider.local.aws.access_keys import AccessKeys
-from rsloader_provider.local.aws.authorization import Authorization, NotAuthorizedError, refuse
+from rsloader_provider.local.aws.dynamodb.moto_dynamodb import DynamoDBService
+from rsloader_provider.local.aws.iam.access_keys import AccessKeys
+from rsloader_provider.local.aws.iam.authorization import Authorization, NotAuthorizedError, refuse
 from rsloader_provider.local.aws.kms_keys import KmsService
-from rsloader_provider.local.aws.moto_dynamodb import DynamoDBService
-from rsloader_provider.local.aws.redshift_clusters import answer_for
-from rsloader_provider.local.aws.redshift_data import redshift_data_service
-from rsloader_provider.local.aws.redshift_database import RedshiftAddress, RedshiftDatabase
-from rsloader_provider.local.aws.redshift_serverless import redshift_serverless_service
+from rsloader_provider.local.aws.redshift.clusters import answer_for
+from rsloader_provider.local.aws.redshift.data import redshift_data_service
+from rsloader_provider.local.aws.redshift.database import RedshiftAddress, RedshiftDatabase
+from rsloader_provider.local.aws.redshift.serverless import redshift_serverless_service
 from rsloader_provider.local.aws.request_counts import RequestCounts, operation_of
-from rsloader_provider.local.aws.s3_listing import S3Listing
-from rsloader_provider.local.aws.s3_signatures import S3RefusalError, S3Signatures
-from rsloader_provider.local.aws.seeding import seed_objects
+from rsloader_provider.local.aws.s3.listing import S3Listing
+from rsloader_provider.local.aws.s3.seeding import seed_objects
+from rsloader_provider.local.aws.s3.signatures import S3RefusalError, S3Signatures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

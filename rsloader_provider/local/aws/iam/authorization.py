@@ -19,7 +19,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.iam.access_control import IAMPolicy, create_access_key
 
-from rsloader_provider.local.aws.iam_policies import Need, UnknownPolicyElementError, allows
+from rsloader_provider.local.aws.iam.policies import Need, UnknownPolicyElementError, allows
 from rsloader_provider.local.aws.json_service import key_id_of
 from rsloader_provider.local.aws.kms_keys import key_of
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from wsgiref.types import StartResponse, WSGIEnvironment
 
-    from rsloader_provider.local.aws.access_keys import AccessKeys
+    from rsloader_provider.local.aws.iam.access_keys import AccessKeys
 
 _S3_ACTIONS = {
     "ListObjectsV2": "ListBucket",

@@ -17,7 +17,7 @@ from rsloader_provider.local.redshift.sql.quoting import identifier, render
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from rsloader_provider.local.aws.access_keys import AccessKey
+    from rsloader_provider.local.aws.iam.access_keys import AccessKey
 
 _CONNECT_SECONDS = 30
 

@@ -35,7 +35,7 @@ from moto.dynamodb.models.utilities import dynamo_json_dump
 from moto.dynamodb.responses import DynamoResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from rsloader_provider.local.aws.write_units import WriteUnits, write_units
+from rsloader_provider.local.aws.dynamodb.write_units import WriteUnits, write_units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from rsloader_provider.local.aws.redshift_data.errors import invalid, no_such_statement, too_many_statements
+from rsloader_provider.local.aws.redshift.data.errors import invalid, no_such_statement, too_many_statements
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.aws.redshift_data.statements import Query, Statement
+    from rsloader_provider.local.aws.redshift.data.statements import Query, Statement
 
 # AWS allows 500 of each; the PostgreSQL underneath takes 300 sessions in all.
 _MOST_ACTIVE = 200

@@ -5,6 +5,6 @@ Statements and their results are kept in memory: the last 1,000 statements, and 
 Source: https://docs.aws.amazon.com/redshift/latest/mgmt/data-api.html
 """
 
-from rsloader_provider.local.aws.redshift_data.service import redshift_data_service
+from rsloader_provider.local.aws.redshift.data.service import redshift_data_service
 
 __all__ = ["redshift_data_service"]

@@ -10,9 +10,9 @@ from moto.core.exceptions import JsonRESTError
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.secretsmanager.models import secretsmanager_backends
 
-from rsloader_provider.local.aws.redshift_data.errors import invalid, unsupported
-from rsloader_provider.local.aws.redshift_data.parameters import NumberedSql, number_all
-from rsloader_provider.local.aws.redshift_database import Login
+from rsloader_provider.local.aws.redshift.data.errors import invalid, unsupported
+from rsloader_provider.local.aws.redshift.data.parameters import NumberedSql, number_all
+from rsloader_provider.local.aws.redshift.database import Login
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.aws.redshift_data.parameters import NumberedSql
-    from rsloader_provider.local.aws.redshift_data.results import Result
+    from rsloader_provider.local.aws.redshift.data.parameters import NumberedSql
+    from rsloader_provider.local.aws.redshift.data.results import Result
 
 SUBMITTED, STARTED, FINISHED, FAILED, ABORTED = "SUBMITTED", "STARTED", "FINISHED", "FAILED", "ABORTED"
 STATUSES = ("SUBMITTED", "PICKED", "STARTED", "FINISHED", "ABORTED", "FAILED")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from wsgiref.types import WSGIEnvironment
 
-    from rsloader_provider.local.aws.access_keys import AccessKey, AccessKeys
+    from rsloader_provider.local.aws.iam.access_keys import AccessKey, AccessKeys
 
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256\s+Credential=(?P<credential>[^,\s]+),\s*SignedHeaders=(?P<signed>[^,\s]+),\s*Signature=(?P<signature>\w+)"

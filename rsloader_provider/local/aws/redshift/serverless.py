@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from rsloader_provider.local.aws.json_service import JsonService, ServiceError
-from rsloader_provider.local.aws.redshift_clusters import LONGEST_SECONDS, SHORTEST_SECONDS
-from rsloader_provider.local.aws.redshift_database import NoRedshiftError, RedshiftAddress, RedshiftDatabase
+from rsloader_provider.local.aws.redshift.clusters import LONGEST_SECONDS, SHORTEST_SECONDS
+from rsloader_provider.local.aws.redshift.database import NoRedshiftError, RedshiftAddress, RedshiftDatabase
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.aws.access_keys import AccessKeys
+    from rsloader_provider.local.aws.iam.access_keys import AccessKeys
 
 _ACCOUNT = "123456789012"
 

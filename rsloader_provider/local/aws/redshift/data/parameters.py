@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from rsloader_provider.local.aws.redshift_data.errors import invalid
+from rsloader_provider.local.aws.redshift.data.errors import invalid
 from rsloader_provider.local.redshift.sql.tokens import Kind, tokenize
 
 if TYPE_CHECKING:

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
-from rsloader_provider.local.aws.redshift_data.errors import text_of
-from rsloader_provider.local.aws.redshift_data.results import result_of
-from rsloader_provider.local.aws.redshift_data.statements import ABORTED, FAILED, FINISHED, STARTED
+from rsloader_provider.local.aws.redshift.data.errors import text_of
+from rsloader_provider.local.aws.redshift.data.results import result_of
+from rsloader_provider.local.aws.redshift.data.statements import ABORTED, FAILED, FINISHED, STARTED
 from rsloader_provider.local.redshift.sql.tokens import split_statements
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.aws.redshift_data.statements import Query, Statement
+    from rsloader_provider.local.aws.redshift.data.statements import Query, Statement
 
 _AFTER_A_FAILURE = "Connection or an prior query failed."  # sic
 _SEVERAL_STATEMENTS = "ERROR: cannot insert multiple commands into a prepared statement"

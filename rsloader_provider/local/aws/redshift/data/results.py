@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.postgres import types
 
-from rsloader_provider.local.aws.redshift_data.errors import invalid
+from rsloader_provider.local.aws.redshift.data.errors import invalid
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from rsloader_provider.local.aws.json_service import JsonService
-from rsloader_provider.local.aws.redshift_data import running
-from rsloader_provider.local.aws.redshift_data.errors import invalid, text_of
-from rsloader_provider.local.aws.redshift_data.memory import Statements
-from rsloader_provider.local.aws.redshift_data.requests import (
+from rsloader_provider.local.aws.redshift.data import running
+from rsloader_provider.local.aws.redshift.data.errors import invalid, text_of
+from rsloader_provider.local.aws.redshift.data.memory import Statements
+from rsloader_provider.local.aws.redshift.data.requests import (
     login_of_secret,
     statement_id,
     submission_of,
     wait_seconds,
 )
-from rsloader_provider.local.aws.redshift_data.sessions import Session, Sessions
-from rsloader_provider.local.aws.redshift_data.statements import ABORTED, FAILED, STATUSES, Statement
-from rsloader_provider.local.aws.redshift_database import Login, NoRedshiftError, RedshiftDatabase
+from rsloader_provider.local.aws.redshift.data.sessions import Session, Sessions
+from rsloader_provider.local.aws.redshift.data.statements import ABORTED, FAILED, STATUSES, Statement
+from rsloader_provider.local.aws.redshift.database import Login, NoRedshiftError, RedshiftDatabase
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.aws.access_keys import AccessKeys
-    from rsloader_provider.local.aws.redshift_data.requests import Submission
+    from rsloader_provider.local.aws.iam.access_keys import AccessKeys
+    from rsloader_provider.local.aws.redshift.data.requests import Submission
 
 _LOGIN_SECONDS = 900
 _MOST_LISTED = 100

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
 
-from rsloader_provider.local.aws.redshift_data.errors import invalid, too_many_sessions
+from rsloader_provider.local.aws.redshift.data.errors import invalid, too_many_sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable

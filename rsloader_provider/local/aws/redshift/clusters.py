@@ -17,10 +17,10 @@ from moto.redshift.exceptions import RedshiftClientError
 from moto.redshift.models import Cluster
 from moto.redshift.responses import RedshiftResponse
 
-from rsloader_provider.local.aws.redshift_database import NoRedshiftError, RedshiftDatabase
+from rsloader_provider.local.aws.redshift.database import NoRedshiftError, RedshiftDatabase
 
 if TYPE_CHECKING:
-    from rsloader_provider.local.aws.access_keys import AccessKeys
+    from rsloader_provider.local.aws.iam.access_keys import AccessKeys
 
 SHORTEST_SECONDS = 900
 LONGEST_SECONDS = 3600

@@ -1,0 +1,1 @@
+"""DynamoDB: moto's, made atomic, and its write units."""

@@ -1,0 +1,1 @@
+"""Who may do what: access keys, policies, and what is refused."""

@@ -1,0 +1,1 @@
+"""Redshift's control plane and its Data API."""
