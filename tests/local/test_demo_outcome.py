@@ -12,7 +12,7 @@ import redshift_connector
 from local.loader_services import aws_client_arguments, loader_services, make_tables
 
 from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX
-from rsloader_provider.cli.demo_stack import DemoStack, Outcome
+from rsloader_provider.cli.demo.stack import DemoStack, Outcome
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.load_file.reading import read_load_file
 from rsloader_provider.core.redshift import sql

@@ -14,7 +14,7 @@ from rich.table import Table
 from rsloader_provider.cli.local import require_local_extra, stay_up
 
 if TYPE_CHECKING:
-    from rsloader_provider.cli.demo_stack import DemoStack, Outcome
+    from rsloader_provider.cli.demo.stack import DemoStack, Outcome
     from rsloader_provider.local.signals import StopSignals
     from rsloader_provider.local.stack import LocalStack
 
@@ -34,7 +34,7 @@ def demo(
     in the table exactly once.
     """
     require_local_extra()
-    from rsloader_provider.cli.demo_stack import DemoStack  # noqa: PLC0415 imports boto3: slow
+    from rsloader_provider.cli.demo.stack import DemoStack  # noqa: PLC0415 imports boto3: slow
     from rsloader_provider.local import sample  # noqa: PLC0415 part of the extra
     from rsloader_provider.local.airflow import AirflowApiError  # noqa: PLC0415 part of the extra
     from rsloader_provider.local.leash import Interrupted, ProcessFailedError  # noqa: PLC0415 part of the extra
@@ -81,7 +81,7 @@ def _load(
     console: Console, stack: LocalStack, demo_stack: DemoStack, stop_signals: StopSignals, deadline: float
 ) -> bool:
     """Drop the files, switch the DAG on and show the batches until all are loaded; False when that never came."""
-    from rsloader_provider.cli.demo_view import BatchView  # noqa: PLC0415 imports rich's live display: slow
+    from rsloader_provider.cli.demo.view import BatchView  # noqa: PLC0415 imports rich's live display: slow
     from rsloader_provider.core.ledger.batch import BatchStatus  # noqa: PLC0415 imports pydantic: slow
     from rsloader_provider.local import sample  # noqa: PLC0415 part of the extra
     from rsloader_provider.local.leash import ProcessFailedError  # noqa: PLC0415 part of the extra

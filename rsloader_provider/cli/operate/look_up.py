@@ -12,7 +12,7 @@ from rich.table import Column, Table
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import told
-from rsloader_provider.cli.operating import as_utc
+from rsloader_provider.cli.operate.operating import as_utc
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.loader.look.reports import batch_reports, batch_with_files, file_reports
 from rsloader_provider.loader.ports.ledger import Ledger

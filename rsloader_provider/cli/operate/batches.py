@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from rsloader_provider.cli.failures import told
-from rsloader_provider.cli.operating import (
+from rsloader_provider.cli.operate.operating import (
     AsJson,
     AwsConnection,
     DryRun,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rsloader_provider.cli.failures import told
-from rsloader_provider.cli.operating import (
+from rsloader_provider.cli.operate.operating import (
     AsJson,
     DryRun,
     Load,

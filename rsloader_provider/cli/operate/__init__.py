@@ -1,0 +1,1 @@
+"""Commands that look a batch up, change what a load does next, or take it back."""
