@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from fakes.warehouse import Accident
 from fakes.world import World
 from objects_for_tests import TARGET, a_config
 
@@ -11,12 +12,15 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     BadDataError,
     ConfigurationError,
+    ConnectionLostError,
     CorruptLedgerError,
     OperationRefusedError,
+    TransientError,
     UnknownObjectError,
 )
 from rsloader_provider.core.ledger.batch import REPROCESSED, Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.batches import plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches
@@ -181,6 +185,26 @@ def test_a_loaded_batch_that_lost_all_of_its_objects_is_right_when_it_is_loaded_
     assert (again.status, again.progress(TARGET).generation) == (BatchStatus.COMPLETE, 2)
     assert rows(world) == ["1", "2", "3"]
     assert nothing_is_wrong(world) == {}
+
+
+def test_objects_stay_in_their_batch_until_the_history_was_looked_at(world: World):
+    """The first attempt has committed, and the second ends its session but fails before it can see that."""
+    put(world, 1, 2, 3)
+    world.warehouse.accidents.append(Accident(sql.Commit, after=True))
+    with pytest.raises(ConnectionLostError):
+        run(world)
+    world.warehouse.before(sql.LockHistory, lambda: _fail(TransientError("the lock is somebody else's")))
+    with pytest.raises(TransientError):
+        run(world, name="dag/run-2")
+    with pytest.raises(OperationRefusedError, match="being loaded"):
+        forget(world, urls=[url(1)])
+    (batch,) = run(world, name="dag/run-3")
+    assert (batch.status, batch.progress(TARGET).rows) == (BatchStatus.COMPLETE, 3)
+    assert rows(world) == ["1", "2", "3"]
+
+
+def _fail(error: Exception) -> None:
+    raise error
 
 
 def test_reprocessed_objects_are_loaded_again_in_a_batch_of_their_own(world: World):

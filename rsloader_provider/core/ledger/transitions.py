@@ -156,7 +156,8 @@ def end_attempt(
         attempt: The attempt that ended.
         error: Why, for people.
         final: Whether trying again would end the same way, so that a person has to decide.
-        had_session: Whether it had recorded its session; if not, an earlier attempt's stays for the next to end.
+        had_session: Whether it had recorded its session, and knows what those before it did; if not, the one that is
+            recorded stays for the next to end.
         notify: Whether somebody is to be told if it is final.
     """
     progress = held(batch, target, attempt)

@@ -82,6 +82,7 @@ class Attempt:
         # What an attempt left that kept a history is found there, whatever the load says by now.
         self.left_in_history = progress.session is not None and not progress.announces
         self.has_history = self.target.history == "table" or self.left_in_history
+        self.may_be_in_history = self.left_in_history
         self.has_session = False
         self.number = progress.attempt
         table = TableName(target.schema_name, target.table_name)
@@ -251,6 +252,7 @@ class Attempt:
             renderer=self.renderer,
             access_key=lambda: self.services.access_key(self.config),
             announce=self._announce,
+            found_nothing=self._found_nothing,
             batch=self.batch,
             target=self.target,
             key=self.key,
@@ -260,6 +262,9 @@ class Attempt:
             has_history=self.has_history,
             copy_options=self.config.copy_options,
         )
+
+    def _found_nothing(self) -> None:
+        self.may_be_in_history = False
 
     def _announce(self, rows: int, query_id: int | None) -> None:
         self._change(lambda batch: announce_commit(batch, self.target.name, self.number, rows=rows, query_id=query_id))
@@ -280,7 +285,8 @@ class Attempt:
                 self.number,
                 error=text,
                 final=final,
-                had_session=self.has_session,
+                # Until the history was looked at, a session stays recorded: what the earlier one did is not known.
+                had_session=self.has_session and not self.may_be_in_history,
                 notify=notify,
             )
 

@@ -45,6 +45,7 @@ class TableLoad:
         renderer: Renders pre-SQL and post-SQL.
         access_key: Gives the key that COPY reads with; asked right before it.
         announce: Notes on the batch that COMMIT comes next, with COPY's rows and query id; for loads without history.
+        found_nothing: Hears that the history does not have the batch.
         batch: The batch.
         target: The target as it is loaded now.
         key: What is loaded at most once.
@@ -60,6 +61,7 @@ class TableLoad:
     renderer: SqlRenderer
     access_key: Callable[[], AccessKey | None]
     announce: Callable[[int, int | None], None]
+    found_nothing: Callable[[], None]
     batch: Batch
     target: Target
     key: LoadKey
@@ -129,6 +131,7 @@ class TableLoad:
             return None
         times, rows, query_id, files, newer = run(sql.FindLoaded(self.key))[0]
         if not times:
+            self.found_nothing()
             if self.target.mode != "append" and self.batch.files:
                 self._refuse_older(newer)
             return None
