@@ -51,7 +51,7 @@ network-matrix: .venv/installed
 
 # 100,000 objects in little memory; `make test` takes 20,000.
 scale: .venv/installed
-	$(BIN)/pytest tests/local/whole_scale.py
+	$(BIN)/pytest tests/on_local_stack/whole_scale.py
 
 # Ten thousand stories of concurrent workers, people and accidents that no run has told before.
 stateful: .venv/installed

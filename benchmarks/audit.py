@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from objects_for_tests import NOON, a_config
-from streams_for_audits import MadeUpLoad
+from support.objects import NOON, a_config
+from support.streams_for_audits import MadeUpLoad
 
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.services import Services

@@ -13,10 +13,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import boto3
-from fakes.keys import MemoryKeys
-from lambda_items import REGION, a_batch, a_config_item, a_file, a_manifest, as_base64
-from lambda_tables_for_tests import LambdaTablesInDynamo
-from local.loader_services import aws_client_arguments, loader_services, make_tables
+from support.fakes.keys import MemoryKeys
+from support.lambda_items import REGION, a_batch, a_config_item, a_file, a_manifest, as_base64
+from support.lambda_tables import LambdaTablesInDynamo
+from support.loader_services import aws_client_arguments, loader_services, make_tables
 
 from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables
 from rsloader_provider.core.lambda_loader.load_file import lambda_context

@@ -67,7 +67,7 @@ def configuration_page() -> str:
     found = settings()
     mappings = {each.path: each for each in found.values() if each.model}
     lines = [
-        _written_by("the models in rsloader_provider/core/config.py"),
+        _written_by("the models in rsloader_provider/core/config/"),
         "# Reference: settings",
         "",
         "Every key of a load file, by its path as `rsloader set` takes it: `batch.max_age`, `targets[0].mode`. "

@@ -18,7 +18,7 @@ os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
 
 import pytest  # noqa: E402
 import redshift_connector  # noqa: E402
-import secret_search  # noqa: E402
+from support import secret_search  # noqa: E402
 from xdist.scheduler import LoadScopeScheduling  # noqa: E402
 
 from rsloader_provider.local.aws import LocalAws  # noqa: E402

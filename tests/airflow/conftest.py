@@ -14,6 +14,7 @@ import boto3
 import pytest
 import yaml
 from botocore.client import BaseClient
+from support.checkout import CHECKOUT
 
 from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.core.redshift import sql
@@ -30,7 +31,7 @@ def airflow_database() -> None:
     """Airflow's database, and the DAG file of the sample in the DAGs folder."""
     folder = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"])
     folder.mkdir()
-    shutil.copy(Path(__file__).parents[2] / "dags" / "rsloader_dags.py", folder)
+    shutil.copy(CHECKOUT / "dags" / "rsloader_dags.py", folder)
     subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from objects_for_tests import a_config
+from support.objects import a_config
 from typer.testing import CliRunner
 
 from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX

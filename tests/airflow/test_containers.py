@@ -3,11 +3,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import yaml
+from support.checkout import CHECKOUT
 
-COMPOSE = Path(__file__).parents[2] / "docker-compose.yaml"
+COMPOSE = CHECKOUT / "docker-compose.yaml"
 
 STARTED = """
 from airflow.executors.executor_loader import ExecutorLoader

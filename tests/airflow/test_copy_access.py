@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-import secret_search
 from airflow.sdk._shared.secrets_masker import redact
 from botocore.config import Config
-from objects_for_tests import a_config
+from support import secret_search
+from support.objects import a_config
 
 from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, RsloaderError, TransientError

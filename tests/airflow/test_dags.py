@@ -9,8 +9,8 @@ import pytest
 import yaml
 from airflow.providers_manager import ProvidersManager
 from airflow.serialization.serialized_objects import DagSerialization
-from objects_for_tests import a_config
-from secrets_for_tests import MISTAKES, PLANTED
+from support.objects import a_config
+from support.secrets import MISTAKES, PLANTED
 
 from rsloader_provider.airflow_compat import DAG
 from rsloader_provider.dag_factory import load_dag, load_dags, load_task_group

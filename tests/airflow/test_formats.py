@@ -7,11 +7,11 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import boto3
-import format_files
 import pytest
-from format_files import AVRO_CODECS, COMPRESSIONS, ORC_CODECS, PARQUET_CODECS, ROWS, TABLE
-from local.loader_services import loader_services, make_tables
-from objects_for_tests import a_config
+from support import format_files
+from support.format_files import AVRO_CODECS, COMPRESSIONS, ORC_CODECS, PARQUET_CODECS, ROWS, TABLE
+from support.loader_services import loader_services, make_tables
+from support.objects import a_config
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.ledger.transitions import Asker

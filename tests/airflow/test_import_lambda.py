@@ -8,8 +8,8 @@ import boto3
 import pytest
 from airflow.models import Connection
 from airflow.providers.amazon.aws.secrets.secrets_manager import SecretsManagerBackend
-from lambda_items import a_batch, a_cluster, a_config_item, a_file, a_manifest, as_base64
-from lambda_tables_for_tests import LambdaTablesInDynamo
+from support.lambda_items import a_batch, a_cluster, a_config_item, a_file, a_manifest, as_base64
+from support.lambda_tables import LambdaTablesInDynamo
 from typer.testing import CliRunner
 
 from rsloader_provider.cli import app

@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from objects_for_tests import TARGET, a_config
+from support.objects import TARGET, a_config
 
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.operators.load_batch import LoadBatchOperator

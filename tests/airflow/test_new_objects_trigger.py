@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from objects_for_tests import a_config
+from support.objects import a_config
 
 from rsloader_provider.airflow_compat import AirflowSkipException
 from rsloader_provider.hooks.rsloader import RsloaderHook

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-import secret_search
 from airflow.dag_processing.dagbag import DagBag
+from support import secret_search
 
 from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.kms import KmsKeys

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from objects_for_tests import a_config
+from support.objects import a_config
 from typer.testing import CliRunner, Result
 
 from rsloader_provider.cli import app

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
-from objects_for_tests import a_config
+from support.objects import a_config
 
 from rsloader_provider.airflow_compat import AirflowFailException
 from rsloader_provider.core.ledger.batch import BatchStatus

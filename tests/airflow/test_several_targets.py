@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.dag_processing.dagbag import DagBag
-from load_task import LoadTask
+from support.load_task import LoadTask
 
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.redshift import sql

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import secret_search
 from airflow.dag_processing.dagbag import DagBag
+from support import secret_search
 
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.redshift import sql

@@ -6,15 +6,15 @@ from typing import Any
 
 import boto3
 import pytest
-from fakes.credentials import MemoryCredentials
-from fakes.inventory import MemoryInventory
-from fakes.keys import MemoryKeys
-from fakes.ledger import MemoryLedger
-from fakes.notifier import MemoryNotifier
-from fakes.storage import MemoryStorage
-from fakes.warehouse import MemoryWarehouse
-from house import House
-from objects_for_tests import counting_randomness
+from support.fakes.credentials import MemoryCredentials
+from support.fakes.inventory import MemoryInventory
+from support.fakes.keys import MemoryKeys
+from support.fakes.ledger import MemoryLedger
+from support.fakes.notifier import MemoryNotifier
+from support.fakes.storage import MemoryStorage
+from support.fakes.warehouse import MemoryWarehouse
+from support.house import House
+from support.objects import counting_randomness
 
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.credentials import SessionCredentials

@@ -5,7 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
-from objects_for_tests import NOON, TARGET, an_object, counting_randomness
+from support.objects import NOON, TARGET, an_object, counting_randomness
 
 from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
 from rsloader_provider.aws.dynamodb.ledger import DynamoLedger

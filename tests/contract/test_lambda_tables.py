@@ -4,9 +4,9 @@ from typing import Any
 
 import boto3
 import pytest
-from fakes.lambda_tables import MemoryLambdaTables
-from lambda_items import a_batch, a_config_item, a_file, an_old_batch
-from lambda_tables_for_tests import LambdaTablesInDynamo
+from support.fakes.lambda_tables import MemoryLambdaTables
+from support.lambda_items import a_batch, a_config_item, a_file, an_old_batch
+from support.lambda_tables import LambdaTablesInDynamo
 
 from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables
 from rsloader_provider.core.errors import NotSetUpError

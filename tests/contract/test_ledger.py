@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from objects_for_tests import NOON, TARGET, an_object
+from support.objects import NOON, TARGET, an_object
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError

@@ -4,7 +4,7 @@ from typing import Any
 
 import boto3
 import pytest
-from fakes.secret_store import MemorySecretStore
+from support.fakes.secret_store import MemorySecretStore
 
 from rsloader_provider.aws.secrets_manager import SecretsManager
 from rsloader_provider.loader.ports.secret_store import SecretStore, Stored

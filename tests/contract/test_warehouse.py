@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from house import CSV, House
+from support.house import CSV, House
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import (

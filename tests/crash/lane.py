@@ -14,14 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from support.checkout import TESTS
+
 from crash.cells import Cell, Recovery, Side
 from crash.play import Verdict, play
 from crash.races import RACES, Race
 from crash.stage import Addresses, Stage
 from crash.worker import StuckError
 from rsloader_provider.loader.ports.steps import Step
-
-_TESTS = Path(__file__).parents[1]
 
 
 class Lane:
@@ -34,7 +34,7 @@ class Lane:
 
     def __init__(self, addresses: Addresses, package: Path | None = None):
         searched = [str(package)] if package else []
-        searched += [str(_TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
+        searched += [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "crash.lane", addresses.to_json()],
             stdin=subprocess.PIPE,

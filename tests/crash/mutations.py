@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from support.checkout import CHECKOUT
 
 from crash import report
 from crash.cells import BY_DRIVER, ISOLATIONS
@@ -23,7 +24,7 @@ from crash.play import Verdict
 from crash.races import RACES, Race
 from rsloader_provider.loader.ports.steps import Step
 
-PACKAGE = Path(__file__).parents[2] / "rsloader_provider"
+PACKAGE = CHECKOUT / "rsloader_provider"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +53,17 @@ AS_IT_IS = Mutation("as it is", ())
 MUTATIONS = (
     Mutation(
         "without the LOCK of the history",
-        (Replacement("loader/table_load.py", "run(sql.LockHistory(self.key.target))", "pass"),),
+        (Replacement("loader/run/transaction.py", "run(sql.LockHistory(self.key.target))", "pass"),),
     ),
     Mutation(
         "without the look into the history",
-        (Replacement("loader/table_load.py", "if not times:", "if True:"),),
+        (Replacement("loader/run/transaction.py", "if not times:", "if True:"),),
     ),
     Mutation(
         "without the condition of a claim",
         (
             Replacement(
-                "aws/ledger.py",
+                "aws/dynamodb/ledger.py",
                 'condition: str = "attribute_not_exists(#load)"',
                 'condition: str = "attribute_not_exists(#missing)"',
             ),
@@ -73,7 +74,7 @@ MUTATIONS = (
         "with the lock after the read",
         (
             Replacement(
-                "loader/buffer.py",
+                "loader/run/buffer.py",
                 "            try:\n                with self.steps.taking(Step.LOCK, self.batch):\n",
                 "            from rsloader_provider.core.ledger.manifest import render_manifest\n"
                 '            name = f"{self.config.load}/{self.batch.batch}.manifest"\n'
@@ -83,17 +84,17 @@ MUTATIONS = (
                 "            try:\n                with self.steps.taking(Step.LOCK, self.batch):\n",
             ),
             Replacement(
-                "loader/buffer.py",
+                "loader/run/buffer.py",
                 "        self.ledger = services.ledger\n",
                 "        self.ledger = services.ledger\n        self.storage = services.storage\n",
             ),
             Replacement(
-                "loader/attempt.py",
+                "loader/run/attempt.py",
                 "self.services.storage.write(self.manifest.bucket, self.manifest.key, content)",
                 "pass",
             ),
             Replacement(
-                "aws/ledger.py",
+                "aws/dynamodb/ledger.py",
                 "#status = :open AND #files = :files AND #size_bytes = :size_bytes AND",
                 "#status = :open AND #files >= :files AND #size_bytes >= :size_bytes AND",
             ),

@@ -5,11 +5,13 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 
+from support.checkout import CHECKOUT
+
 from crash.cells import STEPS, Cell, Recovery, Side
 from crash.lanes import Played
 from crash.play import Verdict
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "crash-matrix.md"
+DOCUMENT = CHECKOUT / "docs" / "crash-matrix.md"
 
 
 def matrix_rows(verdicts: Mapping[Cell, Verdict]) -> list[list[str]]:

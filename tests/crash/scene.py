@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from objects_for_tests import a_config
+from support.objects import a_config
 
 from crash.cells import Isolation, Side
 from crash.stage import LANDING, LOADER, Stage

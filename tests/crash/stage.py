@@ -8,7 +8,7 @@ from typing import Any
 
 import boto3
 import redshift_connector
-from local.loader_services import aws_client_arguments, loader_services, make_tables
+from support.loader_services import aws_client_arguments, loader_services, make_tables
 
 from crash.cells import Isolation
 from rsloader_provider.core.redshift import sql

@@ -2,12 +2,12 @@
 
 import re
 import runpy
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.checkout import CHECKOUT
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = CHECKOUT / "docs"
 OVERVIEW = (DOCS / "commands.md").read_text()
 GENERATE: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))
 

@@ -1,17 +1,17 @@
 """What docs/configuration.md shows works; every setting stands in the reference, which test_reference.py checks."""
 
 import re
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 import yaml
+from support.checkout import CHECKOUT
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.config.copy_clauses import CLAUSES
 from rsloader_provider.core.load_file.reading import read_load_file
 
-DOC = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+DOC = (CHECKOUT / "docs" / "configuration.md").read_text()
 EXAMPLES = re.findall(r"^```yaml\n(.*?)^```$", DOC, re.MULTILINE | re.DOTALL)
 
 

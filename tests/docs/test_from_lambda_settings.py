@@ -2,11 +2,12 @@
 
 import re
 import runpy
-from pathlib import Path
+
+from support.checkout import CHECKOUT
 
 from rsloader_provider.core.load_file.catalog import settings
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = CHECKOUT / "docs"
 PAGE = (DOCS / "from-lambda-settings.md").read_text()
 OURS = [row.split(" | ")[1] for row in PAGE.splitlines() if row.startswith("| ")]
 NAMES = """

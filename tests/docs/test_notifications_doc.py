@@ -2,15 +2,16 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
+
+from support.checkout import CHECKOUT
 
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError
 from rsloader_provider.core.ledger.batch import Batch, TargetProgress
 from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
 
-DOC = (Path(__file__).parents[2] / "docs" / "notifications.md").read_text()
+DOC = (CHECKOUT / "docs" / "notifications.md").read_text()
 SUCCESS, FAILURE, ERRORS = (json.loads(each) for each in re.findall(r"^```json\n(.*?)^```$", DOC, re.M | re.S))
 TARGET = "redshift_default/public.orders"
 FACTS: dict[str, Any] = {

@@ -3,12 +3,11 @@
 import ast
 import re
 from functools import cache
-from pathlib import Path
 
 import pytest
+from support.checkout import CHECKOUT
 
-ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "parity.md").read_text()
+TEXT = (CHECKOUT / "docs" / "parity.md").read_text()
 ROWS = [
     line for line in TEXT.splitlines() if line.startswith("|") and not re.match(r"\| *-|\| the Lambda loader", line)
 ]
@@ -18,7 +17,7 @@ _PLACE = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 @cache
 def named_in(file: str) -> frozenset[str]:
-    tree = ast.parse((ROOT / file).read_text())
+    tree = ast.parse((CHECKOUT / file).read_text())
     return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
 
 
@@ -31,4 +30,4 @@ def test_every_line_of_the_offer_says_where_it_is_here_and_names_a_test(row: str
     named = _TEST.findall(cells[2])
     assert named
     assert [(file, test) for file, test in named if test and test not in named_in(file)] == []
-    assert [place for place in _PLACE.findall(row) if not (ROOT / "docs" / place).exists()] == []
+    assert [place for place in _PLACE.findall(row) if not (CHECKOUT / "docs" / place).exists()] == []

@@ -2,8 +2,9 @@
 
 import json
 import re
-from pathlib import Path
 from typing import Any
+
+from support.checkout import CHECKOUT
 
 from rsloader_provider.aws.dynamodb.tables import ATTENTION_INDEX, TableNames
 from rsloader_provider.core.config.load import Notify
@@ -11,7 +12,7 @@ from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.load_file.reading import read_load_file
 from rsloader_provider.core.permissions import Installation, render_policy, worker_policy
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+README = (CHECKOUT / "README.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
@@ -43,5 +44,5 @@ def test_the_policy_is_the_one_that_the_command_prints():
 def test_newcomers_find_the_two_commands():
     assert "make demo" in README
     assert "make test" in README
-    makefile = (Path(__file__).parents[2] / "Makefile").read_text()
+    makefile = (CHECKOUT / "Makefile").read_text()
     assert {"demo:", "test:"} <= {line.split(" ")[0] for line in makefile.splitlines()}

@@ -1,16 +1,16 @@
 """The reference is what the code says, and the code says something of everything."""
 
 import runpy
-from pathlib import Path
 from typing import Any
 
 import pytest
+from support.checkout import CHECKOUT
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.load_file.catalog import settings
 from rsloader_provider.get_provider_info import get_provider_info
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = CHECKOUT / "docs"
 GENERATE: dict[str, Any] = runpy.run_path(str(DOCS / "generate.py"))
 COMMANDS = {each.name: each for each in GENERATE["commands"]()}
 
@@ -25,7 +25,7 @@ def test_the_pages_are_the_ones_that_the_generator_writes(page: str) -> None:
 def test_every_setting_is_described_and_in_the_reference(path: str) -> None:
     """The description is the docstring under the model's field."""
     setting = settings()[path]
-    assert setting.description.endswith("."), f"{path} needs a docstring in core/config.py"
+    assert setting.description.endswith("."), f"{path} needs a docstring in core/config/"
     assert not setting.model or (setting.section == "" and setting.model.endswith("."))
     assert f"\n| `{path}` | " in GENERATE["configuration_page"]()
 

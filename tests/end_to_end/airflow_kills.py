@@ -12,7 +12,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from killable_airflow import (
+from support.checkout import CHECKOUT
+from support.killable_airflow import (
     NOTICE_ALL,
     kill_component,
     put_two,
@@ -22,7 +23,7 @@ from killable_airflow import (
     write_by_hand,
     write_load_file,
 )
-from running_stack import Stack, wait_until
+from support.running_stack import Stack, wait_until
 
 from rsloader_provider.local.airflow import AirflowApiError
 from rsloader_provider.local.stack import LocalStack
@@ -35,7 +36,7 @@ BY_HAND = [("hung", 3, "@yearly"), ("yesterday", 3, "@yearly")]
 @pytest.fixture(scope="module")
 def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dags")
-    shutil.copy(Path(__file__).parents[2] / "dags" / "rsloader_dags.py", folder)
+    shutil.copy(CHECKOUT / "dags" / "rsloader_dags.py", folder)
     (folder / "loads").mkdir()
     write_load_file(folder, "removed")
     write_by_hand(folder, BY_HAND)

@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-import secret_search
 import yaml
-from killable_airflow import NOTICE_COMPONENTS, SETTINGS, write_by_hand
-from running_stack import BUCKET, Stack
+from support import secret_search
+from support.checkout import CHECKOUT
+from support.killable_airflow import NOTICE_COMPONENTS, SETTINGS, write_by_hand
+from support.running_stack import BUCKET, Stack
 
 from rsloader_provider.local.stack import LocalStack
 
@@ -30,7 +30,7 @@ PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     dags = tmp_path_factory.mktemp("dags")
-    shutil.copy(Path(__file__).parents[2] / "dags" / "rsloader_dags.py", dags)
+    shutil.copy(CHECKOUT / "dags" / "rsloader_dags.py", dags)
     (dags / "loads").mkdir()
     for load in LOADS:
         own = {"load": load, "source": f"s3://{BUCKET}/{load}/", "targets": [{"table": load}]}

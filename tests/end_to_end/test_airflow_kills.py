@@ -1,8 +1,8 @@
 """Airflow's scheduler killed in mid-run: afterwards each row is there once. `make airflow-kills` kills more."""
 
 import pytest
-from killable_airflow import kill_component, put_two, wait_for_session, wait_until_loaded
-from running_stack import Stack
+from support.killable_airflow import kill_component, put_two, wait_for_session, wait_until_loaded
+from support.running_stack import Stack
 
 pytestmark = pytest.mark.timeout(400)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import psutil
 import pytest
-from running_stack import Stack, wait_until
+from support.running_stack import Stack, wait_until
 
 from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
 

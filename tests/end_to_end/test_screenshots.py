@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
-from running_stack import Stack, wait_until
+from support.running_stack import Stack, wait_until
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import boto3
 import pytest
-from local.loader_services import aws_client_arguments, make_tables
 from network.data_api_house import House
 from network.fault_proxy import FaultProxy
 from network.run_through import BUCKET, PREFIX, TOPIC_NAME
+from support.loader_services import aws_client_arguments, make_tables
 
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift

@@ -5,11 +5,11 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from local.loader_services import loader_services
 from network.eager_clients import eager_client
 from network.fault_proxy import FaultProxy
 from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_ledger
-from objects_for_tests import a_config
+from support.loader_services import loader_services
+from support.objects import a_config
 
 from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
 from rsloader_provider.aws.redshift.transports import WarehouseByTransport

@@ -6,7 +6,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 from botocore.retries.standard import register_retry_handler
-from local.loader_services import aws_client_arguments
+from support.loader_services import aws_client_arguments
 
 from rsloader_provider.aws.client_settings import client_settings
 

@@ -3,7 +3,6 @@
 from itertools import count
 from typing import Any
 
-from fakes.warehouse import MemoryWarehouse
 from network.cells import Cell
 from network.eager_clients import eager_client, shared_client
 from network.fault_proxy import FaultProxy, Kind, service_of
@@ -22,6 +21,7 @@ from network.run_through import (
     check_tables,
     with_warehouse,
 )
+from support.fakes.warehouse import MemoryWarehouse
 
 from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.wiring import wire

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from fakes.warehouse import MemoryWarehouse
-from objects_for_tests import a_config
+from support.fakes.warehouse import MemoryWarehouse
+from support.objects import a_config
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError

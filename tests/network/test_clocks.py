@@ -3,8 +3,8 @@
 from itertools import cycle, islice
 
 import pytest
-from fakes.world import World
-from objects_for_tests import NOON, TARGET, Clock, a_config
+from support.fakes.world import World
+from support.objects import NOON, TARGET, Clock, a_config
 
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker

@@ -11,7 +11,7 @@ import pytest
 import redshift_connector
 from network.eager_clients import shared_client
 from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_ledger
-from objects_for_tests import a_config
+from support.objects import a_config
 
 from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.wiring import wire

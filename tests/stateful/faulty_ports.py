@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from fakes.warehouse import MemorySession, MemoryWarehouse
 from stateful.actors import Actor, KilledError
+from support.fakes.warehouse import MemorySession, MemoryWarehouse
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import ConnectionLostError, TransientError

@@ -5,15 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from fakes.notifier import MemoryNotifier
-from fakes.storage import MemoryStorage
-from fakes.warehouse import Accident
-from fakes.world import OK_TOPIC
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from objects_for_tests import Clock, a_config
 from stateful.actors import Actor
 from stateful.faulty_ports import FaultyLedger, LedgerFault, PatientSession, SlowWarehouse, WarehouseOfOne, arrive
+from support.fakes.notifier import MemoryNotifier
+from support.fakes.storage import MemoryStorage
+from support.fakes.warehouse import Accident
+from support.fakes.world import OK_TOPIC
+from support.objects import Clock, a_config
 
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.claims import Claim

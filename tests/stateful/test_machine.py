@@ -4,12 +4,12 @@ import logging
 
 import boto3
 import pytest
-from fakes.ledger import MemoryLedger
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
-from local.loader_services import aws_client_arguments, make_tables
-from objects_for_tests import counting_randomness
 from stateful.machine import LoadMachine
+from support.fakes.ledger import MemoryLedger
+from support.loader_services import aws_client_arguments, make_tables
+from support.objects import counting_randomness
 
 from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
 from rsloader_provider.aws.dynamodb.tables import TableNames

@@ -1,7 +1,7 @@
 """A loader on fakes."""
 
 import pytest
-from fakes.world import World
+from support.fakes.world import World
 
 
 @pytest.fixture

@@ -1,0 +1,13 @@
+"""Fixtures that the tests of this folder share, by name."""
+
+from support.redshift_fixtures import (  # noqa: F401
+    client,
+    connect,
+    landing,
+    redshift_aws,
+    s3,
+    s3_endpoint,
+    serializable_redshift,
+    simple,
+    snapshot_redshift,
+)

@@ -1,0 +1,83 @@
+"""What the loader costs, counted at the HTTP layer and in DynamoDB's write units."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import boto3
+import pytest
+from support.fakes.warehouse import MemoryWarehouse
+from support.loader_services import aws_client_arguments, loader_services, make_tables
+from support.objects import TARGET, a_config
+
+from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import Found, look_for_work
+from rsloader_provider.loader.run.load_batch import load_batch
+from rsloader_provider.local.aws import LocalAws
+
+OBJECTS = 10_000
+KEY = "orders/" + "k" * 64 + "/{:08}"
+MOST_REQUESTS_TO_BUFFER_PER_OBJECT = 0.04
+MOST_REQUESTS_TO_LOAD = 12
+
+
+@pytest.fixture(scope="module")
+def counted_aws() -> Iterator[LocalAws]:
+    """A local AWS that only this module uses, with 10,000 objects whose keys have 80 bytes."""
+    assert len(KEY.format(0).encode()) == 80
+    with LocalAws() as aws:
+        s3 = boto3.client("s3", **aws_client_arguments(aws.endpoint_url))
+        for bucket in ("landing", "loader"):
+            s3.create_bucket(Bucket=bucket)
+        aws.seed_objects({"bucket": "landing", "key": KEY.format(n), "body": "1\n"} for n in range(OBJECTS))
+        yield aws
+
+
+class ManifestsInS3:
+    """What the fake warehouse reads: real manifests, and objects of one row each that it does not ask S3 for."""
+
+    def __init__(self, aws: LocalAws):
+        self.s3 = boto3.client("s3", **aws_client_arguments(aws.endpoint_url))
+
+    def exists(self, bucket: str, key: str) -> bool:
+        return True
+
+    def read(self, bucket: str, key: str) -> bytes:
+        if not key.endswith(".manifest"):
+            return b"1\n"
+        body: bytes = self.s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
+
+
+@pytest.mark.parametrize(("files", "most_write_units"), [(100, 2.6), (10_000, 2.4)])
+def test_finding_buffering_and_loading_cost_no_more_than_promised(
+    counted_aws: LocalAws, files: int, most_write_units: float
+):
+    """Write units count twice in a transaction, index writes included."""
+    sent: list[str] = []
+    warehouse = MemoryWarehouse(ManifestsInS3(counted_aws))  # type: ignore[arg-type]
+    warehouse.create("public.orders")
+    prefix = f"cost{files}_"
+    make_tables(counted_aws.endpoint_url, prefix)
+    services = replace(loader_services(counted_aws.endpoint_url, prefix, sent=sent), warehouse=warehouse)
+    config = a_config(batch={"max_files": files}, notify={})
+    counted_aws.reset_requests()
+
+    assert look_for_work(config, services) is Found.NEW_OR_DUE
+    work = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=1024)
+    buffered = len(sent)
+    assert buffered / OBJECTS <= MOST_REQUESTS_TO_BUFFER_PER_OBJECT
+    assert counted_aws.requests()["total"] == buffered, "nothing but what the loader's clients sent"
+
+    for number, each in enumerate(work):
+        sent.clear()
+        load_batch(config, services, each.batch.batch, each.target, Asker(f"dag/run/load_batch/{number}/1", "dag/run"))
+        assert len(sent) <= MOST_REQUESTS_TO_LOAD, sent
+
+    write_units = counted_aws.requests()["write_units"]["total"]
+    assert write_units / OBJECTS <= most_write_units
+    print(f"{files} files: {buffered / OBJECTS:.4f} requests, {write_units / OBJECTS:.3f} write units an object")
+    assert [batch.status for batch in services.ledger.batches("orders")].count(BatchStatus.COMPLETE) == OBJECTS // files
+    assert len(warehouse.tables["public.orders"]) == OBJECTS
+    assert work[0].target == TARGET

@@ -1,0 +1,1 @@
+"""What tests share: fakes of the ports, fixtures, and things to load."""

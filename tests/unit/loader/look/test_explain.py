@@ -1,0 +1,235 @@
+"""The story of one object is told in plain sentences, whichever piece of it is missing."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from support.fakes.warehouse import Accident
+from support.fakes.world import OK_TOPIC, World
+from support.objects import TARGET, a_config
+
+from rsloader_provider.core.config.sources import S3Url
+from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError
+from rsloader_provider.core.ledger.transitions import Asker
+from rsloader_provider.core.redshift import sql
+from rsloader_provider.loader.load_files.folder import read_load_folder
+from rsloader_provider.loader.look.explain import Explanation, explain_object
+from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.load_batch import load_batch
+from rsloader_provider.loader.services import Services
+
+RUN = "rsloader_orders/run-1"
+ORDERS: dict[str, Any] = {
+    "load": "orders",
+    "source": "s3://landing/orders/",
+    "schedule": "@hourly",
+    "batch": {"max_files": 2, "max_age": "1m"},
+    "copy": {"format": "csv"},
+    "manifests": "s3://loader/manifests/",
+    "notify": {"success": OK_TOPIC},
+    "targets": [{"table": "public.orders"}],
+}
+CONFIG = a_config(**ORDERS)
+
+
+@pytest.fixture
+def explain(world: World, tmp_path: Path) -> Callable[..., Explanation]:
+    """Explains an object of the bucket `landing`, by the load `orders` and others."""
+
+    def explain_key(key: str, *others: dict[str, Any], services: Callable[[], Services] | None = None) -> Explanation:
+        for each in (ORDERS, *others):
+            (tmp_path / f"{each['load']}.yaml").write_text(yaml.safe_dump({**ORDERS, **each}))
+        url = S3Url("landing", key)
+        return explain_object(url, read_load_folder(tmp_path), lambda _: services() if services else world.services)
+
+    return explain_key
+
+
+def story(explanation: Explanation) -> str:
+    """All sentences, by load."""
+    return "\n".join([*explanation.sentences, *(line for each in explanation.loads for line in each.sentences)])
+
+
+def test_of_several_sources_the_one_is_named_that_the_object_lies_below(
+    world: World, explain: Callable[..., Explanation]
+):
+    world.put("orders/1.csv", "us/orders/1.csv", "us/orders/tmp/1.csv")
+    both = {**ORDERS, "load": "all", "source": ["s3://landing/us/orders/", "s3://landing/eu/", "s3://other-bucket/"]}
+    tmp = {"load": "tmp", "source": ["s3://landing/us/orders/tmp/", "s3://landing/de/"]}
+    assert explain("us/orders/1.csv", both, tmp).loads[0].sentences[0] == (
+        "Load all takes it: it lies below s3://landing/us/orders/."
+    )
+    owner, other = explain("us/orders/tmp/1.csv", both, tmp).loads
+    assert (owner.load, other.sentences[0]) == (
+        "tmp",
+        "Load all does not take it: it leaves alone what lies below s3://landing/us/orders/tmp/, which is more "
+        "specifically load tmp's.",
+    )
+
+
+def buffer(world: World) -> Any:
+    return buffer_objects(CONFIG, world.services, run=RUN, is_active=lambda _: False, max_work=9)
+
+
+def load(world: World, batch: str) -> Any:
+    return load_batch(CONFIG, world.services, batch, TARGET, Asker("try-1", RUN))
+
+
+def test_the_whole_story_of_a_loaded_object(world: World, explain: Callable[..., Explanation]):
+    world.put("orders/1.csv", "orders/2.csv")
+    (work,) = buffer(world)
+    load(world, work.batch.batch)
+    told = explain("orders/1.csv")
+    etag = "b026324c6904b2a9cb4b88d6d61c81d1"
+    assert told.sentences == [f"It is in S3: 2 bytes, ETag {etag}, written 2026-01-01 00:00:00 UTC."]
+    assert told.loads[0].sentences == [
+        "Load orders takes it: it lies below s3://landing/orders/.",
+        f"It was claimed for batch {work.batch.batch} at 2026-01-02 12:00:00 UTC.",
+        "The batch is complete, with 2 objects, 4 bytes, locked at 2026-01-02 12:00:00 UTC for max_files, "
+        f"run {RUN}.",
+        f"Its manifest is s3://loader/manifests/orders/{work.batch.batch}.manifest.",
+        f"{TARGET}: loaded, 2 rows, query 1000 (generation 1, attempt 1).",
+        f"{TARGET}: the load history has generation 1: 2 rows by query 1000, attempt 1, run {RUN} at "
+        "2026-01-02 12:00:00 UTC.",
+        "Telling a topic how it ended was done.",
+        "Next: nothing. It is in every target, and is loaded again only if a person asks for it.",
+    ]  # fmt: skip
+    facts = told.as_json()["loads"][0]
+    assert (facts["claim"]["etag"], facts["batch"]["status"], facts["manifest"]["is_there"]) == (etag, "complete", True)
+    assert facts["history"][TARGET][0]["query_id"] == 1000
+
+
+def test_an_object_that_is_new_or_not_there(world: World, explain: Callable[..., Explanation]):
+    assert "It is not in S3" in story(explain("orders/1.csv"))
+    assert "Nothing has claimed it." in story(explain("orders/1.csv"))
+    world.put("orders/1.csv.old", "orders/1.csv")
+    assert "the next run of DAG rsloader_orders does" in story(explain("orders/1.csv"))
+    assert "It is not in S3" in story(explain("orders/1.cs")), "only the whole key counts"
+
+
+def test_an_object_that_waits_says_for_what(world: World, explain: Callable[..., Explanation]):
+    world.put("orders/1.csv")
+    buffer(world)
+    told = story(explain("orders/1.csv"))
+    assert "The batch is open, with 1 objects" in told
+    assert "locked and loaded at 2 objects, 1,073,741,824 bytes, or 0:01:00 after its first claim" in told
+
+
+def test_a_batch_that_nobody_loads_yet_and_one_whose_commit_nobody_heard_of(
+    world: World, explain: Callable[..., Explanation]
+):
+    world.put("orders/1.csv", "orders/2.csv")
+    (work,) = buffer(world)
+    told = story(explain("orders/1.csv"))
+    assert f"{TARGET}: waits for an attempt" in told
+    assert "manifest, which is not there" in told
+    assert f"Next: run {RUN} loads it; if that run is over, the next run takes it up by itself." in told
+    world.warehouse.accidents.append(Accident(sql.Commit, after=True))
+    with pytest.raises(ConnectionLostError):
+        load(world, work.batch.batch)
+    told = story(explain("orders/1.csv"))
+    assert "an attempt began and has not been heard of since (generation 1, attempt 1, session 101)" in told, (
+        "the explanation before took session 100"
+    )
+    assert "it is loaded, although DynamoDB does not say so yet" in told
+
+
+def test_a_failed_batch_says_why_and_what_to_clear(world: World, explain: Callable[..., Explanation]):
+    world.put("orders/1.csv", "orders/2.csv", content="bad\n")
+    (work,) = buffer(world)
+    with pytest.raises(BadDataError):
+        load(world, work.batch.batch)
+    told = story(explain("orders/1.csv"))
+    assert "s3://landing/orders/1.csv:1, column id, value 'bad'" in told
+    assert f"clear load_batch of run {RUN} in Airflow" in told
+
+
+def test_an_object_that_changed_since_its_claim_says_so(world: World, explain: Callable[..., Explanation]):
+    world.put("orders/1.csv")
+    buffer(world)
+    world.put("orders/1.csv", content="22\n")
+    assert "It has been overwritten since its claim" in story(explain("orders/1.csv"))
+
+
+def test_why_other_loads_do_not_take_it(world: World, explain: Callable[..., Explanation]):
+    """Whoever misses a file in a table looks at the wrong load first."""
+    told = explain(
+        "orders/eu/1.csv",
+        {"load": "orders_eu", "source": "s3://landing/orders/eu/"},
+        {"load": "returns", "source": "s3://landing/returns/"},
+    )
+    assert [(each.load, each.is_owner) for each in told.loads] == [("orders_eu", True), ("orders", False)]
+    assert (
+        "Load orders does not take it: it leaves alone what lies below s3://landing/orders/eu/, which is more "
+        "specifically load orders_eu's."
+    ) in story(told)
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "why"),
+    [
+        ({"file_filter": r"\.csv$"}, "orders/1.txt", r"its file_filter '\\.csv$' does not find it"),
+        ({"manifests": "s3://landing/orders/m/"}, "orders/m/1", "it writes its own manifests under"),
+    ],
+)
+def test_why_the_only_load_does_not_take_it(
+    explain: Callable[..., Explanation], settings: dict[str, Any], key: str, why: str
+):
+    told = story(explain(key, {**settings, "load": "orders"}))
+    assert f"Load orders does not take it: {why}" in told
+    assert "No load takes it." in told
+
+
+def test_the_filter_that_finds_it_is_named(explain: Callable[..., Explanation]):
+    assert r"and its file_filter '\\.csv$' finds it" in story(
+        explain("orders/1.csv", {"load": "orders", "file_filter": r"\.csv$"})
+    )
+
+
+def test_a_claim_that_a_load_made_before_it_was_changed_is_told(world: World, explain: Callable[..., Explanation]):
+    world.put("orders/1.csv", "orders/2.csv")
+    buffer(world)
+    told = explain("orders/1.csv", {"load": "orders", "source": "s3://landing/elsewhere/"})
+    assert "Load orders does not take it: it does not lie below s3://landing/elsewhere/." in story(told)
+    assert "It was claimed for batch" in story(told)
+
+
+def test_a_folder_marker_is_nobodys(world: World, explain: Callable[..., Explanation]):
+    world.storage.write("landing", "orders/x/", b"")
+    told = story(explain("orders/x/"))
+    assert "It only stands for a folder" in told
+    assert "Nothing has claimed it yet" not in told
+
+
+def test_a_batch_that_is_lost_a_history_that_is_not_there_and_a_redshift_that_is_away(
+    world: World, explain: Callable[..., Explanation]
+):
+    world.put("orders/1.csv", "orders/2.csv")
+    (work,) = buffer(world)
+    del world.warehouse.histories["public.orders"]
+    assert f"{TARGET}: its load history could not be read: NotSetUpError" in story(explain("orders/1.csv"))
+    world.warehouse.unreachable = True
+    assert f"{TARGET}: its load history could not be read: TransientError" in story(explain("orders/1.csv"))
+    world.ledger.lose(work.batch)
+    told = story(explain("orders/1.csv"))
+    assert "Batch could not be asked: UnknownBatchError" in told
+    assert "rsloader audit orders" in told
+
+
+def test_services_that_cannot_be_reached_are_told_and_the_configuration_is_explained(
+    explain: Callable[..., Explanation],
+):
+    def refused() -> Services:
+        raise AccessDeniedError("AWS refused the credentials")
+
+    told = story(explain("orders/1.csv", services=refused))
+    assert "S3 could not be asked: AccessDeniedError: AWS refused the credentials" in told
+    assert "Load orders takes it" in told
+
+
+def test_a_broken_load_is_named_as_one_that_might_take_it(tmp_path: Path, explain: Callable[..., Explanation]):
+    (tmp_path / "broken.yaml").write_text("load: broken\n")
+    told = story(explain("orders/1.csv"))
+    assert "Load broken cannot be read (broken.yaml)" in told
