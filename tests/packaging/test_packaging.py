@@ -22,7 +22,7 @@ def test_the_wheel_holds_the_package_and_nothing_else():
     names = {str(file) for file in files}
     assert "rsloader_provider/py.typed" in names
     for script in ("catalog", "databases", "driver_lookups", "users"):
-        assert f"rsloader_provider/local/redshift/{script}.sql" in names
+        assert f"rsloader_provider/local/redshift/catalog/{script}.sql" in names
     assert "rsloader_provider/local/sample_dags/rsloader_dags.py" in names
 
 
