@@ -8,12 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import (
-    ContentionError,
-    OperationRefusedError,
-    UnknownBatchError,
-    UnknownObjectError,
-)
+from rsloader_provider.core.errors import OperationRefusedError, UnknownBatchError, UnknownObjectError
 from rsloader_provider.core.ledger.batch import CLOSED_NOW, Batch, BatchStatus, TargetProgress, TargetState
 from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.ledger.manifest import Entry
@@ -22,12 +17,11 @@ from rsloader_provider.loader.operate.leaving import places
 from rsloader_provider.loader.operate.object_names import object_name
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.buffer import target_settings
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
-
-_RACES = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +109,8 @@ def reprocess_batch(
         ContentionError: Others wrote to it over and over; call again.
     """
     _leave_out(config, services, batch_id, targets, without)
-    for _ in range(_RACES):
+
+    def ask() -> Batch:
         batch = services.ledger.get(config.load, batch_id)
         chosen = _chosen(config, batch, targets)
         wanted = _asked(config, batch, chosen, by)
@@ -124,13 +119,11 @@ def reprocess_batch(
             return batch
         for name in chosen:
             log.warning("%s: %s (asked for by %s)", batch, _about_target(config, batch, name), by)
-        try:
-            with services.steps.taking(Step.REPROCESS, batch):
-                return services.ledger.replace(batch, wanted)
-        except LostRaceError:
+        with services.steps.taking(Step.REPROCESS, batch):
             # Carried out with a lost answer, the batch names this request when it is read again.
-            log.info("%s: somebody wrote to it in this moment; looking again", batch)
-    raise ContentionError(f"Batch {batch_id} of load {config.load}: others wrote to it {_RACES} times. Try again.")
+            return services.ledger.replace(batch, wanted)
+
+    return until_won(f"batch {batch_id} of load {config.load}", ask)
 
 
 def _chosen(config: LoadConfig, batch: Batch, targets: Sequence[str]) -> tuple[str, ...]:
@@ -182,20 +175,18 @@ def _leave_out(
 ) -> None:
     if not without:
         return
-    for _ in range(_RACES):
+
+    def leave_out() -> None:
         batch = services.ledger.get(config.load, batch_id)
         # What cannot be reprocessed loses nothing either.
         _asked(config, batch, _chosen(config, batch, targets), "a plan")
+        # What an earlier call has left out, also with a lost answer, is in no segment when they are read again.
         leaving = {entry.name for entry in _to_leave_out(services, batch, without)}
-        try:
-            for segment, names in places(services.ledger.segments(batch), leaving, is_open=False):
-                with services.steps.taking(Step.TAKE_OUT, f"{len(names)} objects of {batch}"):
-                    batch = services.ledger.leave_out(Place(batch, segment), names, services.now())
-        except LostRaceError:
-            log.info("%s: somebody wrote to it in this moment; looking again", batch)
-        else:
-            return
-    raise ContentionError(f"Batch {batch_id} of load {config.load}: others wrote to it {_RACES} times. Try again.")
+        for segment, names in places(services.ledger.segments(batch), leaving, is_open=False):
+            with services.steps.taking(Step.TAKE_OUT, f"{len(names)} objects of {batch}"):
+                batch = services.ledger.leave_out(Place(batch, segment), names, services.now())
+
+    until_won(f"batch {batch_id} of load {config.load}", leave_out)
 
 
 def _about_target(config: LoadConfig, batch: Batch, name: str) -> str:
@@ -248,7 +239,8 @@ def close_now(config: LoadConfig, services: Services, *, by: str) -> Batch | Non
     Raises:
         ContentionError: Others wrote to it over and over; call again.
     """
-    for _ in range(_RACES):
+
+    def lock() -> Batch | None:
         opened = services.ledger.open_batch(config.load, services.now())
         if not opened.files:
             return None
@@ -259,13 +251,14 @@ def close_now(config: LoadConfig, services: Services, *, by: str) -> Batch | Non
                 )
         except LostRaceError:
             now = services.ledger.get(config.load, opened.batch)
-            if now.status is not BatchStatus.OPEN:
-                log.info("%s: it was locked in this moment, for %s", now, now.reason)
-                return now
-        else:
-            log.info("%s: locked with %d files, asked for by %s", locked, locked.files, by)
-            return locked
-    raise ContentionError(f"The open batch of load {config.load} changed {_RACES} times in a row. Try again.")
+            if now.status is BatchStatus.OPEN:
+                raise
+            log.info("%s: it was locked in this moment, for %s", now, now.reason)
+            return now
+        log.info("%s: locked with %d files, asked for by %s", locked, locked.files, by)
+        return locked
+
+    return until_won(f"the open batch of load {config.load}", lock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,18 +9,18 @@ from itertools import chain
 
 from pydantic import TypeAdapter, ValidationError
 
-from rsloader_provider.core.errors import ConfigurationError, ContentionError, DeletedBatchError, UnknownBatchError
+from rsloader_provider.core.errors import ConfigurationError, DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import batch_time
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
 
 _RECORD = TypeAdapter(DeletedBatch)
-_RACES = 20
 
 
 def plan_deletion(load: str, services: Services, before: datetime) -> Iterator[Batch]:
@@ -171,12 +171,13 @@ def restore_batches(services: Services, batches: Iterable[DeletedBatch], *, by: 
 
 
 def _restored(services: Services, deleted: DeletedBatch) -> Batch | None:
-    for _ in range(_RACES):
+    def restore() -> Batch | None:
         try:
             with services.steps.taking(Step.RESTORE_BATCH, deleted.batch):
                 return services.ledger.restore(deleted)
         except LostRaceError:
             if not _is_deleted(services, deleted.batch):
                 return None
-            log.info("%s: somebody took objects out of it in this moment; looking again", deleted.batch)
-    raise ContentionError(f"{deleted.batch}: others wrote to it {_RACES} times in a row. Try again.")
+            raise
+
+    return until_won(deleted.batch, restore)

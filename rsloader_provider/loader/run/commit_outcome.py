@@ -23,6 +23,7 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.loader.ports.ledger import Ledger, LostRaceError
 from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.races import until_won
 
 log = logging.getLogger(__name__)
 
@@ -104,8 +105,10 @@ def decide_by_person(ledger: Ledger, load: str, batch_id: str, target: str, *, l
     Raises:
         UnknownBatchError: No such batch, or no such target in it.
         NothingToDecideError: Nobody asked, or somebody else has decided.
+        ContentionError: Others wrote to it over and over; call again.
     """
-    while True:
+
+    def write() -> Batch:
         batch = ledger.get(load, batch_id)
         decided = decide(batch, target, loaded=loaded)
         try:
@@ -114,4 +117,6 @@ def decide_by_person(ledger: Ledger, load: str, batch_id: str, target: str, *, l
             now = ledger.get(load, batch_id)
             if now == replace(decided, version=batch.version + 1):
                 return now  # it was written, and the answer lost
-            log.info("%s: somebody wrote to it in this moment; looking again", batch)
+            raise
+
+    return until_won(f"batch {batch_id} of load {load}", write)

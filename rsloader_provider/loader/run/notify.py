@@ -14,6 +14,7 @@ from rsloader_provider.core.messages import errors_document, errors_file_name, f
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
@@ -100,14 +101,19 @@ def _tell(services: Services, batch: Batch, topic: str, subject: str, message: M
 def _record(services: Services, batch: Batch, notification: Notification) -> None:
     """Note it on the batch, unless another attempt has begun since, which will tell of its own end."""
     now = batch
+
+    def write() -> None:
+        nonlocal now
+        if not same_attempts(now, batch) or now.notification is not Notification.DUE:
+            return
+        try:
+            services.ledger.replace(now, record_notification(now, notification))
+        except LostRaceError:
+            now = services.ledger.get(batch.load, batch.batch)
+            raise
+
     try:
         with services.steps.taking(Step.RECORD_NOTIFIED, batch):
-            while same_attempts(now, batch) and now.notification is Notification.DUE:
-                try:
-                    services.ledger.replace(now, record_notification(now, notification))
-                except LostRaceError:
-                    now = services.ledger.get(batch.load, batch.batch)
-                else:
-                    return
+            until_won(batch, write)
     except RsloaderError as problem:
-        log.warning("%s: that the notification was %s could not be noted: %s", batch, notification, problem)
+        log.warning("%s: could not record that the notification was %s: %s", batch, notification, problem)

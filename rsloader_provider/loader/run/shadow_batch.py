@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsloader_provider.core.config import CopyOptions, LoadConfig
-from rsloader_provider.core.errors import ContentionError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import render_manifest
 from rsloader_provider.core.ledger.shadow_name import as_recorded
@@ -17,13 +16,12 @@ from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, fini
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
 
-_RACES = 20
 _SECRET_SETTINGS = {"access_key_id", "secret_access_key", "aws_conn_id"}
 
 
@@ -84,24 +82,23 @@ def shadow_batch(
 
     Raises:
         UnknownBatchError: The shadow has no such batch, or it has no such target.
-        TransientError: Others wrote to the batch too many times in a row.
+        ContentionError: Others wrote to the batch too many times in a row.
     """
     recorded = as_recorded(config)
-    for _ in range(_RACES):
+
+    def tell() -> ShadowLoad | None:
         batch = services.ledger.get(recorded.load, batch_id)
         if not needs_loading(batch.progress(target_name), asker):
             return None
-        try:
-            with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
-                batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
-            told = _would_load(config, services, batch, target_name)
-            attempt = batch.progress(target_name).attempt
-            with services.steps.taking(Step.FINISH_ATTEMPT, f"{batch} into {target_name}"):
-                services.ledger.replace(batch, finish_attempt(batch, target_name, attempt, rows=0, query_id=None))
-        except LostRaceError:
-            continue
+        with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
+            batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
+        told = _would_load(config, services, batch, target_name)
+        attempt = batch.progress(target_name).attempt
+        with services.steps.taking(Step.FINISH_ATTEMPT, f"{batch} into {target_name}"):
+            services.ledger.replace(batch, finish_attempt(batch, target_name, attempt, rows=0, query_id=None))
         return told
-    raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
+
+    return until_won(f"batch {batch_id} of load {recorded.load}", tell)
 
 
 def _would_load(config: LoadConfig, services: Services, batch: Batch, target_name: str) -> ShadowLoad:

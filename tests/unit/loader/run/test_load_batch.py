@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from support.fakes.ledger import MemoryLedger
 from support.fakes.lost_answers import LostAnswers
 from support.fakes.storage import MemoryStorage
 from support.fakes.warehouse import Accident
 from support.fakes.world import FAILED_TOPIC, OK_TOPIC, World
-from support.objects import TARGET, a_config
+from support.objects import TARGET, a_config, counting_randomness
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
@@ -595,6 +596,23 @@ def test_a_message_whose_answer_is_lost_stays_due_and_fails_nothing(world: World
     assert stored(world, batch).notification is Notification.DUE
     load(world, batch, RETRY)
     assert len(world.notifier.messages[OK_TOPIC]) == 1
+
+
+def test_a_batch_that_others_write_to_all_the_time_is_told_of_once_and_loaded(caplog: pytest.LogCaptureFixture):
+    """What cannot be recorded of a notification is a warning; the rows are in the table."""
+
+    class OvertakenWhenTold(MemoryLedger):
+        def replace(self, before: Batch, after: Batch) -> Batch:
+            if after.notification is Notification.SENT:
+                raise LostRaceError
+            return super().replace(before, after)
+
+    world = World(ledger=OvertakenWhenTold(counting_randomness()))
+    batch = locked(world)
+    assert load(world, batch).outcome is Outcome.LOADED
+    assert len(world.notifier.messages[OK_TOPIC]) == 1
+    assert stored(world, batch).notification is Notification.DUE
+    assert "could not record that the notification was sent" in caplog.text
 
 
 def test_segments_that_do_not_add_up_are_refused(world: World):

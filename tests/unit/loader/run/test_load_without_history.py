@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from support.fakes.ledger import MemoryLedger
 from support.fakes.warehouse import Accident
 from support.fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from support.objects import TARGET, a_config
@@ -11,6 +12,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AttemptLostError,
     ConnectionLostError,
+    ContentionError,
     NothingToDecideError,
     StatementError,
     TransientError,
@@ -187,6 +189,20 @@ def test_a_person_whose_answer_was_lost_is_not_told_that_nothing_was_changed(
     decided = decide_by_person(world.ledger, "orders", batch.batch, TARGET, loaded=loaded)
     assert decided == world.ledger.get("orders", batch.batch)
     assert decided.progress(TARGET).state is (TargetState.LOADED if loaded else TargetState.WAITING)
+
+
+def test_a_person_who_loses_every_race_is_told_to_try_again(undecided: tuple[Batch, bool]):
+    batch, _ = undecided
+
+    class AlwaysOvertaken(MemoryLedger):
+        def get(self, load: str, batch_id: str) -> Batch:
+            return batch
+
+        def replace(self, before: Batch, after: Batch) -> Batch:
+            raise LostRaceError
+
+    with pytest.raises(ContentionError, match="Try again"):
+        decide_by_person(AlwaysOvertaken(), "orders", batch.batch, TARGET, loaded=True)
 
 
 @pytest.mark.parametrize("by_command", [True, False], ids=["mark-not-loaded", "clear"])
