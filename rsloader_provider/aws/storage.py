@@ -1,6 +1,6 @@
 """Object storage in S3."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -20,17 +20,16 @@ class S3Storage:
         self._client = client
 
     def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
-        with _explained(bucket):
-            for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
-                for each in page.get("Contents", ()):
-                    yield S3Object(bucket, each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
+        return self._listed(bucket, prefix, {})
 
-    def exists(self, bucket: str, key: str) -> bool:
+    def find(self, bucket: str, key: str) -> S3Object | None:
         # HeadObject would take the right to read the object, and answers 403 for a missing one to those who may list
         # under a prefix only. Of all keys that begin with this one, it is the first.
-        with _explained(bucket):
-            page = self._client.list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
-        return any(each["Key"] == key for each in page.get("Contents", ()))
+        first = next(self._listed(bucket, key, {"PageSize": 1}), None)
+        return first if first is not None and first.key == key else None
+
+    def exists(self, bucket: str, key: str) -> bool:
+        return self.find(bucket, key) is not None
 
     def read(self, bucket: str, key: str) -> bytes | None:
         with _explained(bucket):
@@ -45,6 +44,13 @@ class S3Storage:
     def write(self, bucket: str, key: str, content: bytes) -> None:
         with _explained(bucket):
             self._client.put_object(Bucket=bucket, Key=key, Body=content)
+
+    def _listed(self, bucket: str, prefix: str, pages: Mapping[str, int]) -> Iterator[S3Object]:
+        with _explained(bucket):
+            listing = self._client.get_paginator("list_objects_v2")
+            for page in listing.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig=pages):
+                for each in page.get("Contents", ()):
+                    yield S3Object(bucket, each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
 
 
 def _explained(bucket: str) -> Any:

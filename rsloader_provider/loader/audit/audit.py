@@ -6,7 +6,7 @@ batch, and what is wrong.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain
 
 from rsloader_provider.core.audit import ObjectState, Verdict, judge_batch, judge_object
 from rsloader_provider.core.config import LoadConfig
@@ -128,7 +128,7 @@ class _ObjectWalk:
         if isinstance(claim, Unreadable) or _key(claim) == claim.name or not self._is_listed(claim.name):
             return None
         bucket, _, key = claim.name.partition("/")
-        return next((each for each in islice(self._services.storage.objects(bucket, key), 1) if each.key == key), None)
+        return self._services.storage.find(bucket, key)
 
     def _is_listed(self, name: str) -> bool:
         return any(name.startswith(f"{each.bucket}/{each.key}") for each in self._listed)

@@ -84,7 +84,7 @@ def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], 
     near = [config for config in folder.loads.values() if any(each.bucket == url.bucket for each in config.sources)]
     conn_id = next((each.aws_conn_id for each in near if each.matches(url.bucket, url.key)), None)
     conn_id = conn_id or next((each.aws_conn_id for each in near), "aws_default")
-    told.found = _ask(told.sentences, "S3", lambda: _look_up(services_of(conn_id), url))
+    told.found = _ask(told.sentences, "S3", lambda: services_of(conn_id).storage.find(url.bucket, url.key))
     told.sentences.append(_about_object(told.found))
     stories = (_story(config, url, told.found, folder, services_of) for config in near)
     told.loads.extend(story for story in stories if story is not None)
@@ -127,11 +127,6 @@ def _ask(sentences: list[str], whom: str, question: Callable[[], _Asked]) -> _As
     except RsloaderError as error:
         sentences.append(f"{whom} could not be asked: {type(error).__name__}: {error}")
         return None
-
-
-def _look_up(services: Services, url: S3Url) -> S3Object | None:
-    first = next(services.storage.objects(url.bucket, url.key), None)
-    return first if first is not None and first.key == url.key else None
 
 
 def _about_object(found: S3Object | None) -> str:

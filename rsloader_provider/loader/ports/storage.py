@@ -18,6 +18,10 @@ class Storage(Protocol):
         """List the objects under a prefix, sorted by the UTF-8 bytes of their keys, page by page."""
         ...
 
+    def find(self, bucket: str, key: str) -> S3Object | None:
+        """Give one object as a listing shows it, or None if it is not there. The object is not read."""
+        ...
+
     def exists(self, bucket: str, key: str) -> bool:
         """Tell whether an object is there."""
         ...

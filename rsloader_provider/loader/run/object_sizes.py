@@ -36,6 +36,5 @@ def overwritten(storage: Storage, entries: Sequence[Entry]) -> tuple[str, ...]:
 
 def _of_now(storage: Storage, entry: Entry) -> Entry:
     url = S3Url.parse(entry.url)
-    # Of all keys that begin with this one, it is the first.
-    found = next(iter(storage.objects(url.bucket, url.key)), None)
-    return replace(entry, size_bytes=found.size_bytes) if found is not None and found.key == url.key else entry
+    found = storage.find(url.bucket, url.key)
+    return entry if found is None else replace(entry, size_bytes=found.size_bytes)

@@ -18,8 +18,11 @@ class MemoryStorage:
     def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
         for key, content in sorted(self._bucket(bucket).items(), key=lambda item: item[0].encode()):
             if key.startswith(prefix):
-                etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
-                yield S3Object(bucket, key, len(content), etag, self._written.get((bucket, key), WRITTEN))
+                yield self._shown(bucket, key, content)
+
+    def find(self, bucket: str, key: str) -> S3Object | None:
+        content = self.read(bucket, key)
+        return None if content is None else self._shown(bucket, key, content)
 
     def exists(self, bucket: str, key: str) -> bool:
         return key in self._bucket(bucket)
@@ -42,6 +45,10 @@ class MemoryStorage:
     def delete(self, bucket: str, key: str) -> None:
         """Not in the port: for tests."""
         del self._bucket(bucket)[key]
+
+    def _shown(self, bucket: str, key: str, content: bytes) -> S3Object:
+        etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
+        return S3Object(bucket, key, len(content), etag, self._written.get((bucket, key), WRITTEN))
 
     def _bucket(self, name: str) -> dict[str, bytes]:
         try:
