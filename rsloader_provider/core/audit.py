@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, finish_attempt, forget_session, settle
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, forget_session, settle
 
 
 class ObjectState(StrEnum):
@@ -229,6 +230,6 @@ def mended(batch: Batch, histories: Histories, *, notify: bool) -> Batch:
             # What ended without loading was wrong about that: it is one more attempt, which finds the row.
             batch = begin_attempt(batch, target, Asker("rsloader audit", batch.run or ""))
         # Under the number of the attempt that holds it: if that one is alive, it finds its own write done.
-        attempt = batch.progress(target).attempt
-        batch = finish_attempt(batch, target, attempt, rows=proof.rows, query_id=proof.query_id, notify=notify)
+        record = AttemptRecord.newest(batch, target)
+        batch = record.finished(rows=proof.rows, query_id=proof.query_id, notify=notify).batch
     return settle(batch)

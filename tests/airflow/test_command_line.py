@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX
 from rsloader_provider.cli import app
 from rsloader_provider.core.errors import UndecidedError
-from rsloader_provider.core.ledger.transitions import Asker, announce_commit, begin_attempt, record_session
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
@@ -96,9 +97,9 @@ def test_a_person_answers_what_a_batch_asks(loads: "Loads", command: str, state:
     services = RsloaderHook().get_conn()
     (work,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=9)
     begun = begin_attempt(work.batch, work.target, Asker("try-1", "dag/run"))
-    begun = record_session(begun, work.target, 1, 4711, announces=True)
-    begun = announce_commit(begun, work.target, 1, rows=2, query_id=None)
-    services.ledger.replace(work.batch, begun)
+    begun = AttemptRecord.newest(begun, work.target).session_recorded(4711, announces=True)
+    begun = begun.commit_announced(rows=2, query_id=None)
+    services.ledger.replace(work.batch, begun.batch)
     with pytest.raises(UndecidedError, match=f"rsloader {command} {config.load} {work.batch.batch} {work.target}"):
         load_batch(config, services, work.batch.batch, work.target, Asker("try-2", "dag/run"))
     told = rsloader(command, config.load, work.batch.batch, work.target)

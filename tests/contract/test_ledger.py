@@ -9,17 +9,11 @@ from support.objects import NOON, TARGET, an_object
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import ledger_key
-from rsloader_provider.core.ledger.transitions import (
-    Asker,
-    adopt,
-    begin_attempt,
-    end_attempt,
-    finish_attempt,
-    record_session,
-)
+from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))
@@ -151,11 +145,11 @@ def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
     batch = a_locked_batch(ledger)
     for change in (
         lambda b: begin_attempt(b, TARGET, Asker("try-1", "dag/run-1")),
-        lambda b: record_session(b, TARGET, 1, 4711),
-        lambda b: end_attempt(b, TARGET, 1, error="line 2: bad", final=True),
+        lambda b: AttemptRecord.newest(b, TARGET).session_recorded(4711).batch,
+        lambda b: AttemptRecord.newest(b, TARGET).ended(error="line 2: bad", final=True).batch,
         lambda b: adopt(b, "rsloader_orders/run-2"),
         lambda b: begin_attempt(b, TARGET, Asker("try-2", "dag/run-1")),
-        lambda b: finish_attempt(b, TARGET, 2, rows=10, query_id=1234),
+        lambda b: AttemptRecord.newest(b, TARGET).finished(rows=10, query_id=1234).batch,
         lambda b: begin_attempt(b, TARGET, Asker("try-3", "dag/run-1", cleared=True)),
     ):
         batch = ledger.replace(batch, change(batch))
@@ -170,9 +164,9 @@ def test_unfinished_batches_are_those_that_some_target_waits_for(ledger: Ledger)
     assert list(ledger.unfinished("orders")) == [first.batch, second.batch]
     begun = ledger.replace(first, begin_attempt(first, TARGET, Asker("try-1", "dag/run-1")))
     assert list(ledger.unfinished("orders")) == [first.batch, second.batch], "its attempt may have died"
-    ledger.replace(begun, finish_attempt(begun, TARGET, 1, rows=1, query_id=1))
+    ledger.replace(begun, AttemptRecord.newest(begun, TARGET).finished(rows=1, query_id=1).batch)
     failed = ledger.replace(second, begin_attempt(second, TARGET, Asker("try-1", "dag/run-1")))
-    ledger.replace(failed, end_attempt(failed, TARGET, 1, error="bad data", final=True))
+    ledger.replace(failed, AttemptRecord.newest(failed, TARGET).ended(error="bad data", final=True).batch)
     assert list(ledger.unfinished("orders")) == [], "complete, and waiting for a person"
     assert list(ledger.unfinished("returns")) == []
 
@@ -183,7 +177,7 @@ def test_a_batch_with_one_failed_target_is_unfinished_while_another_waits(ledger
     targets = {TARGET: {}, "other/public.orders": {}}
     locked, _ = ledger.lock(batch, reason="max_age", run="r", targets=targets, now=NOON)
     failing = ledger.replace(locked, begin_attempt(locked, TARGET, Asker("try-1", "dag/run-1")))
-    failed = ledger.replace(failing, end_attempt(failing, TARGET, 1, error="bad", final=True))
+    failed = ledger.replace(failing, AttemptRecord.newest(failing, TARGET).ended(error="bad", final=True).batch)
     assert failed.status is BatchStatus.ERROR
     assert list(ledger.unfinished("orders")) == [locked.batch]
 
@@ -295,7 +289,7 @@ def test_nothing_is_marked_into_a_batch_of_another_kind(ledger: Ledger):
     """Else a batch that a run loads would count objects that its COPY never sees."""
     locked, first = a_locked_batch(ledger), mark(ledger, "orders/2.csv")
     loading = ledger.replace(locked, begin_attempt(locked, TARGET, Asker("try-1", "dag/run-1")))
-    loaded = ledger.replace(loading, finish_attempt(loading, TARGET, 1, rows=1, query_id=1))
+    loaded = ledger.replace(loading, AttemptRecord.newest(loading, TARGET).finished(rows=1, query_id=1).batch)
     unknown = replace(first, batch="01ARZ3NDEKTSV4RRFFQ69G5FAV")
     for into in (ledger.open_batch("orders", NOON), loaded, unknown):
         with pytest.raises(LostRaceError):

@@ -11,11 +11,12 @@ from support.objects import NOON, TARGET, an_object
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import DeletedBatchError, OperationRefusedError
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch, Place, Segment
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, finish_attempt, reprocess
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, reprocess
 from rsloader_provider.loader.ports.inventory import StoredBatch
 from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, Ledger, LostRaceError
 
@@ -43,7 +44,7 @@ def locked(ledger: Ledger, numbers: Sequence[int]) -> Batch:
 def loaded(ledger: Ledger, numbers: Sequence[int]) -> Batch:
     batch = locked(ledger, numbers)
     begun = ledger.replace(batch, begin_attempt(batch, TARGET, Asker("try-1", "dag/run-1")))
-    return ledger.replace(begun, finish_attempt(begun, TARGET, 1, rows=1, query_id=1))
+    return ledger.replace(begun, AttemptRecord.newest(begun, TARGET).finished(rows=1, query_id=1).batch)
 
 
 def place(ledger: Ledger, batch: Batch) -> Place:

@@ -9,26 +9,15 @@
 A batch of objects that a person marked as loaded is complete from the start, and has no targets.
 
 Every function here takes a batch and gives the batch that it becomes; the ledger writes it on the
-condition that nobody wrote in between.
+condition that nobody wrote in between. What an attempt does from its beginning on is in `attempt_record.py`.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from rsloader_provider.core.errors import (
-    AttemptLostError,
-    NothingToDecideError,
-    OperationRefusedError,
-)
-from rsloader_provider.core.ledger.batch import (
-    Batch,
-    BatchStatus,
-    Notification,
-    TargetProgress,
-    TargetState,
-    UnansweredCommit,
-)
+from rsloader_provider.core.errors import NothingToDecideError, OperationRefusedError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.ledger.manifest import Entry
 
 
@@ -81,108 +70,7 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
         begun = replace(begun, generation=progress.generation + 1, rows=None, query_id=None)
     # What was due and never noted as sent stays so: nobody knows whether it was.
     notification = batch.notification if batch.notification is Notification.DUE else None
-    return replace(_with_progress(adopt(batch, asker.run), target, begun), notification=notification)
-
-
-def record_session(batch: Batch, target: str, attempt: int, session: int, *, announces: bool = False) -> Batch:
-    """Note which Redshift session the attempt uses, before that session changes anything.
-
-    It takes the place of an earlier attempt's session, which must have been ended, and of that one's announced COMMIT,
-    whose outcome must have been found out.
-    """
-    progress = held(batch, target, attempt)
-    return _with_progress(
-        batch, target, replace(progress, session=session, announces=announces or None, unanswered=None)
-    )
-
-
-def announce_commit(batch: Batch, target: str, attempt: int, *, rows: int, query_id: int | None) -> Batch:
-    """Note that the attempt's next statement is COMMIT, so that without this note nothing can be in the table.
-
-    Args:
-        batch: The batch as it was read.
-        target: The target's name.
-        attempt: The attempt; it has recorded its session.
-        rows: Rows that COPY loaded.
-        query_id: Redshift's id of that COPY; None if there was nothing to copy.
-    """
-    progress = held(batch, target, attempt)
-    unanswered = UnansweredCommit(attempt, progress.session or 0, rows, query_id)
-    return _with_progress(batch, target, replace(progress, unanswered=unanswered))
-
-
-def finish_attempt(
-    batch: Batch, target: str, attempt: int, *, rows: int, query_id: int | None, notify: bool = False
-) -> Batch:
-    """The attempt's generation is in the load history.
-
-    Args:
-        batch: The batch as it was read.
-        target: The target's name.
-        attempt: The attempt that loaded it.
-        rows: Rows that COPY loaded.
-        query_id: Redshift's id of that COPY; None if there was nothing to copy.
-        notify: Whether somebody is to be told once the batch is in all of its targets.
-    """
-    progress = replace(
-        held(batch, target, attempt),
-        state=TargetState.LOADED,
-        session=None,
-        announces=None,
-        unanswered=None,
-        rows=rows,
-        query_id=query_id,
-    )
-    finished = _with_progress(batch, target, progress)
-    is_due = notify and finished.status is BatchStatus.COMPLETE
-    return replace(finished, notification=Notification.DUE) if is_due else finished
-
-
-def end_attempt(
-    batch: Batch,
-    target: str,
-    attempt: int,
-    *,
-    error: str,
-    final: bool,
-    had_session: bool = True,
-    notify: bool = False,
-) -> Batch:
-    """The attempt ended and nothing of it is in the table.
-
-    Args:
-        batch: The batch as it was read.
-        target: The target's name.
-        attempt: The attempt that ended.
-        error: Why, for people.
-        final: Whether trying again would end the same way, so that a person has to decide.
-        had_session: Whether it had recorded its session, and knows what those before it did; if not, the one that is
-            recorded stays for the next to end.
-        notify: Whether somebody is to be told if it is final.
-    """
-    progress = held(batch, target, attempt)
-    state = TargetState.FAILED if final else TargetState.WAITING
-    if had_session:
-        progress = replace(progress, session=None, announces=None, unanswered=None)
-    ended = _with_progress(batch, target, replace(progress, state=state, error=error))
-    return replace(ended, notification=Notification.DUE) if notify and final else ended
-
-
-def leave_undecided(batch: Batch, target: str, attempt: int, *, error: str, notify: bool = False) -> Batch:
-    """The attempt could not find out whether an earlier one has committed; a person decides.
-
-    Args:
-        batch: The batch as it was read.
-        target: The target's name.
-        attempt: The attempt that asked; the earlier one's session is over.
-        error: What is known, for people.
-        notify: Whether somebody is to be told.
-    """
-    progress = replace(
-        held(batch, target, attempt), state=TargetState.FAILED, session=None, announces=None, error=error
-    )
-    left = _with_progress(batch, target, progress)
-    return replace(left, notification=Notification.DUE) if notify else left
+    return replace(with_progress(adopt(batch, asker.run), target, begun), notification=notification)
 
 
 def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
@@ -207,7 +95,7 @@ def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
         decided = replace(decided, state=TargetState.LOADED, rows=commit.rows, query_id=commit.query_id)
     else:
         decided = replace(decided, state=TargetState.WAITING)
-    return _with_progress(batch, target, decided)
+    return with_progress(batch, target, decided)
 
 
 def reprocess(batch: Batch, target: str, by: str) -> Batch:
@@ -244,7 +132,7 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
     asked = replace(progress, state=TargetState.WAITING, opened_by=by)
     if progress.state is TargetState.LOADED:
         asked = replace(asked, generation=progress.generation + 1, rows=None, query_id=None)
-    return _with_progress(batch, target, asked)
+    return with_progress(batch, target, asked)
 
 
 def reprocess_marked(batch: Batch, targets: Mapping[str, Mapping[str, Any]], by: str) -> Batch:
@@ -303,21 +191,6 @@ def same_attempts(batch: Batch, other: Batch) -> bool:
     }
 
 
-def held(batch: Batch, target: str, attempt: int) -> TargetProgress:
-    """Give the progress that an attempt holds.
-
-    Raises:
-        AttemptLostError: A newer attempt took its place, or it has ended.
-    """
-    progress = batch.progress(target)
-    if progress.attempt != attempt or progress.state is not TargetState.LOADING:
-        raise AttemptLostError(
-            f"Attempt {attempt} at {batch} into {target} lost its place to attempt {progress.attempt} "
-            f"({progress.state}). This one stops and leaves the batch to that one."
-        )
-    return progress
-
-
 def forget_session(batch: Batch, target: str) -> Batch:
     """Drop the session that a loaded target still records: there is nothing left that it could do."""
     progress = batch.progress(target)
@@ -342,5 +215,6 @@ def settle(batch: Batch) -> Batch:
     return replace(batch, status=status)
 
 
-def _with_progress(batch: Batch, target: str, progress: TargetProgress) -> Batch:
+def with_progress(batch: Batch, target: str, progress: TargetProgress) -> Batch:
+    """Give the batch with this progress in one target, and with the status that follows from it."""
     return settle(replace(batch, targets={**batch.targets, target: progress}))

@@ -12,7 +12,6 @@ from rsloader_provider.core.errors import (
     AttemptLostError,
     BadDataError,
     ConnectionLostError,
-    ContentionError,
     CorruptLedgerError,
     ObjectsMissingError,
     OutOfOrderError,
@@ -20,21 +19,15 @@ from rsloader_provider.core.errors import (
     StatementError,
     UndecidedError,
 )
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
 from rsloader_provider.core.ledger.manifest import Entry, name_by_content, render_manifest
-from rsloader_provider.core.ledger.transitions import (
-    announce_commit,
-    end_attempt,
-    finish_attempt,
-    held,
-    leave_undecided,
-    record_session,
-)
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.run.copy_errors import CopiedObjects, explained
 from rsloader_provider.loader.run.notify import tell_failure, tell_success
@@ -44,7 +37,6 @@ from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
 
-_RACES = 20
 _ERROR_CHARACTERS = 2000
 _NEEDS_A_PERSON = (BadDataError, ObjectsMissingError, OutOfOrderError, StatementError)
 
@@ -55,7 +47,7 @@ class Attempt:
     Args:
         config: The load.
         services: The ports and the clock.
-        batch: The batch as it is since the attempt began.
+        record: The attempt as the batch has it since it began.
         target: The target as it is configured now.
         denied: The COMMIT of which a person says that it was not carried out; None when nobody was asked.
         renderer: Renders pre-SQL and post-SQL.
@@ -65,7 +57,7 @@ class Attempt:
         self,
         config: LoadConfig,
         services: Services,
-        batch: Batch,
+        record: AttemptRecord,
         target: Target,
         denied: UnansweredCommit | None,
         renderer: SqlRenderer,
@@ -73,9 +65,9 @@ class Attempt:
         self.config = config
         self.renderer = renderer
         self.services = services
-        self.batch = batch
+        self.record = record
         self.target = target
-        progress = batch.progress(target.name)
+        progress = record.progress
         self.previous_session = progress.session
         self.unanswered = progress.unanswered
         self.denied = denied
@@ -84,11 +76,15 @@ class Attempt:
         self.has_history = self.target.history == "table" or self.left_in_history
         self.may_be_in_history = self.left_in_history
         self.has_session = False
-        self.number = progress.attempt
         table = TableName(target.schema_name, target.table_name)
-        self.key = LoadKey(table, config.load, batch.batch, progress.generation)
-        self.manifest = config.manifests.join(batch.manifest_name)
+        self.key = LoadKey(table, config.load, self.batch.batch, progress.generation)
+        self.manifest = config.manifests.join(self.batch.manifest_name)
         self.entries: Sequence[Entry] = ()
+
+    @property
+    def batch(self) -> Batch:
+        """The batch as the attempt last wrote or read it."""
+        return self.record.batch
 
     def _taking(self, step: Step) -> AbstractContextManager[None]:
         return self.services.steps.taking(step, f"{self.batch} into {self.target.name}")
@@ -101,7 +97,11 @@ class Attempt:
                 knows whether it has committed.
         """
         log.info(
-            "%s: attempt %d, generation %d, into %s", self.batch, self.number, self.key.generation, self.target.name
+            "%s: attempt %d, generation %d, into %s",
+            self.batch,
+            self.record.number,
+            self.key.generation,
+            self.target.name,
         )
         try:
             loaded = self._load()
@@ -110,7 +110,7 @@ class Attempt:
         except ConnectionLostError:
             # The session may still commit: the next attempt ends it, and the history decides. If that attempt has
             # begun already, it was the one to break the connection, and must not be disturbed by a retry.
-            held(self.services.ledger.get(self.batch.load, self.batch.batch), self.target.name, self.number)
+            self.record.within(self._read_again()).refuse_if_lost()
             raise
         except RsloaderError as error:
             if str(self.batch) not in str(error):
@@ -119,11 +119,7 @@ class Attempt:
             raise
         with self._taking(Step.FINISH_ATTEMPT):
             notify = self.config.notify.success is not None
-            self._change(
-                lambda batch: finish_attempt(
-                    batch, self.target.name, self.number, rows=loaded.rows, query_id=loaded.query_id, notify=notify
-                )
-            )
+            self._change(lambda record: record.finished(rows=loaded.rows, query_id=loaded.query_id, notify=notify))
         if self.entries or loaded.was_found:
             log.info(
                 "%s: %s into %s, %d rows, query %s",
@@ -178,7 +174,7 @@ class Attempt:
                 f"{self.batch} has {len(self.entries)} objects in its segments, but counts {self.batch.files}. "
                 "Somebody edited the ledger's tables; nothing was loaded."
             )
-        if self.batch.progress(self.target.name).opened_by is not None:
+        if self.record.progress.opened_by is not None:
             log.info("%s: a person asked for it, so objects may have been repaired: asking S3 for sizes", self.batch)
             self.entries = with_sizes_of_now(self.services.storage, claimed, self.config.copy_options)
         return claimed
@@ -206,7 +202,7 @@ class Attempt:
             # A user may end all their own sessions: the number has gone to another user's, and the attempt's is over.
             log.info("%s: session %s is another user's by now: %s", self.batch, previous, refused)
         else:
-            if self.batch.progress(self.target.name).announces:
+            if self.record.progress.announces:
                 wait_until_over(session, previous, self.services.sleep)
 
     def _has_committed(self, session: Session, commit: UnansweredCommit) -> bool:
@@ -227,7 +223,7 @@ class Attempt:
     def _record_session(self, pid: int) -> None:
         announces = not self.has_history
         with self._taking(Step.RECORD_SESSION):
-            self._change(lambda batch: record_session(batch, self.target.name, self.number, pid, announces=announces))
+            self._change(lambda record: record.session_recorded(pid, announces=announces))
         self.has_session = True
 
     def _load_table(self, session: Session, pid: int, *, has_rows: bool) -> Loaded:
@@ -256,7 +252,7 @@ class Attempt:
             batch=self.batch,
             target=self.target,
             key=self.key,
-            attempt=self.number,
+            attempt=self.record.number,
             manifest_url=str(self.manifest),
             has_rows=has_rows,
             has_history=self.has_history,
@@ -267,7 +263,7 @@ class Attempt:
         self.may_be_in_history = False
 
     def _announce(self, rows: int, query_id: int | None) -> None:
-        self._change(lambda batch: announce_commit(batch, self.target.name, self.number, rows=rows, query_id=query_id))
+        self._change(lambda record: record.commit_announced(rows=rows, query_id=query_id))
 
     def _end(self, error: RsloaderError) -> None:
         # As long as nobody knows whether an earlier attempt has committed, its batch does not wait for another reason.
@@ -276,44 +272,41 @@ class Attempt:
         text = str(error)[:_ERROR_CHARACTERS]
         notify = self.config.notify.failure is not None
 
-        def ended(batch: Batch) -> Batch:
+        # Until the history was looked at, a session stays recorded: what the earlier one did is not known.
+        had_session = self.has_session and not self.may_be_in_history
+
+        def ended(record: AttemptRecord) -> AttemptRecord:
             if isinstance(error, UndecidedError):
-                return leave_undecided(batch, self.target.name, self.number, error=text, notify=notify)
-            return end_attempt(
-                batch,
-                self.target.name,
-                self.number,
-                error=text,
-                final=final,
-                # Until the history was looked at, a session stays recorded: what the earlier one did is not known.
-                had_session=self.has_session and not self.may_be_in_history,
-                notify=notify,
-            )
+                return record.left_undecided(error=text, notify=notify)
+            return record.ended(error=text, final=final, had_session=had_session, notify=notify)
 
         with self._taking(Step.END_ATTEMPT):
             self._change(ended)
         if final:
             tell_failure(self.config, self.services, self.batch, self.target.name, self.manifest, self.entries, error)
 
-    def _change(self, change: Callable[[Batch], Batch]) -> None:
-        """Write a change of the batch, over and over while other targets of the same batch write theirs.
+    def _change(self, change: Callable[[AttemptRecord], AttemptRecord]) -> None:
+        """Write a change of the record, over and over while other targets of the same batch write theirs.
 
-        A write may be carried out and its answer lost: botocore then tries it again, and the second try fails its
-        own condition. The progress in the ledger tells that from a lost race, since it holds the attempt's number
-        and only the attempt itself writes under that.
+        The progress in the ledger tells a write whose answer was lost from a lost race, since it holds the attempt's
+        number and only the attempt itself writes under that.
         """
-        for _ in range(_RACES):
-            wanted = change(self.batch)
+
+        def write() -> None:
+            wanted = change(self.record)
             try:
-                self.batch = self.services.ledger.replace(self.batch, wanted)
+                written = self.services.ledger.replace(self.batch, wanted.batch)
             except LostRaceError:
-                now = self.services.ledger.get(self.batch.load, self.batch.batch)
-                if now.progress(self.target.name) == wanted.progress(self.target.name):
-                    # Go on with the batch as this write made it, not as it is now: if another target has completed
-                    # it since, that one tells of it, and telling here as well would tell twice.
-                    self.batch = replace(wanted, version=self.batch.version + 1)
-                    return
-                self.batch = now
-            else:
-                return
-        raise ContentionError(f"{self.batch}: others wrote to it {_RACES} times in a row. Try again.")
+                now = self.record.within(self._read_again())
+                if now.progress != wanted.progress:
+                    self.record = now
+                    raise
+                # Go on with the batch as this write made it, not as it is now: if another target has completed it
+                # since, that one tells of it, and telling here as well would tell twice.
+                written = replace(wanted.batch, version=self.batch.version + 1)
+            self.record = wanted.within(written)
+
+        until_won(self.batch, write)
+
+    def _read_again(self) -> Batch:
+        return self.services.ledger.get(self.batch.load, self.batch.batch)

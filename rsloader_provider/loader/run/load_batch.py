@@ -17,21 +17,19 @@ from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.config.sql_templates import PlainSqlRenderer, SqlRenderer
 from rsloader_provider.core.errors import (
     ConfigurationError,
-    ContentionError,
     DeletedBatchError,
     EarlierBatchError,
     UndecidedError,
 )
-from rsloader_provider.core.ledger.batch import Batch, TargetState, UnansweredCommit
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
+from rsloader_provider.core.ledger.batch import Batch, TargetProgress, TargetState, UnansweredCommit
 from rsloader_provider.core.ledger.transitions import Asker, asks_anew, begin_attempt, needs_loading
-from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.attempt import Attempt
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
-
-_RACES = 20
 
 
 class Outcome(StrEnum):
@@ -93,9 +91,13 @@ def load_batch(
     """
     if config.shadow:
         raise ConfigurationError(f"load {config.load} has 'shadow: true' and loads nothing. Take the line out first.")
-    batch = services.ledger.get(config.load, batch_id)
+    # Known over all tries: once one of them has begun an attempt and lost its answer, the batch no longer tells that
+    # this person was asked.
     denied: UnansweredCommit | None = None
-    for _ in range(_RACES):
+
+    def begin() -> AttemptRecord | Result:
+        nonlocal denied
+        batch = services.ledger.get(config.load, batch_id)
         progress = batch.progress(target_name)
         if not needs_loading(progress, asker):
             log.info("%s is loaded into %s already: nothing to do", batch, target_name)
@@ -104,7 +106,7 @@ def load_batch(
         if again and config.on_clear == "skip":
             log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
             return Result(Outcome.REFUSED, batch, target_name)
-        target = _target(config, batch, target_name)
+        target = _target(config, progress, target_name)
         _refuse_too_early(config, services, batch, target)
         if progress.is_undecided:
             if not asks_anew(progress, asker):
@@ -117,26 +119,27 @@ def load_batch(
                 batch, target_name, progress.rows, progress.generation + 1,
                 ", in addition to those in the table" if target.mode == "append" else "",
             )  # fmt: skip
-        try:
-            with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
-                begun = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
-        except LostRaceError:
-            # Whether this write or an equal one of somebody else was carried out cannot be told, so the next attempt
-            # is begun either way.
-            batch = services.ledger.get(config.load, batch_id)
-        else:
-            attempt = Attempt(config, services, begun, target, denied, renderer or PlainSqlRenderer())
-            found = attempt.run().was_found
-            return Result(Outcome.FOUND_LOADED if found else Outcome.LOADED, attempt.batch, target_name)
-    raise ContentionError(f"{batch}: others wrote to it {_RACES} times in a row. Try again.")
+        # Whether a write that lost, or an equal one of somebody else, was carried out cannot be told, so the next
+        # attempt is begun either way.
+        with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
+            batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
+        return AttemptRecord.newest(batch, target_name)
+
+    begun = until_won(f"batch {batch_id} of load {config.load}", begin)
+    if isinstance(begun, Result):
+        return begun
+    target = _target(config, begun.progress, target_name)
+    attempt = Attempt(config, services, begun, target, denied, renderer or PlainSqlRenderer())
+    found = attempt.run().was_found
+    return Result(Outcome.FOUND_LOADED if found else Outcome.LOADED, attempt.batch, target_name)
 
 
-def _target(config: LoadConfig, batch: Batch, name: str) -> Target:
+def _target(config: LoadConfig, progress: TargetProgress, name: str) -> Target:
     """Give the target as it is configured now, or, when it no longer is, as the batch was locked with it."""
     for target in config.targets:
         if target.name == name:
             return target
-    return Target.model_validate(dict(batch.progress(name).settings))
+    return Target.model_validate(dict(progress.settings))
 
 
 def _refuse_too_early(config: LoadConfig, services: Services, batch: Batch, target: Target) -> None:

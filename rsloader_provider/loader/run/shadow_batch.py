@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rsloader_provider.core.config import CopyOptions, LoadConfig
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import render_manifest
 from rsloader_provider.core.ledger.shadow_name import as_recorded
-from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, finish_attempt, needs_loading
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, needs_loading
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
@@ -93,9 +94,9 @@ def shadow_batch(
         with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
             batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
         told = _would_load(config, services, batch, target_name)
-        attempt = batch.progress(target_name).attempt
+        finished = AttemptRecord.newest(batch, target_name).finished(rows=0, query_id=None)
         with services.steps.taking(Step.FINISH_ATTEMPT, f"{batch} into {target_name}"):
-            services.ledger.replace(batch, finish_attempt(batch, target_name, attempt, rows=0, query_id=None))
+            services.ledger.replace(batch, finished.batch)
         return told
 
     return until_won(f"batch {batch_id} of load {recorded.load}", tell)

@@ -8,20 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.objects import NOON, counting_randomness
 
-from rsloader_provider.core.errors import AttemptLostError, OperationRefusedError, UnknownBatchError
-from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, TargetState
+from rsloader_provider.core.errors import OperationRefusedError, UnknownBatchError
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
 from rsloader_provider.core.ledger.manifest import Entry
-from rsloader_provider.core.ledger.transitions import (
-    Asker,
-    begin_attempt,
-    end_attempt,
-    finish_attempt,
-    needs_loading,
-    record_session,
-    reprocess,
-    take_out,
-)
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, needs_loading, reprocess, take_out
 
 LOCKED = Batch(
     "orders",
@@ -32,63 +24,12 @@ LOCKED = Batch(
 )
 
 
+def begin(batch: Batch, target: str, asker: Asker = Asker("try-1", "dag/run-1")) -> AttemptRecord:  # noqa: B008 (frozen)
+    return AttemptRecord.newest(begin_attempt(batch, target, asker), target)
+
+
 def loaded(batch: Batch, target: str, asker: Asker = Asker("try-1", "dag/run-1")) -> Batch:  # noqa: B008 (frozen)
-    begun = begin_attempt(batch, target, asker)
-    return finish_attempt(begun, target, begun.targets[target].attempt, rows=5, query_id=9)
-
-
-def test_a_batch_is_complete_when_every_target_is_loaded():
-    one = loaded(LOCKED, "a")
-    assert one.status is BatchStatus.LOCKED
-    assert one.unfinished_targets == ("b",)
-    assert loaded(one, "b").status is BatchStatus.COMPLETE
-
-
-def test_one_failed_target_makes_the_batch_an_error_until_its_next_attempt():
-    begun = begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1"))
-    failed = end_attempt(begun, "a", 1, error="bad data", final=True)
-    assert (failed.status, failed.targets["a"].error) == (BatchStatus.ERROR, "bad data")
-    assert loaded(failed, "b").status is BatchStatus.ERROR, "the other target does not hide it"
-    again = begin_attempt(failed, "a", Asker("try-2", "dag/run-1"))
-    assert (again.status, again.targets["a"].error) == (BatchStatus.LOCKED, None)
-
-
-def test_an_attempt_that_ended_without_a_verdict_leaves_the_target_waiting():
-    begun = record_session(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", 1, 4711)
-    assert begun.targets["a"].session == 4711
-    ended = end_attempt(begun, "a", 1, error="throttled", final=False)
-    assert (ended.targets["a"].state, ended.targets["a"].session) == (TargetState.WAITING, None)
-    assert ended.status is BatchStatus.LOCKED
-
-
-def test_a_session_is_remembered_until_an_attempt_after_it_has_its_own():
-    hung = record_session(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", 1, 4711)
-    second = end_attempt(
-        begin_attempt(hung, "a", Asker("try-2", "dag/run-1")),
-        "a",
-        2,
-        error="unreachable",
-        final=False,
-        had_session=False,
-    )
-    assert second.targets["a"].session == 4711
-    third = record_session(begin_attempt(second, "a", Asker("try-3", "dag/run-1")), "a", 3, 4712)
-    assert third.targets["a"].session == 4712
-    assert end_attempt(third, "a", 3, error="1023", final=False).targets["a"].session is None
-
-
-def test_only_the_newest_attempt_may_change_the_target():
-    """The fencing: a process that slept through its own replacement must not record anything."""
-    second = begin_attempt(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", Asker("try-2", "dag/run-1"))
-    for change in (
-        lambda: record_session(second, "a", 1, 4711),
-        lambda: finish_attempt(second, "a", 1, rows=1, query_id=1),
-        lambda: end_attempt(second, "a", 1, error="", final=True),
-    ):
-        with pytest.raises(AttemptLostError, match="attempt 2"):
-            change()
-    with pytest.raises(AttemptLostError):
-        finish_attempt(loaded(second, "a"), "a", 3, rows=1, query_id=1)
+    return begin(batch, target, asker).finished(rows=5, query_id=9).batch
 
 
 def test_only_a_person_has_a_loaded_batch_loaded_again():
@@ -130,8 +71,7 @@ def test_batches_sort_in_the_order_in_which_they_were_opened(jumps: list[int]):
 
 
 def test_a_request_opens_the_next_generation_of_a_loaded_target_and_lets_a_failed_one_wait():
-    failing = begin_attempt(loaded(LOCKED, "a"), "b", Asker("try-1", "dag/run-1"))
-    mixed = end_attempt(failing, "b", 1, error="bad data", final=True)
+    mixed = begin(loaded(LOCKED, "a"), "b").ended(error="bad data", final=True).batch
     asked = reprocess(reprocess(mixed, "a", "request"), "b", "request")
     assert (asked.status, asked.unfinished_targets) == (BatchStatus.LOCKED, ("a", "b"))
     assert [(each.generation, each.rows, each.opened_by) for each in asked.targets.values()] == [
@@ -148,11 +88,11 @@ def test_no_object_leaves_a_batch_that_an_attempt_may_still_commit(had_session: 
     """The session of an attempt before the last one may never have been ended; it would commit what it has read."""
     one = [Entry("landing/orders/1.csv", 7)]
     assert take_out(LOCKED, one) == replace(LOCKED, files=1, size_bytes=-7, taken_out=1)
-    hung = record_session(begin_attempt(LOCKED, "a", Asker("try-1", "dag/run-1")), "a", 1, 4711)
+    hung = begin(LOCKED, "a").session_recorded(4711).batch
     with pytest.raises(OperationRefusedError, match="is being loaded into a"):
         take_out(hung, one)
-    second = begin_attempt(hung, "a", Asker("try-2", "dag/run-1"))
-    ended = end_attempt(second, "a", 2, error="unreachable", final=True, had_session=had_session)
+    second = begin(hung, "a", Asker("try-2", "dag/run-1"))
+    ended = second.ended(error="unreachable", final=True, had_session=had_session).batch
     if had_session:
         assert take_out(ended, one).files == 1
     else:

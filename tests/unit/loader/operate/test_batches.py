@@ -21,14 +21,9 @@ from rsloader_provider.core.errors import (
     UnknownBatchError,
     UnknownObjectError,
 )
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import CLOSED_NOW, MARKED, Batch, BatchStatus, TargetState
-from rsloader_provider.core.ledger.transitions import (
-    Asker,
-    announce_commit,
-    begin_attempt,
-    leave_undecided,
-    record_session,
-)
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.batches import close_now, holdings, plan_reprocess, reprocess_batch
@@ -262,9 +257,9 @@ def test_a_batch_that_is_being_loaded_is_refused_with_words(world: World):
 
 def test_a_batch_that_asks_whether_it_is_loaded_is_answered_first(world: World):
     batch = a_batch(world, bad="2")
-    undecided = record_session(begin_attempt(batch, TARGET, Asker("t", "dag/run-1")), TARGET, 2, 7, announces=True)
-    undecided = announce_commit(undecided, TARGET, 2, rows=3, query_id=None)
-    world.ledger.replace(batch, leave_undecided(undecided, TARGET, 2, error="nobody knows"))
+    begun = AttemptRecord.newest(begin_attempt(batch, TARGET, Asker("t", "dag/run-1")), TARGET)
+    announced = begun.session_recorded(7, announces=True).commit_announced(rows=3, query_id=None)
+    world.ledger.replace(batch, announced.left_undecided(error="nobody knows").batch)
     with pytest.raises(OperationRefusedError, match=f"rsloader mark-not-loaded orders {batch.batch} {TARGET}"):
         reprocess_batch(CONFIG, world.services, batch.batch, by="alice-1")
 

@@ -12,10 +12,11 @@ from support.objects import TARGET, a_config
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, end_attempt
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 from rsloader_provider.loader.run.take_over import Work
@@ -192,7 +193,7 @@ def test_a_batch_that_waits_for_a_person_is_not_taken_over_but_its_other_targets
     work = run(world, config)
     assert len(work) == 2
     begun = world.ledger.replace(work[0].batch, begin_attempt(work[0].batch, TARGET, Asker("try-1", "dag/run-1")))
-    world.ledger.replace(begun, end_attempt(begun, TARGET, 1, error="bad data", final=True))
+    world.ledger.replace(begun, AttemptRecord.newest(begun, TARGET).ended(error="bad data", final=True).batch)
     assert [each.target for each in run(world, config, run_id="run-2")] == ["redshift_default/public.other"]
 
 

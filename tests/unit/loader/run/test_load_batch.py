@@ -31,10 +31,11 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
+from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, record_session
+from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -146,7 +147,7 @@ def test_an_attempt_ends_the_session_of_one_that_never_ended(world: World):
         hung.execute(sql.Begin())
         hung.execute(sql.LockHistory(TableName("public", "orders")))
         begun = world.ledger.replace(batch, begin_attempt(batch, TARGET, FIRST))
-        world.ledger.replace(begun, record_session(begun, TARGET, 1, hung.pid))
+        world.ledger.replace(begun, AttemptRecord.newest(begun, TARGET).session_recorded(hung.pid).batch)
         assert load(world, batch, RETRY).outcome is Outcome.LOADED
         with pytest.raises(ConnectionLostError):
             hung.execute(sql.Commit())
@@ -157,7 +158,7 @@ def left_by_an_attempt_that_never_ended(world: World, session: int) -> Batch:
     """A batch with an attempt that recorded its session and was never heard of again."""
     batch = locked(world)
     begun = world.ledger.replace(batch, begin_attempt(batch, TARGET, FIRST))
-    return world.ledger.replace(begun, record_session(begun, TARGET, 1, session))
+    return world.ledger.replace(begun, AttemptRecord.newest(begun, TARGET).session_recorded(session).batch)
 
 
 def test_the_session_of_an_attempt_that_never_ended_is_ended_by_the_first_that_can_connect(world: World):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from support.fakes.ledger import MemoryLedger
+from support.fakes.lost_answers import LostAnswers
 from support.fakes.warehouse import Accident
 from support.fakes.world import FAILED_TOPIC, OK_TOPIC, World
 from support.objects import TARGET, a_config
@@ -214,6 +215,19 @@ def test_a_person_says_that_the_rows_are_not_there(world: World, undecided: tupl
         (work,) = buffer_objects(CONFIG, world.services, run="dag/run-2", is_active=lambda _: False, max_work=99)
         assert work.batch.batch == batch.batch, "the next run takes it over"
     assert load(world, batch, 3, cleared=not by_command).outcome is Outcome.LOADED
+    assert rows(world) == before + 4
+    assert stored(world, batch).progress(TARGET).generation == 1
+
+
+def test_a_persons_word_holds_when_the_answer_of_the_write_that_begins_the_attempt_is_lost(
+    world: World, undecided: tuple[Batch, bool]
+):
+    """The next try finds an attempt that has begun and no question any more; it has to remember who asks."""
+    batch, _ = undecided
+    before = rows(world)
+    services = replace(world.services, ledger=LostAnswers(world.ledger, 1))
+    asker = Asker("run-1/load_batch/0/3", "dag/run-1", cleared=True)
+    assert load_batch(CONFIG, services, batch.batch, TARGET, asker).outcome is Outcome.LOADED
     assert rows(world) == before + 4
     assert stored(world, batch).progress(TARGET).generation == 1
 

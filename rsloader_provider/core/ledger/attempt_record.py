@@ -1,0 +1,130 @@
+"""What a batch records of one attempt, and what it becomes by the steps that the attempt takes.
+
+Each step here takes the record as it was read and gives the record that it becomes; the ledger writes its batch on the
+condition that nobody wrote in between.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from rsloader_provider.core.errors import AttemptLostError
+from rsloader_provider.core.ledger.batch import (
+    Batch,
+    BatchStatus,
+    Notification,
+    TargetProgress,
+    TargetState,
+    UnansweredCommit,
+)
+from rsloader_provider.core.ledger.transitions import with_progress
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt at one target of a batch, as the batch has it.
+
+    Every step raises AttemptLostError when a newer attempt has taken this one's place, or this one has ended.
+
+    Attributes:
+        batch: The batch as it was read, or as the step before made it.
+        target: The target's name.
+        number: The attempt's number.
+    """
+
+    batch: Batch
+    target: str
+    number: int
+
+    @classmethod
+    def newest(cls, batch: Batch, target: str) -> Self:
+        """Give the attempt that began last.
+
+        Raises:
+            UnknownBatchError: The batch was locked without this target.
+        """
+        return cls(batch, target, batch.progress(target).attempt)
+
+    @property
+    def progress(self) -> TargetProgress:
+        """How far the batch is in the target, be it by this attempt or by a newer one."""
+        return self.batch.progress(self.target)
+
+    def within(self, batch: Batch) -> Self:
+        """Give the same attempt, as the batch has it after another read or write."""
+        return replace(self, batch=batch)
+
+    def refuse_if_lost(self) -> None:
+        """Stop an attempt that does not hold its target any more.
+
+        Raises:
+            AttemptLostError: A newer attempt took its place, or it has ended.
+        """
+        progress = self.progress
+        if progress.attempt != self.number or progress.state is not TargetState.LOADING:
+            raise AttemptLostError(
+                f"Attempt {self.number} at {self.batch} into {self.target} lost its place to attempt "
+                f"{progress.attempt} ({progress.state}). This one stops and leaves the batch to that one."
+            )
+
+    def session_recorded(self, session: int, *, announces: bool = False) -> Self:
+        """Note which Redshift session the attempt uses, before that session changes anything.
+
+        It takes the place of an earlier attempt's session, which must have been ended, and of that one's announced
+        COMMIT, whose outcome must have been found out.
+        """
+        return self._with(session=session, announces=announces or None, unanswered=None)
+
+    def commit_announced(self, *, rows: int, query_id: int | None) -> Self:
+        """Note that the attempt's next statement is COMMIT, so that without this note nothing can be in the table.
+
+        Args:
+            rows: Rows that COPY loaded.
+            query_id: Redshift's id of that COPY; None if there was nothing to copy.
+        """
+        session = self.progress.session or 0
+        return self._with(unanswered=UnansweredCommit(self.number, session, rows, query_id))
+
+    def finished(self, *, rows: int, query_id: int | None, notify: bool = False) -> Self:
+        """The attempt's generation is in the load history.
+
+        Args:
+            rows: Rows that COPY loaded.
+            query_id: Redshift's id of that COPY; None if there was nothing to copy.
+            notify: Whether somebody is to be told once the batch is in all of its targets.
+        """
+        finished = self._with(
+            state=TargetState.LOADED, session=None, announces=None, unanswered=None, rows=rows, query_id=query_id
+        )
+        return finished._due() if notify and finished.batch.status is BatchStatus.COMPLETE else finished
+
+    def ended(self, *, error: str, final: bool, had_session: bool = True, notify: bool = False) -> Self:
+        """The attempt ended and nothing of it is in the table.
+
+        Args:
+            error: Why, for people.
+            final: Whether trying again would end the same way, so that a person has to decide.
+            had_session: Whether it had recorded its session, and knows what those before it did; if not, the one that
+                is recorded stays for the next to end.
+            notify: Whether somebody is to be told if it is final.
+        """
+        state = TargetState.FAILED if final else TargetState.WAITING
+        over: dict[str, Any] = {"session": None, "announces": None, "unanswered": None} if had_session else {}
+        ended = self._with(state=state, error=error, **over)
+        return ended._due() if notify and final else ended
+
+    def left_undecided(self, *, error: str, notify: bool = False) -> Self:
+        """The attempt could not find out whether an earlier one has committed; a person decides.
+
+        Args:
+            error: What is known, for people. The earlier one's session is over.
+            notify: Whether somebody is to be told.
+        """
+        left = self._with(state=TargetState.FAILED, session=None, announces=None, error=error)
+        return left._due() if notify else left
+
+    def _with(self, **changes: Any) -> Self:
+        self.refuse_if_lost()
+        return self.within(with_progress(self.batch, self.target, replace(self.progress, **changes)))
+
+    def _due(self) -> Self:
+        return self.within(replace(self.batch, notification=Notification.DUE))
