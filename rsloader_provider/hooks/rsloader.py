@@ -9,23 +9,15 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf, mask_secret
 from rsloader_provider.aws.client_settings import client_settings
-from rsloader_provider.aws.credentials import SessionCredentials
-from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
 from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.errors import explained
-from rsloader_provider.aws.kms import KmsKeys
-from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
-from rsloader_provider.aws.secrets_manager import SecretsManager
-from rsloader_provider.aws.wiring import wire
-from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_place_of
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.ports.secret_store import SecretStore
-from rsloader_provider.loader.run.copy_access import CopyAccess
 from rsloader_provider.loader.services import Services
+from rsloader_provider.wiring import Wiring
 
 _USUAL_CONNECTION = "aws_default"
 _SECRET_NAME = re.compile("(?!.*_arn$).*(?:pass|secret|token|key|credential)", re.IGNORECASE)
@@ -51,16 +43,7 @@ class RsloaderHook(BaseHook):
             ConfigurationError: There is no such connection, or it cannot be used.
             AccessDeniedError, TransientError: The role of the connection could not be assumed.
         """
-        return wire(
-            s3=self._client("s3"),
-            dynamodb=self.dynamodb(),
-            sns=self._client("sns"),
-            connect=self._connect,
-            names=table_names(),
-            secrets=self._secrets,
-            data_api=DataApiWarehouse(self._data_api_client, data_api_place_of, self._secrets),
-            access_key=self._access_key,
-        )
+        return self._wiring().services()
 
     def get_inventory(self) -> Inventory:
         """Give what the tables hold, item by item, for audits.
@@ -68,7 +51,7 @@ class RsloaderHook(BaseHook):
         Raises:
             ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
         """
-        return DynamoInventory(self.dynamodb(), table_names())
+        return self._wiring().inventory()
 
     def get_keys(self) -> Keys:
         """Give the KMS that decrypts what stands encrypted in load files.
@@ -76,11 +59,11 @@ class RsloaderHook(BaseHook):
         Raises:
             ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
         """
-        return KmsKeys(self._client("kms"))
+        return self._wiring().keys()
 
     def dynamodb(self) -> Any:
         """Give a DynamoDB client that takes and gives plain Python values."""
-        return self._connected(resource_type="dynamodb").meta.client
+        return self._client("dynamodb")
 
     def get_secrets(self) -> SecretStore:
         """Give Secrets Manager, for a secrets backend of Airflow's to read from.
@@ -88,20 +71,23 @@ class RsloaderHook(BaseHook):
         Raises:
             ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
         """
-        return SecretsManager(self._client("secretsmanager"))
+        return self._wiring().secret_store()
 
-    def _client(self, service: str) -> Any:
-        return self._connected(client_type=service)
+    def _wiring(self) -> Wiring:
+        return Wiring(
+            client=self._client,
+            connect=self._connect,
+            names=table_names(),
+            secrets=self._secrets,
+            data_api_place=data_api_place_of,
+            session=self._session,
+            mask=mask_secret,
+        )
 
-    def _data_api_client(self, region: str | None) -> Any:
-        return self._connected(client_type="redshift-data", region=region)
-
-    def _access_key(self, config: LoadConfig) -> AccessKey | None:
-        key = CopyAccess(self.get_keys, SessionCredentials(self._session))(config)
-        for secret in key.secrets if key else ():
-            # The loader says it to nobody but Redshift; whatever else writes into the task's log must not either.
-            mask_secret(secret)
-        return key
+    def _client(self, service: str, region: str | None = None) -> Any:
+        if service == "dynamodb":
+            return self._connected(resource_type=service).meta.client
+        return self._connected(client_type=service, region=region)
 
     def _session(self, conn_id: str) -> Any:
         if conn_id != _USUAL_CONNECTION:

@@ -44,7 +44,7 @@ def roles_only(config: LoadConfig) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The ports and the clock. `aws.wiring` makes the real one, `tests/support/fakes` the other.
+    """The ports and the clock. `wiring` makes the real one, `tests/support/fakes` the other.
 
     Attributes:
         now: Tells the time (aware, UTC).

@@ -24,9 +24,9 @@ from network.run_through import (
 from support.fakes.warehouse import MemoryWarehouse
 
 from rsloader_provider.aws.dynamodb.tables import TableNames
-from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.ledger.batch import Notification
 from rsloader_provider.local.aws import LocalAws
+from rsloader_provider.wiring import Wiring
 
 _numbers = count()
 
@@ -48,7 +48,8 @@ def run_cell(cell: Cell | None, aws: LocalAws, proxy: FaultProxy, s3: Any, topic
     if cell is not None:
         service = service_of(cell.fault.operation)
         clients[service] = eager_client(service, proxy.endpoint_url, cell.patience_seconds)
-    services = with_warehouse(wire(**clients, connect=None, names=TableNames(PREFIX)), warehouse)  # type: ignore[arg-type]
+    wiring = Wiring(client=clients.__getitem__, connect=None, names=TableNames(PREFIX))  # type: ignore[arg-type]
+    services = with_warehouse(wiring.services(), warehouse)
     proxy.order(*([cell.fault] if cell else []))
     carry_through(config, services)
     proxy.settle()

@@ -14,7 +14,6 @@ from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_le
 from support.objects import a_config
 
 from rsloader_provider.aws.dynamodb.tables import TableNames
-from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import AttemptLostError, RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, TargetState
@@ -28,6 +27,7 @@ from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 from rsloader_provider.loader.services import Services
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
+from rsloader_provider.wiring import Wiring
 
 _numbers = count()
 HANGS_SECONDS = 2
@@ -111,7 +111,8 @@ def house(request: pytest.FixtureRequest, network_aws: LocalAws, server: LocalRe
     connection = login("")
     connection.autocommit = True
     clients = {service: shared_client(service, network_aws.endpoint_url) for service in ("s3", "sns", "dynamodb")}
-    house = House(wire(**clients, connect=login, names=TableNames(PREFIX)), config, connection)
+    wiring = Wiring(client=clients.__getitem__, connect=login, names=TableNames(PREFIX))
+    house = House(wiring.services(), config, connection)
     house.run(f"CREATE TABLE public.{name} (id integer)")
     house.run(f"CREATE TABLE public.{name}_log (what varchar(4))")
     house.run(render(sql.CreateHistorySchema()))

@@ -14,7 +14,6 @@ from typing import Any
 import boto3
 import pytest
 import redshift_connector
-from support.fakes.credentials import MemoryCredentials
 from support.loader_services import aws_client_arguments, make_tables
 from support.objects import a_config
 
@@ -23,7 +22,6 @@ from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
 from rsloader_provider.aws.redshift.transports import WarehouseByTransport
 from rsloader_provider.aws.redshift.warehouse import RedshiftWarehouse
-from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -50,7 +48,6 @@ from rsloader_provider.loader.operate.batches import reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches, read_deleted, restore_batches
 from rsloader_provider.loader.operate.objects import forget_objects, reprocess_objects
 from rsloader_provider.loader.run.buffer import buffer_objects
-from rsloader_provider.loader.run.copy_access import CopyAccess
 from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 from rsloader_provider.loader.run.load_secrets import encrypt_secret
@@ -59,6 +56,7 @@ from rsloader_provider.loader.services import Services
 from rsloader_provider.loader.setup import grants_for_loads
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
+from rsloader_provider.wiring import Wiring
 
 NAMES = TableNames("iam_")
 INSTALLATION = Installation(NAMES.files, NAMES.batches, ATTENTION_INDEX, "us-east-1", "123456789012")
@@ -127,14 +125,15 @@ class Account:
 
     def services(self, key: dict[str, str], connect: Callable[[], Any]) -> Services:
         arguments = aws_client_arguments(self.aws.endpoint_url) | key
-        return wire(
-            s3=boto3.client("s3", **arguments),
-            dynamodb=boto3.resource("dynamodb", **arguments).meta.client,
-            sns=boto3.client("sns", **arguments),
-            connect=lambda _: connect(),
-            names=NAMES,
-            access_key=CopyAccess(lambda: KmsKeys(boto3.client("kms", **arguments)), MemoryCredentials()),
-        )
+
+        def client(service: str) -> Any:
+            if service == "dynamodb":
+                return boto3.resource(service, **arguments).meta.client
+            return boto3.client(service, **arguments)
+
+        return Wiring(
+            client=client, connect=lambda _: connect(), names=NAMES, session=lambda _: boto3.Session()
+        ).services()
 
     def config(self, **settings: Any) -> LoadConfig:
         """A load with a prefix and a table of its own, whose history is there."""

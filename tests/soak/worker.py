@@ -17,7 +17,6 @@ import psutil
 import redshift_connector
 
 from rsloader_provider.aws.dynamodb.tables import TableNames
-from rsloader_provider.aws.wiring import wire
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.transitions import Asker
@@ -26,6 +25,7 @@ from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.services import Services
+from rsloader_provider.wiring import Wiring
 
 MAX_WORK = 1024
 TRIES = 3
@@ -72,13 +72,13 @@ class Runs:
 
 def services(settings: dict[str, Any]) -> Services:
     arguments = settings["aws"]
-    return wire(
-        s3=boto3.client("s3", **arguments),
-        dynamodb=boto3.resource("dynamodb", **arguments).meta.client,
-        sns=boto3.client("sns", **arguments),
+    clients = {service: boto3.client(service, **arguments) for service in ("s3", "sns")}
+    clients["dynamodb"] = boto3.resource("dynamodb", **arguments).meta.client
+    return Wiring(
+        client=clients.__getitem__,
         connect=lambda _: redshift_connector.connect(ssl=False, **settings["redshift"]),
         names=TableNames(settings["tables"]),
-    )
+    ).services()
 
 
 def one_run(config: LoadConfig, ports: Services, runs: Runs, run: str) -> None:

@@ -1,16 +1,15 @@
 """The real loader on a local AWS, in this process or in another."""
 
-from functools import partial
 from typing import Any
 
 import boto3
 
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
-from rsloader_provider.aws.redshift.data_api import KEEP_ALIVE_SECONDS, DataApiWarehouse
-from rsloader_provider.aws.wiring import wire
+from rsloader_provider.aws.redshift.data_api import KEEP_ALIVE_SECONDS
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.loader.services import Services
+from rsloader_provider.wiring import Wiring
 
 
 def aws_client_arguments(endpoint_url: str) -> dict[str, Any]:
@@ -48,22 +47,18 @@ def loader_services(
         return client
 
     def made(service: str, _region: str | None = None) -> Any:
-        return noted(boto3.client(service, **arguments, config=client_settings(service)))
+        settings = client_settings(service)
+        if service == "dynamodb":
+            return noted(boto3.resource(service, **arguments, config=settings).meta.client)
+        return noted(boto3.client(service, **arguments, config=settings))
 
-    dynamodb = boto3.resource("dynamodb", **arguments, config=client_settings("dynamodb")).meta.client
-    data_api = DataApiWarehouse(
-        partial(made, "redshift-data"),
-        lambda _: DataApiPlace("dev", cluster="any-cluster", user="awsuser"),
-        keep_alive_seconds=keep_alive_seconds,
-    )
-    return wire(
-        s3=made("s3"),
-        sns=made("sns"),
-        dynamodb=noted(dynamodb),
+    return Wiring(
+        client=made,
         connect=connect,
         names=TableNames(prefix),
-        data_api=data_api,
-    )
+        data_api_place=lambda _: DataApiPlace("dev", cluster="any-cluster", user="awsuser"),
+        keep_alive_seconds=keep_alive_seconds,
+    ).services()
 
 
 def make_tables(endpoint_url: str, prefix: str) -> None:

@@ -20,11 +20,16 @@ class CopyAccess:
     Args:
         keys: Gives KMS; asked only for loads with an encrypted secret.
         credentials: Gives the credentials of Airflow's AWS connections.
+        mask: Keeps a secret out of every log. The loader says it to nobody but Redshift; whatever else writes into the
+            task's log must not either.
     """
 
-    def __init__(self, keys: Callable[[], Keys], credentials: Credentials):
+    def __init__(
+        self, keys: Callable[[], Keys], credentials: Credentials, mask: Callable[[str], None] = lambda _: None
+    ):
         self._keys = keys
         self._credentials = credentials
+        self._mask = mask
 
     def __call__(self, config: LoadConfig) -> AccessKey | None:
         """Give the key, or None where Redshift reads with a role of its own.
@@ -35,6 +40,13 @@ class CopyAccess:
         """
         options = config.copy_options
         log.info("load %s: Redshift reads with %s", config.load, options.reader)
+        key = self._key(config)
+        for secret in key.secrets if key else ():
+            self._mask(secret)
+        return key
+
+    def _key(self, config: LoadConfig) -> AccessKey | None:
+        options = config.copy_options
         if options.aws_conn_id is not None:
             return self._credentials.of(options.aws_conn_id)
         if options.access_key_id is None or options.secret_access_key is None:

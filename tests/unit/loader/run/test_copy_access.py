@@ -63,6 +63,17 @@ def test_an_encrypted_secret_is_decrypted_for_its_load_only(keys: MemoryKeys):
     assert SECRET not in str(told.value)
 
 
+def test_every_secret_is_masked_before_anybody_has_it(keys: MemoryKeys):
+    masked: list[str] = []
+    credentials = MemoryCredentials(lake=AccessKey(ID, SECRET, TOKEN))
+    give = CopyAccess(lambda: keys, credentials, masked.append)
+    give(a_config())
+    assert masked == []
+    give(a_config(copy=keyed(keys)))
+    give(a_config(copy=by_connection()))
+    assert masked == [SECRET, SECRET, TOKEN]
+
+
 def test_a_connection_gives_its_credentials_as_they_are_now(keys: MemoryKeys):
     credentials = MemoryCredentials(lake=AccessKey(ID, SECRET, TOKEN))
     give = CopyAccess(lambda: keys, credentials)
