@@ -63,7 +63,7 @@ MUTATIONS = (
         "without the condition of a claim",
         (
             Replacement(
-                "aws/dynamodb/ledger.py",
+                "aws/dynamodb/claiming.py",
                 'condition: str = "attribute_not_exists(#load)"',
                 'condition: str = "attribute_not_exists(#missing)"',
             ),
@@ -94,7 +94,7 @@ MUTATIONS = (
                 "pass",
             ),
             Replacement(
-                "aws/dynamodb/ledger.py",
+                "aws/dynamodb/batch_states.py",
                 "#status = :open AND #files = :files AND #size_bytes = :size_bytes AND",
                 "#status = :open AND #files >= :files AND #size_bytes >= :size_bytes AND",
             ),

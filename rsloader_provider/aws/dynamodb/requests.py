@@ -35,7 +35,7 @@ class LedgerRequests:
 
     def __init__(self, client: Any, names: TableNames):
         self._client = client
-        self._names = names
+        self.names = names
 
     def get(self, table: str, key: Item) -> Item | None:
         """Give one item as of now, or None."""
@@ -89,6 +89,20 @@ class LedgerRequests:
             for page in self._client.get_paginator("query").paginate(**request):
                 yield from page["Items"]
 
+    def get_row(self, load: str, key: str) -> Item | None:
+        """Give one item of the table of batches as of now, or None."""
+        return self.get(self.names.batches, {"load": load, "batch": key})
+
+    def query_rows(self, load: str, prefix: str, *, projection: str | None = None) -> Iterator[Item]:
+        """Give the items of the table of batches whose key begins so, as of now."""
+        return self.query(
+            self.names.batches,
+            "#load = :load AND begins_with(#batch, :prefix)",
+            {":load": load, ":prefix": prefix},
+            projection=projection,
+            ConsistentRead=True,
+        )
+
     def put(self, table: str, item: Item, condition: str, values: Item | None = None) -> Item:
         """Give the action that puts an item."""
         action: Item = {
@@ -101,7 +115,7 @@ class LedgerRequests:
 
     def delete(self, table: str, load: str, key: str, condition: str, values: Item) -> Item:
         """Give the action that deletes an item; of a claim the key is the object's name."""
-        keys = {"object": ledger_key(key)} if table == self._names.files else {"batch": key}
+        keys = {"object": ledger_key(key)} if table == self.names.files else {"batch": key}
         action: Item = {
             "TableName": table,
             "Key": {"load": load, **keys},
@@ -124,7 +138,7 @@ class LedgerRequests:
         """Give the action that changes an item: a batch's, if nothing else is said."""
         return {
             "Update": {
-                "TableName": table or self._names.batches,
+                "TableName": table or self.names.batches,
                 "Key": {"load": load, key: item},
                 "UpdateExpression": change,
                 "ConditionExpression": condition,
@@ -142,7 +156,7 @@ class LedgerRequests:
         Raises:
             TransientError: Other transactions on the same items won every time, or the table was throttled throughout.
         """
-        with self._explained(f"{self._names.files} and {self._names.batches}"):
+        with self._explained(f"{self.names.files} and {self.names.batches}"):
             try:
                 _persistently(self._client.transact_write_items, TransactItems=actions)
             except self._client.exceptions.TransactionCanceledException as error:

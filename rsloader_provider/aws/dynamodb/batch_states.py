@@ -1,0 +1,136 @@
+"""A batch from one state to the next: opened, locked, and changed by what an attempt or a person does."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from rsloader_provider.aws.dynamodb.items import (
+    CURRENT,
+    FIRST_BATCH,
+    Item,
+    attention,
+    batch_from,
+    batch_item,
+    progress_map,
+)
+from rsloader_provider.aws.dynamodb.requests import LedgerRequests
+from rsloader_provider.core.errors import ContentionError, CorruptLedgerError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress
+from rsloader_provider.core.ledger.batch_ids import next_batch_id
+from rsloader_provider.loader.ports.ledger import LostRaceError
+
+_MOVES = 20
+
+
+class BatchStates:
+    """Writes the item of one batch, and which one is open."""
+
+    def __init__(self, requests: LedgerRequests, randomness: Callable[[int], bytes]):
+        self._requests = requests
+        self._names = requests.names
+        self._randomness = randomness
+
+    def open_batch(self, load: str, now: datetime) -> Batch:
+        for _ in range(_MOVES):
+            current = self._requests.get_row(load, CURRENT)
+            if current is None:
+                self._open_first(load, now)
+                continue
+            named = current.get("open_batch")
+            item = self._requests.get_row(load, named) if isinstance(named, str) and named >= FIRST_BATCH else None
+            if item is None:
+                raise CorruptLedgerError(
+                    f"Load {load}: its open batch, which item {CURRENT} names as {named!r}, is not in table "
+                    f"{self._names.batches}. Put the item back from a backup of the table."
+                )
+            batch = batch_from(item)
+            if batch.status is BatchStatus.OPEN:
+                return batch
+        raise ContentionError(f"Load {load}: its open batch was locked by others {_MOVES} times in a row. Try again.")
+
+    def lock(
+        self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
+    ) -> tuple[Batch, Batch]:
+        locked = replace(
+            batch,
+            status=BatchStatus.LOCKED,
+            locked_at=now,
+            reason=reason,
+            run=run,
+            targets={name: TargetProgress(settings) for name, settings in targets.items()},
+            version=1,
+        )
+        opened = Batch(batch.load, next_batch_id(now, batch.batch, self._randomness))
+        failed = self._requests.transact(
+            [
+                self._requests.update(
+                    batch.load,
+                    batch.batch,
+                    "SET #status = :locked, #attention = :attention, #locked_at = :now, #reason = :reason, "
+                    "#run = :run, #targets = :targets, #version = :version",
+                    "#status = :open AND #files = :files AND #size_bytes = :size_bytes AND #files > :none",
+                    {
+                        ":locked": locked.status,
+                        ":attention": attention(locked),
+                        ":now": now.isoformat(),
+                        ":reason": reason,
+                        ":run": run,
+                        ":targets": _targets_map(locked),
+                        ":version": locked.version,
+                        ":open": BatchStatus.OPEN,
+                        ":files": batch.files,
+                        ":size_bytes": batch.size_bytes,
+                        ":none": 0,
+                    },
+                ),
+                self._requests.update(
+                    batch.load,
+                    CURRENT,
+                    "SET #open_batch = :opened",
+                    "#open_batch = :batch",
+                    {":opened": opened.batch, ":batch": batch.batch},
+                ),
+                self._requests.put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
+            ]
+        )
+        if failed:
+            raise LostRaceError
+        return locked, opened
+
+    def replace(self, before: Batch, after: Batch) -> Batch:
+        after = replace(after, version=before.version + 1)
+        sets = "SET #status = :status, #run = :run, #targets = :targets, #version = :version"
+        values = {
+            ":status": after.status,
+            ":run": after.run,
+            ":targets": _targets_map(after),
+            ":version": after.version,
+            ":before": before.version,
+        }
+        removes = ""
+        for name, value in (("attention", attention(after)), ("notification", after.notification)):
+            if value is None:
+                removes += f", #{name}" if removes else f" REMOVE #{name}"
+            else:
+                sets += f", #{name} = :{name}"
+                values[f":{name}"] = str(value)
+        self._requests.write_or_lose(
+            self._requests.update(after.load, after.batch, sets + removes, "#version = :before", values)
+        )
+        return after
+
+    def _open_first(self, load: str, now: datetime) -> None:
+        opened = Batch(load, next_batch_id(now, None, self._randomness))
+        current = {"load": load, "batch": CURRENT, "open_batch": opened.batch}
+        # Whoever loses finds the winner's batch when it looks again.
+        self._requests.transact(
+            [
+                self._requests.put(self._names.batches, current, "attribute_not_exists(#load)"),
+                self._requests.put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
+            ]
+        )
+
+
+def _targets_map(batch: Batch) -> Item:
+    return {name: progress_map(progress) for name, progress in batch.targets.items()}

@@ -1,0 +1,116 @@
+"""Objects that leave their batch: left out, forgotten, or moved into the open one, in one step."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from rsloader_provider.aws.dynamodb.claiming import Claiming
+from rsloader_provider.aws.dynamodb.deleting import note_change
+from rsloader_provider.aws.dynamodb.items import DELETED, Item, segment_item, segment_key
+from rsloader_provider.aws.dynamodb.requests import LedgerRequests
+from rsloader_provider.core.config.load import BatchLimits
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.claims import Place, Segment
+from rsloader_provider.core.ledger.objects import S3Object, ledger_key
+from rsloader_provider.core.ledger.transitions import take_out
+
+
+class Leaving:
+    """Takes objects out of segments and counts, together with what becomes of their claims."""
+
+    def __init__(self, requests: LedgerRequests, claiming: Claiming):
+        self._requests = requests
+        self._names = requests.names
+        self._claiming = claiming
+
+    def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
+        load, batch = place.batch.load, place.batch.batch
+        actions, left = self._give_up(place, names)
+        values = {":now": now.isoformat(), ":batch": batch}
+        marks = [
+            self._requests.update(
+                load, ledger_key(name), "SET #left_out_at = :now", "#batch = :batch", values,
+                table=self._names.files, key="object",
+            )
+            for name in names
+        ]  # fmt: skip
+        self._requests.transact_or_lose([*marks, *actions])
+        return left
+
+    def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
+        actions, left, condition = self._leave(load, batch, place, names)
+        claims = [self._requests.delete(self._names.files, load, name, condition, {":batch": batch}) for name in names]
+        self._requests.transact_or_lose([*claims, *actions])
+        return left
+
+    def move(
+        self,
+        objects: Sequence[S3Object],
+        batch: str,
+        place: Place | None,
+        into: Batch,
+        limits: BatchLimits,
+        now: datetime,
+    ) -> tuple[Batch | None, Batch]:
+        names = [each.name for each in objects]
+        actions, left, condition = self._leave(into.load, batch, place, names)
+        counted, grown = self._claiming.grow(into, objects, limits, now)
+        taken = self._claiming.take(into, objects, now, condition, {":batch": batch})
+        self._requests.transact_or_lose([*taken, counted, *actions])
+        return left, grown
+
+    def _leave(
+        self, load: str, batch: str, place: Place | None, names: Sequence[str]
+    ) -> tuple[list[Item], Batch | None, str]:
+        """Give the actions by which objects leave their batch, the batch as it is then, and what their claims must say.
+
+        Objects without a place were left out, or their batch was deleted, which whoever puts it back has to notice.
+        """
+        if place is not None:
+            return *self._give_up(place, names), "#batch = :batch"
+        if self._requests.get_row(load, DELETED + batch) is None:
+            return [], None, "#batch = :batch AND attribute_exists(#left_out_at)"
+        return [note_change(self._requests, load, batch)], None, "#batch = :batch"
+
+    def _give_up(self, place: Place, names: Sequence[str]) -> tuple[list[Item], Batch]:
+        """Give the actions that take objects out of their batch, and the batch as it is then."""
+        before, segment, leaving = place.batch, place.segment, frozenset(names)
+        after = take_out(before, [entry for entry in segment.entries if entry.name in leaving])
+        after = replace(after, version=before.version + 1)
+        is_open = before.status is BatchStatus.OPEN
+        change = "SET #files = :files, #size_bytes = :size_bytes, #version = :version"
+        values = {
+            ":files": after.files,
+            ":size_bytes": after.size_bytes,
+            ":version": after.version,
+            ":before": before.version,
+            ":status": before.status,
+            ":files_before": before.files,
+            ":size_bytes_before": before.size_bytes,
+        }
+        if not is_open:
+            change += ", #taken_out = :taken_out"
+            values[":taken_out"] = after.taken_out
+        elif after.opened_at is None:
+            change += " REMOVE #opened_at"
+        counted = self._requests.update(
+            before.load,
+            before.batch,
+            change,
+            "#version = :before AND #status = :status AND #files = :files_before AND #size_bytes = :size_bytes_before",
+            values,
+        )
+        return [counted, *self._rewrite(before.load, segment, segment.without(leaving, is_open=is_open))], after
+
+    def _rewrite(self, load: str, segment: Segment, smaller: Segment | None) -> list[Item]:
+        """Give the actions that put a segment in the place of another: where its first object left, under its name."""
+        key = segment_key(segment)
+        if smaller is not None and segment_key(smaller) == key:
+            return [self._requests.put(self._names.batches, segment_item(load, smaller), "attribute_exists(#load)")]
+        gone = self._requests.delete(self._names.batches, load, key, "attribute_exists(#load)", {})
+        if smaller is None:
+            return [gone]
+        return [
+            gone,
+            self._requests.put(self._names.batches, segment_item(load, smaller), "attribute_not_exists(#load)"),
+        ]
