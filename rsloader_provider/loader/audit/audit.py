@@ -13,9 +13,11 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
-from rsloader_provider.loader.audit.batches import BatchFindings, BatchWalk, Fingerprint, fingerprint
+from rsloader_provider.loader.audit.batch_findings import BatchFindings
+from rsloader_provider.loader.audit.batches import BatchWalk
 from rsloader_provider.loader.audit.remedies import remedies
 from rsloader_provider.loader.audit.report import AuditReport, Finding
+from rsloader_provider.loader.audit.segments import Fingerprint, fingerprint
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.inventory import Inventory, Unreadable
 from rsloader_provider.loader.services import Services

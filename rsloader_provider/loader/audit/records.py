@@ -1,0 +1,55 @@
+"""What DynamoDB records of a batch's loads, beside the rows of the load histories."""
+
+from collections.abc import Mapping
+
+from rsloader_provider.core.audit import HistoryRow, mended, missing_in_history
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.transitions import settle
+from rsloader_provider.loader.audit.batch_findings import BACKUP, REPAIR, BatchFindings
+from rsloader_provider.loader.ports.inventory import StoredBatch
+
+
+def contradicts(batch: Batch, rows: Mapping[str, list[HistoryRow]]) -> bool:
+    """Tell whether a batch that is not open records other loads than the histories."""
+    return batch.status is not BatchStatus.OPEN and mended(batch, rows, notify=False) != batch
+
+
+def compare_history(batch: Batch, rows: Mapping[str, list[HistoryRow]], found: BatchFindings) -> None:
+    """Look for loads of another number of objects, and for loads that no history has."""
+    for name, each in rows.items():
+        # Who was taken out since may have been loaded by an earlier generation, and not by a later one.
+        most = batch.files + batch.taken_out
+        if other := [row for row in each if not batch.files <= row.files <= most]:
+            text = f"{name}: the history says that it was loaded with {other[0].files} objects, not {batch.files}."
+            found.add(batch.batch, text, remedy=BACKUP)
+    for name in missing_in_history(batch, rows):
+        text = f"{name}: recorded as loaded, generation {batch.targets[name].generation}, and not in the history."
+        found.add(batch.batch, text, remedy=f"Clear load_batch of run {batch.run} in Airflow if its rows are gone.")
+
+
+def compare_record(
+    batch: Batch, rows: Mapping[str, list[HistoryRow]], stored: StoredBatch | None, found: BatchFindings
+) -> None:
+    """Look for what the rest of the record contradicts, all of which can be put right.
+
+    Args:
+        batch: The batch as it was read last, not open.
+        rows: Its history rows by target.
+        stored: Its item as the walk met it.
+        found: Gets what is wrong.
+    """
+    should = mended(batch, rows, notify=False)
+    for name, progress in batch.targets.items():
+        other_progress = should.targets[name]
+        if progress.state is not other_progress.state:
+            text = f"{name}: recorded as {progress.state}, and its generation {progress.generation} is in the history."
+            found.add(batch.batch, text, remedy=REPAIR, is_mendable=True)
+        elif progress != other_progress:
+            text = f"{name}: it is loaded, and still records session {progress.session}."
+            found.add(batch.batch, text, remedy=REPAIR, is_mendable=True)
+    if settle(batch).status is not batch.status:
+        text = f"its status is {batch.status}, and its targets say {settle(batch).status}."
+        found.add(batch.batch, text, remedy=REPAIR, is_mendable=True)
+    if stored is not None and batch == stored.batch and not stored.is_indexed_right:
+        text = "the index of batches that need attention does not show it as it is."
+        found.add(batch.batch, text, remedy=REPAIR, is_mendable=True)
