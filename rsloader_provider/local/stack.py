@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Literal
 from rsloader_provider.local.airflow import LocalAirflow
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
+from rsloader_provider.local.started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
     from typing import Self
 
 
-class LocalStack:
+class LocalStack(Started):
     """Everything that a load needs, on this machine; a context manager.
 
     Whatever ends it, no process is left; and unless it is killed, no file.
@@ -169,16 +169,6 @@ class LocalStack:
     def stop(self) -> None:
         """End everything, in the reverse order of its start, and remove the folder; does no harm twice."""
         self._undo.close()
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it."""
-        self.stop()
 
     def environment(self) -> dict[str, str]:
         """Return the variables with which AWS SDKs, Airflow and `rsloader` use the stack."""

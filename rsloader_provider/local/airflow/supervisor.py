@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from rsloader_provider.local.airflow.api import AirflowApi
 from rsloader_provider.local.airflow.settings import environment
 from rsloader_provider.local.leash import Interrupted, LeashedProcess, ProcessFailedError
+from rsloader_provider.local.started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
 MIGRATE_SECONDS = 120.0
@@ -35,7 +35,7 @@ _COMPONENTS = {
 }
 
 
-class LocalAirflow:
+class LocalAirflow(Started):
     """Airflow on SQLite with the LocalExecutor, open to everybody on this machine; a context manager.
 
     No process of it outlives the one that started it, even if that is killed.
@@ -191,16 +191,6 @@ class LocalAirflow:
         for process in last_first:
             process.stop(grace_seconds=max(0.0, deadline - time.monotonic()))
         self._processes.clear()
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it."""
-        self.stop()
 
 
 def _free_port() -> int:

@@ -8,18 +8,18 @@ import urllib.request
 from typing import TYPE_CHECKING, Any
 
 from rsloader_provider.local.leash import LeashedProcess
+from rsloader_provider.local.started import Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
-    from types import TracebackType
     from typing import Self
 
 REGION = "us-east-1"
 START_SECONDS = 60.0
 
 
-class LocalAws:
+class LocalAws(Started):
     """The local AWS in its own process; a context manager.
 
     The process ends with the one that started it, even if that is killed.
@@ -79,16 +79,6 @@ class LocalAws:
         if self._process:
             self._process.stop(grace_seconds=5.0)
             self._process = None
-
-    def __enter__(self) -> Self:
-        """Start it."""
-        return self.start()
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it."""
-        self.stop()
 
     @property
     def port(self) -> int:
