@@ -51,23 +51,29 @@ class _BrokenError(Exception):
 
 
 class _Member(Protocol):
-    """One gzip member, bzip2 stream or zstd frame; an object may have several."""
+    """One gzip member, bzip2 stream or zstd frame, with the manners of bz2's decompressor; an object may have several.
+
+    Attributes:
+        eof: Whether the member has been read to its end.
+        needs_input: Whether it has nothing more to give out of what it was given.
+        unused_data: What follows the member's end in the bytes that it was given.
+    """
 
     @property
-    def eof(self) -> bool:
-        """Whether the member has been read to its end."""
-
+    def eof(self) -> bool: ...
     @property
-    def unused_data(self) -> bytes:
-        """What follows the member's end in the bytes that it was fed."""
+    def needs_input(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
 
-    def feed(self, data: bytes) -> "Iterator[bytes]":
-        """Yield, in bounded pieces, what comes out when these bytes go in."""
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        """Give a bounded piece of what comes out when these bytes go in; without bytes, the next piece."""
 
 
 class _GzipMember:
     def __init__(self) -> None:
         self._stream = zlib.decompressobj(_GZIP_WINDOW)
+        self.needs_input = True
 
     @property
     def eof(self) -> bool:
@@ -77,61 +83,40 @@ class _GzipMember:
     def unused_data(self) -> bytes:
         return self._stream.unused_data
 
-    def feed(self, data: bytes) -> "Iterator[bytes]":
-        more = True
-        while more:
-            output = self._stream.decompress(data, PIECE_BYTES)
-            yield output
-            data = self._stream.unconsumed_tail
-            # zlib may have taken all bytes and still hold back output that was over the bound.
-            more = not self.eof and (bool(data) or len(output) == PIECE_BYTES)
-
-
-class _Bzip2Member:
-    def __init__(self) -> None:
-        self._stream = bz2.BZ2Decompressor()
-
-    @property
-    def eof(self) -> bool:
-        return self._stream.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._stream.unused_data
-
-    def feed(self, data: bytes) -> "Iterator[bytes]":
-        more = True
-        while more:
-            try:
-                output = self._stream.decompress(data, PIECE_BYTES)
-            except OSError as error:
-                raise _BrokenError(error) from error
-            yield output
-            data = b""
-            more = not self.eof and not self._stream.needs_input
+    def decompress(self, data: bytes, max_length: int, /) -> bytes:
+        output = self._stream.decompress(data or self._stream.unconsumed_tail, max_length)
+        # zlib may have taken all bytes and still hold back output that was over the bound.
+        self.needs_input = not self._stream.unconsumed_tail and len(output) < max_length
+        return output
 
 
 class _ZstdFrame:
     def __init__(self) -> None:
         self._stream = zstandard.ZstdDecompressor().decompressobj(write_size=32 * 1024)
-        self.unused_data = b""
+        self._data, self._taken = b"", 0
 
     @property
     def eof(self) -> bool:
         return self._stream.eof
 
-    def feed(self, data: bytes) -> "Iterator[bytes]":
-        for start in range(0, len(data), _ZSTD_STEP_BYTES):
-            stop = start + _ZSTD_STEP_BYTES
-            yield self._stream.decompress(data[start:stop])
-            if self.eof:
-                self.unused_data = self._stream.unused_data + data[stop:]
-                return
+    @property
+    def needs_input(self) -> bool:
+        return self._taken >= len(self._data)
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data + self._data[self._taken :]
+
+    def decompress(self, data: bytes, _max_length: int, /) -> bytes:
+        if data:
+            self._data, self._taken = data, 0
+        start, self._taken = self._taken, self._taken + _ZSTD_STEP_BYTES
+        return self._stream.decompress(self._data[start : self._taken])
 
 
 _MEMBERS: "dict[Compression, Callable[[], _Member]]" = {
     "gzip": _GzipMember,
-    "bzip2": _Bzip2Member,
+    "bzip2": bz2.BZ2Decompressor,
     "zstd": _ZstdFrame,
 }
 
@@ -142,12 +127,22 @@ def _members(pieces: "Iterable[bytes]", start: "Callable[[], _Member]") -> "Iter
         data = piece
         while data:
             member = member or start()
-            yield from member.feed(data)
+            yield from _fed(member, data)
             data = b""
             if member.eof:
                 data, member = member.unused_data, None
     if member is not None:
         raise _BrokenError("it ends too early")
+
+
+def _fed(member: _Member, data: bytes) -> "Iterator[bytes]":
+    """Yield, in bounded pieces, what comes out when these bytes go into a member."""
+    try:
+        yield member.decompress(data, PIECE_BYTES)
+        while not (member.eof or member.needs_input):
+            yield member.decompress(b"", PIECE_BYTES)
+    except OSError as error:  # bz2 says so that its data is broken
+        raise _BrokenError(error) from error
 
 
 def _evenly(content: "Iterator[bytes]") -> "Iterator[bytes]":

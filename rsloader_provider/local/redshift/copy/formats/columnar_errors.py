@@ -7,11 +7,15 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/c-spectrum-troubleshootin
 """
 
 import re
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 from rsloader_provider.local.redshift.copy.formats import Refusal
+from rsloader_provider.local.redshift.errors import unsupported
+
+T = TypeVar("T")
 
 _NAMES = {
     "int2": "SMALLINT",
@@ -44,6 +48,22 @@ class Target(Protocol):
     def declared_type(self) -> str: ...  # noqa: D102
     @property
     def length(self) -> int | None: ...  # noqa: D102
+
+
+def feeding(column: Target, feeds: Mapping[str, Set[T]], file_format: str) -> Set[T]:
+    """Give the types of a file's columns that a column takes.
+
+    Args:
+        column: The column.
+        feeds: Those of each type of column.
+        file_format: The format, for the message.
+
+    Raises:
+        RedshiftError: None does.
+    """
+    if column.type_name not in feeds:
+        raise unsupported(f"COPY from {file_format} into a column of type {column.declared_type}")
+    return feeds[column.type_name]
 
 
 class ScanError(Exception):

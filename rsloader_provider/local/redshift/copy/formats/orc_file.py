@@ -7,7 +7,12 @@ import pyarrow as pa
 from pyarrow import dataset, orc
 
 from rsloader_provider.local.redshift.copy.formats.batch_size import rows_per_batch
-from rsloader_provider.local.redshift.copy.formats.columnar_errors import ScannedObject, Target, precision_and_scale
+from rsloader_provider.local.redshift.copy.formats.columnar_errors import (
+    ScannedObject,
+    Target,
+    feeding,
+    precision_and_scale,
+)
 from rsloader_provider.local.redshift.errors import unsupported
 
 # Each ORC type by the name that pyarrow gives it; the declared length of varchar and char is lost.
@@ -75,17 +80,13 @@ class OrcFile:
 
         Args:
             position: The file's column, from 0.
-            column: The target.
+            column: The target; no SUPER, which takes every type.
 
         Raises:
             ScanError: In Spectrum's words.
             RedshiftError: Columns of the target's type cannot be loaded from ORC.
         """
-        if column.type_name == "jsonb":
-            return
-        fed_by = _FEEDS.get(column.type_name)
-        if fed_by is None:
-            raise unsupported(f"COPY from ORC into a column of type {column.declared_type}")
+        fed_by = feeding(column, _FEEDS, "ORC")
         field = self._fields[position]
         file_type = _orc_name(field.type)
         if file_type not in fed_by:

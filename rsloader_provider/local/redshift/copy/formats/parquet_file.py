@@ -12,8 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rsloader_provider.local.redshift.copy.formats.batch_size import rows_per_batch
-from rsloader_provider.local.redshift.copy.formats.columnar_errors import ScannedObject, Target, precision_and_scale
-from rsloader_provider.local.redshift.errors import unsupported
+from rsloader_provider.local.redshift.copy.formats.columnar_errors import (
+    ScannedObject,
+    Target,
+    feeding,
+    precision_and_scale,
+)
 
 _MAGIC = b"PAR1"
 _BUFFER_BYTES = 1 << 20
@@ -85,17 +89,13 @@ class ParquetFile:
 
         Args:
             position: The file's column, from 0.
-            column: The target.
+            column: The target; no SUPER, which takes every type.
 
         Raises:
             ScanError: In Spectrum's words.
             RedshiftError: Columns of the target's type cannot be loaded from Parquet here.
         """
-        if column.type_name == "jsonb":
-            return
-        fed_by = _FEEDS.get(column.type_name)
-        if fed_by is None:
-            raise unsupported(f"COPY from Parquet into a column of type {column.declared_type}")
+        fed_by = feeding(column, _FEEDS, "Parquet")
         leaf = self._leaves[position]
         if leaf is None or (leaf.physical_type, leaf.logical_type.type) not in fed_by:
             raise self._scanned.incompatible_parquet(column, self._notation(position))
