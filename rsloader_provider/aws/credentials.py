@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift.access_key import AccessKey
 
@@ -19,7 +19,7 @@ class SessionCredentials:
         self._session = session
 
     def of(self, conn_id: str) -> AccessKey:
-        with explained(f"Airflow connection {conn_id} (`copy.aws_conn_id`)", "Correct its role or its keys."):
+        with as_loader_errors(f"Airflow connection {conn_id} (`copy.aws_conn_id`)", "Correct its role or its keys."):
             credentials = self._session(conn_id).get_credentials()
             if credentials is None:
                 raise ConfigurationError(

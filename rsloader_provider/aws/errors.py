@@ -70,7 +70,7 @@ def is_passing_conflict(error: BaseException) -> bool:
 
 
 @contextmanager
-def explained(subject: str, remedy: str) -> Iterator[None]:
+def as_loader_errors(subject: str, remedy: str) -> Iterator[None]:
     """Turn an error of botocore into one of ours.
 
     Args:

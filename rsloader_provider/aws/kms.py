@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.aws.redaction import redacted
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError, TransientError
 
@@ -27,13 +27,13 @@ class KmsKeys:
         self._client = client
 
     def encrypt(self, key: str, secret: str, context: Mapping[str, str], *, subject: str) -> bytes:
-        with _explained(f"{subject}: KMS key {key}", "kms:Encrypt", context, remedy="", secret=secret):
+        with _as_loader_errors(f"{subject}: KMS key {key}", "kms:Encrypt", context, remedy="", secret=secret):
             answer = self._client.encrypt(KeyId=key, Plaintext=secret.encode(), EncryptionContext=dict(context))
         ciphertext: bytes = answer["CiphertextBlob"]
         return ciphertext
 
     def decrypt(self, ciphertext: bytes, context: Mapping[str, str], *, subject: str, remedy: str) -> str:
-        with _explained(subject, "kms:Decrypt", context, remedy=remedy):
+        with _as_loader_errors(subject, "kms:Decrypt", context, remedy=remedy):
             answer = self._client.decrypt(CiphertextBlob=ciphertext, EncryptionContext=dict(context))
         try:
             return str(answer["Plaintext"].decode())
@@ -42,11 +42,11 @@ class KmsKeys:
 
 
 @contextmanager
-def _explained(
+def _as_loader_errors(
     subject: str, action: str, context: Mapping[str, str], *, remedy: str, secret: str = ""
 ) -> Iterator[None]:
     """Turn what KMS alone answers into the loader's errors; what all of AWS answers is told elsewhere."""
-    with explained(subject, "Create the key, or name another."):
+    with as_loader_errors(subject, "Create the key, or name another."):
         try:
             yield
         except ClientError as error:

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 
 _UNCONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
@@ -43,7 +43,7 @@ class SnsNotifier:
             stop=stop_after_attempt(10),
             reraise=True,
         )
-        with explained(f"SNS topic {topic}", "Create the topic, or correct `notify` in the load file."):
+        with as_loader_errors(f"SNS topic {topic}", "Create the topic, or correct `notify` in the load file."):
             try:
                 attempts(self._client.publish, TopicArn=topic, Subject=subject, Message=json.dumps(message))
             except _UNCONNECTED:

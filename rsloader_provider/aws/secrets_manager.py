@@ -4,7 +4,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.loader.ports.secret_store import Stored
 
 
@@ -19,7 +19,7 @@ class SecretsManager:
         self._client = client
 
     def put(self, name: str, secret: str) -> Stored:
-        with _explained(name):
+        with _as_loader_errors(name):
             try:
                 self._client.create_secret(Name=name, SecretString=secret)
             except ClientError as error:
@@ -30,7 +30,7 @@ class SecretsManager:
         return Stored.CREATED
 
     def look(self, name: str, secret: str) -> Stored:
-        with _explained(name):
+        with _as_loader_errors(name):
             try:
                 found = self._client.get_secret_value(SecretId=name)
             except ClientError as error:
@@ -40,5 +40,5 @@ class SecretsManager:
         return Stored.SAME if found.get("SecretString") == secret else Stored.OTHER
 
 
-def _explained(name: str) -> Any:
-    return explained(f"secret {name} in Secrets Manager", "Try again.")
+def _as_loader_errors(name: str) -> Any:
+    return as_loader_errors(f"secret {name} in Secrets Manager", "Try again.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.ledger.objects import S3Object
 
 
@@ -32,7 +32,7 @@ class S3Storage:
         return self.find(bucket, key) is not None
 
     def read(self, bucket: str, key: str) -> bytes | None:
-        with _explained(bucket):
+        with _as_loader_errors(bucket):
             try:
                 content: bytes = self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
             except ClientError as error:
@@ -42,16 +42,16 @@ class S3Storage:
         return content
 
     def write(self, bucket: str, key: str, content: bytes) -> None:
-        with _explained(bucket):
+        with _as_loader_errors(bucket):
             self._client.put_object(Bucket=bucket, Key=key, Body=content)
 
     def _listed(self, bucket: str, prefix: str, pages: Mapping[str, int]) -> Iterator[S3Object]:
-        with _explained(bucket):
+        with _as_loader_errors(bucket):
             listing = self._client.get_paginator("list_objects_v2")
             for page in listing.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig=pages):
                 for each in page.get("Contents", ()):
                     yield S3Object(bucket, each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
 
 
-def _explained(bucket: str) -> Any:
-    return explained(f"S3 bucket {bucket}", "Create the bucket, or correct its name in the load file.")
+def _as_loader_errors(bucket: str) -> Any:
+    return as_loader_errors(f"S3 bucket {bucket}", "Create the bucket, or correct its name in the load file.")

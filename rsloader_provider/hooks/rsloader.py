@@ -10,7 +10,7 @@ from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
 from rsloader_provider.airflow_compat import AirflowException, AirflowNotFoundException, BaseHook, conf, mask_secret
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX, TableNames
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_place_of
 from rsloader_provider.loader.ports.inventory import Inventory
@@ -92,14 +92,14 @@ class RsloaderHook(BaseHook):
     def _session(self, conn_id: str) -> Any:
         if conn_id != _USUAL_CONNECTION:
             self._require(conn_id, "copy.aws_conn_id")
-        with _explained(f"Airflow connection {conn_id} (`copy.aws_conn_id`)", "Correct its role or its keys."):
+        with _as_loader_errors(f"Airflow connection {conn_id} (`copy.aws_conn_id`)", "Correct its role or its keys."):
             return AwsGenericHook(conn_id, client_type="sts").get_session()
 
     def _connected(self, region: str | None = None, **kind: str) -> Any:
         # Where a connection is missing, the amazon provider goes on with whatever credentials the machine has.
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
             self._require(self.aws_conn_id, "aws_conn_id")
-        with _explained(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
+        with _as_loader_errors(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
             return AwsGenericHook(
                 self.aws_conn_id, region_name=region, config=client_settings(*kind.values()), **kind
             ).conn
@@ -123,7 +123,7 @@ class RsloaderHook(BaseHook):
         return (*filter(None, [connection.password]), *named)
 
     def _connect(self, conn_id: str) -> Any:
-        with _explained(
+        with _as_loader_errors(
             f"Airflow connection {conn_id}",
             "Correct `cluster_identifier` or `serverless_work_group` in its extra, its host or its region.",
         ):
@@ -131,9 +131,9 @@ class RsloaderHook(BaseHook):
 
 
 @contextmanager
-def _explained(subject: str, remedy: str) -> Iterator[None]:
+def _as_loader_errors(subject: str, remedy: str) -> Iterator[None]:
     """Turn what Airflow's amazon provider and botocore raise while they connect into the loader's errors."""
-    with explained(subject, remedy):
+    with as_loader_errors(subject, remedy):
         try:
             yield
         except AirflowException as error:

@@ -16,7 +16,7 @@ from rsloader_provider.aws.dynamodb.items import (
     segment_from,
 )
 from rsloader_provider.aws.dynamodb.tables import TableNames
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable
@@ -53,7 +53,7 @@ class DynamoInventory:
             yield str(item["batch"]).removeprefix(DELETED)
 
     def current(self, load: str) -> str | None:
-        with self._explained(self._names.batches):
+        with self._as_loader_errors(self._names.batches):
             answer = self._client.get_item(
                 TableName=self._names.batches, Key={"load": load, "batch": CURRENT}, ConsistentRead=True
             )
@@ -64,7 +64,7 @@ class DynamoInventory:
         if begin is not None:
             names["#key"] = "batch"
             values[":from"] = begin
-        with self._explained(table):
+        with self._as_loader_errors(table):
             for page in self._client.get_paginator("query").paginate(
                 TableName=table,
                 KeyConditionExpression=condition,
@@ -74,8 +74,8 @@ class DynamoInventory:
             ):
                 yield from page["Items"]
 
-    def _explained(self, table: str) -> Any:
-        return explained(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
+    def _as_loader_errors(self, table: str) -> Any:
+        return as_loader_errors(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
 
 
 def _stored(item: Mapping[str, Any]) -> StoredBatch:

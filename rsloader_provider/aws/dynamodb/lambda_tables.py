@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.lambda_loader.tables import BATCH_TABLE, CONFIG_TABLE, FILES_TABLE, Item
 
 
@@ -36,6 +36,6 @@ class DynamoLambdaTables:
     def _pages(self, operation: str, table: str, **request: Any) -> Iterator[Item]:
         name = self._prefix + table
         remedy = "The Lambda loader's tables are in the region and account of --aws-conn-id, if it was ever set up."
-        with explained(f"DynamoDB table {name}", remedy):
+        with as_loader_errors(f"DynamoDB table {name}", remedy):
             for page in self._client.get_paginator(operation).paginate(TableName=name, ConsistentRead=True, **request):
                 yield from page["Items"]

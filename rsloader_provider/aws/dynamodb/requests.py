@@ -15,7 +15,7 @@ from tenacity import (
 
 from rsloader_provider.aws.dynamodb.items import Item
 from rsloader_provider.aws.dynamodb.tables import TableNames
-from rsloader_provider.aws.errors import cancellation_reasons, explained, is_passing_conflict
+from rsloader_provider.aws.errors import as_loader_errors, cancellation_reasons, is_passing_conflict
 from rsloader_provider.core.errors import TransientError
 from rsloader_provider.core.ledger.objects import ledger_key
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -39,7 +39,7 @@ class LedgerRequests:
 
     def get(self, table: str, key: Item) -> Item | None:
         """Give one item as of now, or None."""
-        with self._explained(table):
+        with self._as_loader_errors(table):
             answer = self._client.get_item(TableName=table, Key=key, ConsistentRead=True)
         item: Item | None = answer.get("Item")
         return item
@@ -66,7 +66,7 @@ class LedgerRequests:
             stop=stop_after_attempt(10),
         )
         try:
-            with self._explained(table):
+            with self._as_loader_errors(table):
                 attempts(lambda: left(waiting[0]))
         except RetryError as error:
             raise TransientError(f"DynamoDB table {table} is throttled: it did not give all that was asked.") from error
@@ -85,7 +85,7 @@ class LedgerRequests:
         }
         if projection:
             request["ProjectionExpression"] = projection
-        with self._explained(table):
+        with self._as_loader_errors(table):
             for page in self._client.get_paginator("query").paginate(**request):
                 yield from page["Items"]
 
@@ -156,7 +156,7 @@ class LedgerRequests:
         Raises:
             TransientError: Other transactions on the same items won every time, or the table was throttled throughout.
         """
-        with self._explained(f"{self.names.files} and {self.names.batches}"):
+        with self._as_loader_errors(f"{self.names.files} and {self.names.batches}"):
             try:
                 _persistently(self._client.transact_write_items, TransactItems=actions)
             except self._client.exceptions.TransactionCanceledException as error:
@@ -184,14 +184,14 @@ class LedgerRequests:
             TransientError: As for `transact`.
         """
         action = update["Update"]
-        with self._explained(action["TableName"]):
+        with self._as_loader_errors(action["TableName"]):
             try:
                 _persistently(self._client.update_item, **action)
             except self._client.exceptions.ConditionalCheckFailedException as error:
                 raise LostRaceError from error
 
-    def _explained(self, table: str) -> Any:
-        return explained(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
+    def _as_loader_errors(self, table: str) -> Any:
+        return as_loader_errors(f"DynamoDB table {table}", "Run `rsloader setup` once to create it.")
 
 
 def _persistently(write: Callable[..., Any], **request: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 
 DEFAULT_PREFIX = "rsloader_"
 ATTENTION_INDEX = "attention"
@@ -41,7 +41,7 @@ def create_tables(client: Any, names: TableNames, created: Callable[[str], None]
         AccessDeniedError, TransientError: As their names say.
     """
     for name, definition in _definitions(names).items():
-        with explained(f"DynamoDB table {name}", "Try again."):
+        with as_loader_errors(f"DynamoDB table {name}", "Try again."):
             try:
                 client.create_table(TableName=name, BillingMode="PAY_PER_REQUEST", **definition)
             except ClientError as error:

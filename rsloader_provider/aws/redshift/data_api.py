@@ -21,11 +21,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_exponential
 
-from rsloader_provider.aws.errors import explained as aws_explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.aws.redaction import redacted, shown_cause
 from rsloader_provider.aws.redshift.data_api_failures import failure_of
 from rsloader_provider.aws.redshift.data_api_rows import rows_of
-from rsloader_provider.aws.redshift.errors import Answer, explained, unconnected
+from rsloader_provider.aws.redshift.errors import Answer, error_of, unconnected
 from rsloader_provider.core.errors import (
     ConfigurationError,
     ConnectionLostError,
@@ -196,7 +196,9 @@ class DataApiSession:
     @contextmanager
     def _heard(self, statement: Statement, *, is_first: bool) -> Iterator[None]:
         try:
-            with aws_explained(f"Connection {self._conn_id}, by the Redshift Data API as `aws_conn_id`", _PLACE_REMEDY):
+            with as_loader_errors(
+                f"Connection {self._conn_id}, by the Redshift Data API as `aws_conn_id`", _PLACE_REMEDY
+            ):
                 try:
                     yield
                 except ClientError as error:
@@ -237,8 +239,8 @@ class DataApiSession:
             said = redacted(text, self._secrets)
             return ConnectionLostError(f"The session broke during {type(statement).__name__}: {said}")
         if is_aborted:
-            return explained(Answer("57014", failure.answer.message or "cancelled"), statement, self._secrets)
-        return explained(failure.answer, statement, self._secrets)
+            return error_of(Answer("57014", failure.answer.message or "cancelled"), statement, self._secrets)
+        return error_of(failure.answer, statement, self._secrets)
 
 
 class DataApiWarehouse:

@@ -65,7 +65,7 @@ class Answer:
     detail: str = ""
 
 
-def explained(answer: Answer, statement: Statement, secrets: Collection[str]) -> RsloaderError:
+def error_of(answer: Answer, statement: Statement, secrets: Collection[str]) -> RsloaderError:
     """Tell why a statement failed, and what to do about it.
 
     Args:

@@ -7,7 +7,7 @@ from typing import Any
 from redshift_connector.error import Error as DriverError
 
 from rsloader_provider.aws.redaction import redacted, shown_cause
-from rsloader_provider.aws.redshift.errors import Answer, explained, unconnected
+from rsloader_provider.aws.redshift.errors import Answer, error_of, unconnected
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.core.redshift.sql import Copy, Statement
@@ -38,7 +38,7 @@ class RedshiftSession:
             return cursor.fetchall() if cursor.description else ()
         except (DriverError, OSError) as error:
             secrets = {*self._secrets, *_password(self._connection)}
-            raise _explained(error, statement, secrets) from shown_cause(error, secrets)
+            raise _error_of(error, statement, secrets) from shown_cause(error, secrets)
 
 
 class RedshiftWarehouse:
@@ -85,8 +85,8 @@ def _answer(error: BaseException) -> Answer | None:
     return Answer(fields.get("C", ""), fields.get("M", ""), fields.get("D", ""))
 
 
-def _explained(error: BaseException, statement: Statement, secrets: Collection[str]) -> RsloaderError:
+def _error_of(error: BaseException, statement: Statement, secrets: Collection[str]) -> RsloaderError:
     if (answer := _answer(error)) is not None:
-        return explained(answer, statement, secrets)
+        return error_of(answer, statement, secrets)
     what = type(statement).__name__
     return ConnectionLostError(f"The connection to Redshift broke during {what}: {redacted(str(error), secrets)}")

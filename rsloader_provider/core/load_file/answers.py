@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.load_file.catalog import Setting, settings
-from rsloader_provider.core.load_file.hints import explain
+from rsloader_provider.core.load_file.hints import describe
 
 Answers = Mapping[str, Any]
 """Values by the paths of their settings, `targets[].table` for the only target. What has no answer is not there."""
@@ -33,7 +33,7 @@ def complaints(answers: Answers) -> dict[str, str]:
     try:
         LoadConfig.model_validate(data)
     except ValidationError as error:
-        for place, message, hint in map(explain, error.errors(include_url=False)):
+        for place, message, hint in map(describe, error.errors(include_url=False)):
             found.setdefault(_path(place), f"{message} {hint}")
     return found
 

@@ -18,7 +18,7 @@ Place = tuple[str | int, ...]
 """Keys and positions from the top of a load file: `("targets", 0, "table")`."""
 
 
-def explain(error: ErrorDetails) -> tuple[Place, str, str]:
+def describe(error: ErrorDetails) -> tuple[Place, str, str]:
     """Say where a load is wrong, what is wrong there, and what to write instead.
 
     Args:

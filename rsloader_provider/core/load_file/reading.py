@@ -11,7 +11,7 @@ from rsloader_provider.core.config.schedules import schedule_text
 from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.load_file.hints import explain
+from rsloader_provider.core.load_file.hints import describe
 from rsloader_provider.core.load_file.yaml_reader import YamlSyntaxError, explore_yaml, read_yaml
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text, top_level_texts
 
@@ -81,17 +81,17 @@ def _mistakes_in(text: str, file: str) -> tuple[LoadFileMistake, ...]:
     mistakes = [LoadFileMistake(file, line, *_said(problem)) for line, problem in document.mistakes]
     if document.data is None and not mistakes:
         return (LoadFileMistake(file, 1, "the file is empty.", "Begin with the line 'load: <name>'."),)
-    explained = {mistake.line for mistake in mistakes}
+    wrong_lines = {mistake.line for mistake in mistakes}
     try:
         LoadConfig.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             if details["type"] == "too_short" and details["input"]:
                 continue  # pydantic counts good entries only, and the bad ones are told one by one
-            place, message, hint = explain(details)
+            place, message, hint = describe(details)
             within = details.get("ctx", {}).get("line")
             line = document.line_of(place, key=details["type"] == "extra_forbidden", within=within)
-            if line not in explained:
+            if line not in wrong_lines:
                 mistakes.append(LoadFileMistake(file, line, message, hint))
     return tuple(sorted(mistakes))
 

@@ -29,7 +29,7 @@ from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
-from rsloader_provider.loader.run.copy_errors import CopiedObjects, explained
+from rsloader_provider.loader.run.copy_errors import CopiedObjects, detailed
 from rsloader_provider.loader.run.notify import tell_failure, tell_success
 from rsloader_provider.loader.run.object_sizes import with_sizes_of_now
 from rsloader_provider.loader.run.transaction import Loaded, TableLoad
@@ -239,7 +239,7 @@ class Attempt:
             copied = CopiedObjects(
                 self.batch, self.entries, self.config.copy_options, self.key.target, self.services.storage
             )
-            raise explained(error, copied, session, pid) from error
+            raise detailed(error, copied, session, pid) from error
 
     def _table_load(self, session: Session, *, has_rows: bool) -> TableLoad:
         return TableLoad(

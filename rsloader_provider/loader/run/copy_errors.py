@@ -53,7 +53,7 @@ class CopiedObjects:
     storage: Storage
 
 
-def explained(error: RsloaderError, copied: CopiedObjects, session: Session, pid: int) -> RsloaderError:
+def detailed(error: RsloaderError, copied: CopiedObjects, session: Session, pid: int) -> RsloaderError:
     """Add to an error of COPY what Redshift and S3 know of it; give any other error as it is.
 
     Args:

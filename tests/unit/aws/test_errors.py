@@ -4,7 +4,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from botocore.parsers import ResponseParserError
 
-from rsloader_provider.aws.errors import explained
+from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -34,7 +34,7 @@ def test_an_answer_of_aws_names_the_subject_the_action_and_the_remedy(code: str,
     answer = {"Error": {"Code": code, "Message": "because"}}
     with (
         pytest.raises(kind, match=r"bucket acme: PutObject: .*because") as raised,
-        explained("bucket acme", "Create it."),
+        as_loader_errors("bucket acme", "Create it."),
     ):
         raise ClientError(answer, "PutObject")  # type: ignore[arg-type]
     assert type(raised.value) is kind
@@ -52,18 +52,18 @@ def test_an_answer_of_aws_names_the_subject_the_action_and_the_remedy(code: str,
 )
 def test_a_clock_that_is_off_is_not_taken_for_a_missing_permission(code: str, words: str):
     answer = {"Error": {"Code": code, "Message": words}}
-    with pytest.raises(TransientError, match="clock of this machine"), explained("bucket acme", "Create it."):
+    with pytest.raises(TransientError, match="clock of this machine"), as_loader_errors("bucket acme", "Create it."):
         raise ClientError(answer, "PutObject")  # type: ignore[arg-type]
 
 
 def test_an_answer_that_says_nothing_can_be_tried_again():
     """A proxy in between that answers with a page of its own would else fail the task with botocore's own error."""
-    with pytest.raises(TransientError, match="did not answer"), explained("bucket acme", ""):
+    with pytest.raises(TransientError, match="did not answer"), as_loader_errors("bucket acme", ""):
         raise ResponseParserError("invalid XML received")
 
 
 def test_no_answer_can_be_tried_again_and_no_credentials_cannot():
-    with pytest.raises(TransientError, match="did not answer"), explained("bucket acme", ""):
+    with pytest.raises(TransientError, match="did not answer"), as_loader_errors("bucket acme", ""):
         raise EndpointConnectionError(endpoint_url="http://nowhere")
-    with pytest.raises(ConfigurationError, match="no AWS credentials"), explained("bucket acme", ""):
+    with pytest.raises(ConfigurationError, match="no AWS credentials"), as_loader_errors("bucket acme", ""):
         raise NoCredentialsError

@@ -25,7 +25,7 @@ class BadCharacterError(Exception):
 
     def __init__(self, text: str, position: int):
         self.position = position
-        self.reason = _explain(text, position)
+        self.reason = _reason_at(text, position)
         super().__init__(self.reason)
 
 
@@ -52,7 +52,7 @@ def decoded(raw: bytes, replacement: str | None) -> str:
     return acceptable(raw.decode(errors="surrogateescape"), replacement)
 
 
-def explain(raw: bytes) -> str:
+def reason_of(raw: bytes) -> str:
     """Return Redshift's words for what is wrong with bytes; empty if nothing is."""
     try:
         decoded(raw, None)
@@ -71,7 +71,7 @@ def _bytes_of(character: str) -> bytes:
 
 
 # Source: https://docs.aws.amazon.com/redshift/latest/dg/multi-byte-character-load-errors.html
-def _explain(text: str, position: int) -> str:
+def _reason_at(text: str, position: int) -> str:
     character = text[position]
     if character == "\0":
         return REASON.format(sequence="00")

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from rsloader_provider.local.redshift.copy.formats import Refusal
-from rsloader_provider.local.redshift.copy.formats.characters import explain
+from rsloader_provider.local.redshift.copy.formats.characters import reason_of
 from rsloader_provider.local.redshift.copy.formats.columnar_errors import RefusedValueError
 from rsloader_provider.local.redshift.copy.refusals import LoadErrorCode
 from rsloader_provider.local.redshift.errors import unsupported
@@ -39,7 +39,7 @@ def super_texts(values: Any, *, documents: bool) -> list[str | None]:
             value = scalar.as_py()
             result.append(None if value is None else write(value))
         except UnicodeDecodeError as error:
-            raise RefusedValueError(row, Refusal(LoadErrorCode.UTF8, explain(error.object))) from error
+            raise RefusedValueError(row, Refusal(LoadErrorCode.UTF8, reason_of(error.object))) from error
         except (OverflowError, ValueError) as error:
             raise unsupported("COPY of a date outside the years 1 to 9999 into a SUPER column") from error
         except _StringTooLongError as error:
