@@ -16,8 +16,9 @@ from rsloader_provider.aws.dynamodb.items import (
 )
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.errors import ContentionError, CorruptLedgerError
-from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
+from rsloader_provider.core.ledger.transitions import lock
 from rsloader_provider.loader.ports.ledger import LostRaceError
 
 _MOVES = 20
@@ -52,15 +53,7 @@ class BatchStates:
     def lock(
         self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
     ) -> tuple[Batch, Batch]:
-        locked = replace(
-            batch,
-            status=BatchStatus.LOCKED,
-            locked_at=now,
-            reason=reason,
-            run=run,
-            targets={name: TargetProgress(settings) for name, settings in targets.items()},
-            version=1,
-        )
+        locked = lock(batch, reason=reason, run=run, targets=targets, now=now)
         opened = Batch(batch.load, next_batch_id(now, batch.batch, self._randomness))
         failed = self._requests.transact(
             [

@@ -1,7 +1,6 @@
 """Objects that enter a batch: each claimed, put into a segment and counted, in one step."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from rsloader_provider.aws.dynamodb.items import Item, batch_item, claim_item, segment_item
@@ -9,8 +8,7 @@ from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
-from rsloader_provider.core.ledger.claims import Segment
-from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.contents import add_objects, marked_batch, segment_of
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
 
@@ -38,18 +36,8 @@ class Claiming:
         now: datetime,
         into: Batch | None = None,
     ) -> Batch:
-        batch = into or Batch(
-            load,
-            next_batch_id(now, None, self._randomness),
-            status=BatchStatus.COMPLETE,
-            opened_at=now,
-            locked_at=now,
-            reason=reason,
-            run=run,
-            version=1,
-        )
-        files, size_bytes = len(objects), sum(each.size_bytes for each in objects)
-        marked = replace(batch, files=batch.files + files, size_bytes=batch.size_bytes + size_bytes)
+        batch = into or marked_batch(load, next_batch_id(now, None, self._randomness), reason=reason, run=run, now=now)
+        marked = add_objects(batch, objects, now)
         if into is None:
             counted = self._requests.put(self._names.batches, batch_item(marked), "attribute_not_exists(#load)")
         else:
@@ -59,8 +47,8 @@ class Claiming:
                 "ADD #files :files, #size_bytes :size_bytes",
                 "#status = :complete AND attribute_not_exists(#targets) AND #reason = :reason AND #run = :run",
                 {
-                    ":files": files,
-                    ":size_bytes": size_bytes,
+                    ":files": len(objects),
+                    ":size_bytes": sum(each.size_bytes for each in objects),
                     ":complete": BatchStatus.COMPLETE,
                     ":reason": reason,
                     ":run": run,
@@ -78,8 +66,7 @@ class Claiming:
         values: Item | None = None,
     ) -> list[Item]:
         """Give the actions that claim objects for a batch, in their order, and the one that puts its segment."""
-        claimed = tuple(Entry(each.name, each.size_bytes) for each in objects)
-        segment = segment_item(batch.load, Segment(batch.batch, claimed))
+        segment = segment_item(batch.load, segment_of(batch, objects))
         actions = [
             self._requests.put(self._names.files, claim_item(batch.load, each, batch.batch, now), condition, values)
             for each in objects
@@ -104,13 +91,7 @@ class Claiming:
                 ":below_bytes": limits.max_bytes - (size_bytes - objects[-1].size_bytes),
             },
         )
-        grown = replace(
-            batch,
-            files=batch.files + len(objects),
-            size_bytes=batch.size_bytes + size_bytes,
-            opened_at=batch.opened_at or now,
-        )
-        return action, grown
+        return action, add_objects(batch, objects, now)
 
     def _transact_claim(self, actions: list[Item], objects: Sequence[S3Object]) -> None:
         failed = self._requests.transact(actions)

@@ -1,7 +1,6 @@
 """Batches that are deleted, and put back. What was left behind by a deletion that was interrupted is swept up."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from rsloader_provider.aws.dynamodb.items import (
@@ -17,8 +16,8 @@ from rsloader_provider.aws.dynamodb.items import (
 from rsloader_provider.aws.dynamodb.reading import Reading
 from rsloader_provider.aws.dynamodb.requests import PAGE_ITEMS, LedgerRequests
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
-from rsloader_provider.core.ledger.claims import Claim, DeletedBatch, Segment
-from rsloader_provider.core.ledger.transitions import take_out
+from rsloader_provider.core.ledger.claims import DeletedBatch
+from rsloader_provider.core.ledger.contents import restored
 from rsloader_provider.loader.ports.ledger import LostRaceError
 
 
@@ -64,13 +63,7 @@ class Deleting:
         claims = self._reading.find_claims(
             batch.load, [entry.name for segment in segments for entry in segment.entries]
         )
-        kept: list[Segment] = []
-        gone = []
-        for segment in segments:
-            lost = [each for each in segment.entries if not _is_claimed_for(claims.get(each.name), batch.batch)]
-            gone.extend(lost)
-            kept.append(replace(segment, taken_out=segment.taken_out | {each.name for each in lost}))
-        restored = replace(take_out(batch, gone), version=batch.version + 1)
+        back, kept = restored(deleted, claims.get)
         # What was read holds only while nobody takes objects or segments away, or puts the batch back as well.
         changes, unchanged = int(note["changes"]), "#changes = :changes AND #deleted_at = :deleted_at"
         for start in range(0, len(kept), PAGE_ITEMS - 1):
@@ -94,7 +87,7 @@ class Deleting:
             changes += 1
         self._requests.transact_or_lose(
             [
-                self._requests.put(self._names.batches, batch_item(restored), "attribute_not_exists(#load)"),
+                self._requests.put(self._names.batches, batch_item(back), "attribute_not_exists(#load)"),
                 self._requests.delete(
                     self._names.batches,
                     batch.load,
@@ -104,7 +97,7 @@ class Deleting:
                 ),
             ]
         )
-        return restored
+        return back
 
     def _remove_segments(self, load: str, batch: str, keys: Sequence[str]) -> int:
         """Remove segments of a deleted batch, unless it is put back meanwhile; give how many were removed."""
@@ -119,7 +112,3 @@ class Deleting:
 def note_change(requests: LedgerRequests, load: str, batch: str) -> Item:
     """Give the action that tells whoever puts a deleted batch back that its objects or segments are fewer by now."""
     return requests.update(load, DELETED + batch, "ADD #changes :one", "attribute_exists(#load)", {":one": 1})
-
-
-def _is_claimed_for(claim: Claim | None, batch: str) -> bool:
-    return claim is not None and claim.batch == batch and claim.left_out_at is None

@@ -1,7 +1,6 @@
 """Objects that leave their batch: left out, forgotten, or moved into the open one, in one step."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from rsloader_provider.aws.dynamodb.claiming import Claiming
@@ -11,8 +10,8 @@ from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import Place, Segment
+from rsloader_provider.core.ledger.contents import leave
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
-from rsloader_provider.core.ledger.transitions import take_out
 
 
 class Leaving:
@@ -74,10 +73,8 @@ class Leaving:
 
     def _give_up(self, place: Place, names: Sequence[str]) -> tuple[list[Item], Batch]:
         """Give the actions that take objects out of their batch, and the batch as it is then."""
-        before, segment, leaving = place.batch, place.segment, frozenset(names)
-        after = take_out(before, [entry for entry in segment.entries if entry.name in leaving])
-        after = replace(after, version=before.version + 1)
-        is_open = before.status is BatchStatus.OPEN
+        before = place.batch
+        after, smaller = leave(place, names)
         change = "SET #files = :files, #size_bytes = :size_bytes, #version = :version"
         values = {
             ":files": after.files,
@@ -88,7 +85,7 @@ class Leaving:
             ":files_before": before.files,
             ":size_bytes_before": before.size_bytes,
         }
-        if not is_open:
+        if before.status is not BatchStatus.OPEN:
             change += ", #taken_out = :taken_out"
             values[":taken_out"] = after.taken_out
         elif after.opened_at is None:
@@ -100,7 +97,7 @@ class Leaving:
             "#version = :before AND #status = :status AND #files = :files_before AND #size_bytes = :size_bytes_before",
             values,
         )
-        return [counted, *self._rewrite(before.load, segment, segment.without(leaving, is_open=is_open))], after
+        return [counted, *self._rewrite(before.load, place.segment, smaller)], after
 
     def _rewrite(self, load: str, segment: Segment, smaller: Segment | None) -> list[Item]:
         """Give the actions that put a segment in the place of another: where its first object left, under its name."""

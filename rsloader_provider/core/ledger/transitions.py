@@ -14,11 +14,26 @@ condition that nobody wrote in between. What an attempt does from its beginning 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from rsloader_provider.core.errors import NothingToDecideError, OperationRefusedError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.ledger.manifest import Entry
+
+
+def lock(batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime) -> Batch:
+    """Nothing is added to the batch any more, and a run has to load it.
+
+    Args:
+        batch: The open batch.
+        reason: The limit that was reached.
+        run: The DAG run.
+        targets: The targets that it carries from now on: their settings by name.
+        now: The moment of locking (aware, UTC).
+    """
+    waiting = {name: TargetProgress(settings) for name, settings in targets.items()}
+    return replace(batch, status=BatchStatus.LOCKED, locked_at=now, reason=reason, run=run, targets=waiting, version=1)
 
 
 def adopt(batch: Batch, run: str) -> Batch:

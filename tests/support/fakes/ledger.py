@@ -9,12 +9,13 @@ from typing import Any
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import DeletedBatchError, UnknownBatchError
-from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
 from rsloader_provider.core.ledger.claims import Claim, DeletedBatch, Place, Segment
+from rsloader_provider.core.ledger.contents import add_objects, leave, marked_batch, restored, segment_of
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key, ledger_prefix
-from rsloader_provider.core.ledger.transitions import take_out
+from rsloader_provider.core.ledger.transitions import lock
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
 
 
@@ -48,15 +49,7 @@ class MemoryLedger:
             same = (stored.files, stored.size_bytes) == (batch.files, batch.size_bytes)
             if stored.status is not BatchStatus.OPEN or not same or not stored.files:
                 raise LostRaceError
-            locked = replace(
-                stored,
-                status=BatchStatus.LOCKED,
-                locked_at=now,
-                reason=reason,
-                run=run,
-                targets={name: TargetProgress(settings) for name, settings in targets.items()},
-                version=1,
-            )
+            locked = lock(stored, reason=reason, run=run, targets=targets, now=now)
             self._batches[batch.load, batch.batch] = locked
             return locked, self._open(Batch(batch.load, next_batch_id(now, batch.batch, self._randomness)))
 
@@ -72,15 +65,8 @@ class MemoryLedger:
     ) -> Batch:
         with self._lock:
             self._refuse_taken(load, objects)
-            stored = batch = into or Batch(
-                load,
-                next_batch_id(now, None, self._randomness),
-                status=BatchStatus.COMPLETE,
-                opened_at=now,
-                locked_at=now,
-                reason=reason,
-                run=run,
-                version=1,
+            stored = batch = into or marked_batch(
+                load, next_batch_id(now, None, self._randomness), reason=reason, run=run, now=now
             )
             if into is not None:
                 found = self._batches.get((load, into.batch))
@@ -88,9 +74,8 @@ class MemoryLedger:
                     raise LostRaceError
                 stored = found
             self._take(batch, objects, now)
-            size_bytes = sum(each.size_bytes for each in objects)
-            self._batches[load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
-            return self._added(batch, len(objects), size_bytes, now)
+            self._batches[load, batch.batch] = add_objects(stored, objects, now)
+            return add_objects(batch, objects, now)
 
     def replace(self, before: Batch, after: Batch) -> Batch:
         with self._lock:
@@ -154,21 +139,10 @@ class MemoryLedger:
             key = deleted.batch.load, deleted.batch.batch
             if key not in self._deleted:
                 raise LostRaceError
-            gone = [
-                entry
-                for segment in deleted.segments
-                for entry in segment.entries
-                if not self._is_claimed(key[0], entry.name, key[1], left_out=False)
-            ]
-            names = frozenset(entry.name for entry in gone)
-            self._segments[key] = [
-                replace(each, taken_out=each.taken_out | (names & {entry.name for entry in each.claimed}))
-                for each in deleted.segments
-            ]
+            back, self._segments[key] = restored(deleted, lambda name: self._claims.get((key[0], ledger_key(name))))
             self._deleted.remove(key)
-            version = deleted.batch.version + 1
-            self._batches[key] = replace(take_out(deleted.batch, gone), version=version)
-            return self._batches[key]
+            self._batches[key] = back
+            return back
 
     def get(self, load: str, batch: str) -> Batch:
         with self._lock:
@@ -250,16 +224,14 @@ class MemoryLedger:
             self._claims[batch.load, ledger_key(each.name)] = Claim(
                 batch.load, each.name, batch.batch, each.size_bytes, each.etag, each.last_modified, now
             )
-        claimed = tuple(Entry(each.name, each.size_bytes) for each in objects)
-        self._segments[batch.load, batch.batch].append(Segment(batch.batch, claimed))
+        self._segments[batch.load, batch.batch].append(segment_of(batch, objects))
 
     def _grow(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> Batch:
         """Add objects to the open batch; give it as the caller knows it, with them."""
-        size_bytes = sum(each.size_bytes for each in objects)
         stored = self._batches[batch.load, batch.batch]
         self._take(batch, objects, now)
-        self._batches[batch.load, batch.batch] = self._added(stored, len(objects), size_bytes, now)
-        return self._added(batch, len(objects), size_bytes, now)
+        self._batches[batch.load, batch.batch] = add_objects(stored, objects, now)
+        return add_objects(batch, objects, now)
 
     def _refuse_overfilling(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits) -> None:
         stored = self._batches[batch.load, batch.batch]
@@ -286,11 +258,8 @@ class MemoryLedger:
         key = place.batch.load, place.batch.batch
         if self._batches.get(key) != place.batch or place.segment not in self._segments[key]:
             raise LostRaceError
-        leaving = frozenset(names)
-        entries = [entry for entry in place.segment.entries if entry.name in leaving]
-        after = replace(take_out(place.batch, entries), version=place.batch.version + 1)
+        after, smaller = leave(place, names)
         index = self._segments[key].index(place.segment)
-        smaller = place.segment.without(leaving, is_open=place.batch.status is BatchStatus.OPEN)
         self._segments[key][index : index + 1] = [smaller] if smaller else []
         self._batches[key] = after
         return after
@@ -303,12 +272,3 @@ class MemoryLedger:
         self._batches[opened.load, opened.batch] = opened
         self._current[opened.load] = opened.batch
         return opened
-
-    @staticmethod
-    def _added(batch: Batch, files: int, size_bytes: int, now: datetime) -> Batch:
-        return replace(
-            batch,
-            files=batch.files + files,
-            size_bytes=batch.size_bytes + size_bytes,
-            opened_at=batch.opened_at or now,
-        )
