@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.audit.repair import repair_batches
 from rsloader_provider.loader.audit.report import AuditReport
@@ -28,7 +28,7 @@ def audit(
     """Sort every object of a load by what S3, DynamoDB and Redshift say of it. Exit code 1 if anything is wrong."""
     if repair and as_json and not yes:
         raise typer.BadParameter("with --json nothing is asked: give --yes as well.")
-    with told():
+    with errors_to_exit_code():
         config = read_good_load(loads, load)
         hook = rsloader_hook(config.aws_conn_id)
         services, inventory = hook.get_conn(), hook.get_inventory()

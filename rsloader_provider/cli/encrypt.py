@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.run.load_secrets import encrypt_secret
 
@@ -21,7 +21,7 @@ def encrypt(
     Asks for the secret without showing it; what is piped in is read instead, without the line end at its end. No other
     load can use the text.
     """
-    with told():
+    with errors_to_exit_code():
         secret = typer.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _piped_in(load)
         text = encrypt_secret(rsloader_hook(aws_conn_id).get_keys(), load=load, key=key, secret=secret)
     typer.echo(text)

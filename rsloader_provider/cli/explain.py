@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.load_files.folder import read_load_folder
@@ -29,7 +29,7 @@ def explain(
     def services_of(aws_conn_id: str) -> Services:
         return rsloader_hook(aws_conn_id).get_conn()
 
-    with told():
+    with errors_to_exit_code():
         story = explain_object(_parsed(url), read_load_folder(loads), services_of)
     if as_json:
         typer.echo(json.dumps(story.as_json(), indent=2))

@@ -11,7 +11,7 @@ from rsloader_provider.core.errors import RsloaderError
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def errors_to_exit_code() -> Iterator[None]:
     """Print an error of the loader and exit.
 
     Raises:

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.config.schedules import schedule_text
 from rsloader_provider.core.lambda_loader.fates import Choice, Fate
@@ -76,7 +76,7 @@ def import_lambda(
     except ValueError as mistake:
         raise typer.BadParameter(str(mistake), param_hint="--schedule") from None
     by_fate = {Fate.OPEN: open_, Fate.LOCKED: locked, Fate.ERROR: error, Fate.UNKNOWN: unknown, UNRECORDED: unrecorded}
-    with told():
+    with errors_to_exit_code():
         hook = rsloader_hook(aws_conn_id)
         dynamodb = hook.dynamodb()
         sink: ConnectionSink = ConnectionFile(connections)

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.answers import (
     complaint,
@@ -52,7 +52,7 @@ def new(
     is not asked. Before anything is written, the file is checked together with all others of the folder.
     """
     given = {setting.path: text for setting in _ANSWERS if (text := options[_parameter(setting)]) is not None}
-    with told():
+    with errors_to_exit_code():
         interview = _Interview(loads, {path: value_of(path, text) for path, text in given.items()}, overwrite)
         if no_questions:
             interview.check_options()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from rsloader_provider.cli.airflow_hook import data_api_place_of, table_names
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.permissions import (
@@ -37,7 +37,7 @@ def permissions(
     Nothing is asked of AWS or Redshift; Airflow is asked for the connections of targets with `transport: data_api`.
     What `rsloader setup` needs besides, once, is not part of it.
     """
-    with told():
+    with errors_to_exit_code():
         configs = _configs(folder, load)
         found = _found(configs, user, _installation(region, account))
     if as_json:

@@ -3,7 +3,7 @@
 import typer
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 
 
 def put_sample() -> None:
@@ -16,7 +16,10 @@ def put_sample() -> None:
 
     s3 = boto3.client("s3")
     sample.create_buckets(s3)
-    with told(), rsloader_hook("aws_default").get_conn().warehouse.connect("redshift_default") as session:
+    with (
+        errors_to_exit_code(),
+        rsloader_hook("aws_default").get_conn().warehouse.connect("redshift_default") as session,
+    ):
         session.execute(UserStatement(sample.CREATE_TABLE))
     sample.drop_files(s3)
     typer.echo(f"dropped {len(sample.ROWS_PER_FILE)} files under s3://{sample.LANDING_BUCKET}/{sample.PREFIX}")

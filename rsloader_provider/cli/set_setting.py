@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.load_file.editing import set_value, unset
 from rsloader_provider.core.load_file.reading import LoadFileError
 from rsloader_provider.core.load_file.yaml_reader import read_yaml
@@ -35,7 +35,7 @@ def set_setting(
     """
     if (value is None) is not unset_it:
         raise typer.BadParameter("give a VALUE, or --unset.", param_hint="VALUE")
-    with told():
+    with errors_to_exit_code():
         file = file_of_load(loads, load)
         path = loads / file
         content = _yaml_in(path)

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift import sql
@@ -36,7 +36,7 @@ def setup(
     Uses the Airflow connections that the load files name. Running it again creates what is missing and changes
     nothing else.
     """
-    with told():
+    with errors_to_exit_code():
         folder = read_load_folder(loads)
         if folder.mistakes:
             raise ConfigurationError("\n".join(["Correct the load files first.", *map(str, folder.mistakes)]))

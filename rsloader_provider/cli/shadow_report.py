@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.move_in.shadow_report import compare_shadow
@@ -25,7 +25,7 @@ def shadow_report(
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
 
-    with told():
+    with errors_to_exit_code():
         config = read_good_load(loads, load)
         hook = rsloader_hook(config.aws_conn_id)
         tables = DynamoLambdaTables(hook.dynamodb(), table_prefix)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.operating import (
     AsJson,
     DryRun,
@@ -46,7 +46,7 @@ def backfill(
     refuse_questions(yes=yes or dry_run, as_json=as_json)
     part = Part(prefix, as_utc(since), as_utc(until))
     done: dict[str, Any] = {}
-    with told():
+    with errors_to_exit_code():
         config, services = load_and_services(loads, load)
         plan = plan_backfill(config, services, part)
         what = "would be marked as loaded" if mark_only else "would be loaded by the next runs"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.operating import (
     AsJson,
     AwsConnection,
@@ -53,7 +53,7 @@ def reprocess(
     """
     refuse_questions(yes=yes or dry_run, as_json=as_json)
     targets, left_out = target or (), without or ()
-    with told():
+    with errors_to_exit_code():
         config, services = load_and_services(loads, load)
         plan = plan_reprocess(config, services, batch_id, targets=targets, without=left_out)
         say([f"{plan.batch}: {plan.batch.files:,} objects, {plan.batch.status}.", *plan.sentences], quiet=as_json)
@@ -72,7 +72,7 @@ def reprocess(
 def close_now(load: Load, loads: Loads = Path("loads"), yes: Yes = False, as_json: AsJson = False) -> None:
     """Lock the open batch, so that the next run loads it without waiting for its limits."""
     refuse_questions(yes=yes, as_json=as_json)
-    with told():
+    with errors_to_exit_code():
         config, services = load_and_services(loads, load)
         ask(f"Lock what waits in the open batch of load {load}?", yes=yes)
         batch = lock_open_batch(config, services, by=asker("close-now"))
@@ -91,7 +91,7 @@ def unlock(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Show who holds which locked batch. Nothing has to be unlocked: the next run takes over what nobody is at."""
-    with told():
+    with errors_to_exit_code():
         found = [*holdings(load, services_of(aws_conn_id), batch_id)]
     if as_json:
         told_each = [
@@ -130,7 +130,7 @@ def delete_batches(
     The claims of their objects stay, so that nothing is ever loaded again for it. Keep what is printed:
     `rsloader delete-batches … > deleted.jsonl`.
     """
-    with told():
+    with errors_to_exit_code():
         services = services_of(aws_conn_id)
         moment = as_utc(before) or before
         batches = objects = 0
@@ -159,7 +159,7 @@ def restore(
 ) -> None:
     """Put deleted batches back, without the objects that were forgotten or reprocessed since."""
     refuse_questions(yes=yes, as_json=as_json)
-    with told():
+    with errors_to_exit_code():
         batches = read_deleted(_lines(file))
         ask(f"Put {len(batches):,} batches back?", yes=yes)
         done = [*restore_batches(services_of(aws_conn_id), batches, by=asker("restore"))]

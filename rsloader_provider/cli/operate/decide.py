@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 
 Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")]
@@ -32,7 +32,7 @@ def _decide(load: str, batch_id: str, target: str, aws_conn_id: str, *, loaded: 
     # Airflow takes seconds to import, which the other commands should not.
     from rsloader_provider.loader.run.commit_outcome import decide_by_person  # noqa: PLC0415
 
-    with told():
+    with errors_to_exit_code():
         ledger = rsloader_hook(aws_conn_id).get_conn().ledger
         batch = decide_by_person(ledger, load, batch_id, target, loaded=loaded)
     typer.echo(f"{batch} is {batch.progress(target).state} in {target}; the batch is {batch.status}.")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.operating import as_utc
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.loader.look.reports import batch_reports, batch_with_files, file_reports
@@ -33,7 +33,7 @@ def batches(
     as_json: AsJson = False,
 ) -> None:
     """List the batches of a load, newest first."""
-    with told():
+    with errors_to_exit_code():
         reports = batch_reports(
             _ledger(aws_conn_id), load, status and str(status), since=as_utc(since), until=as_utc(until)
         )
@@ -59,7 +59,7 @@ def batch(
     as_json: AsJson = False,
 ) -> None:
     """Show one batch with its targets and its files."""
-    with told():
+    with errors_to_exit_code():
         found = batch_with_files(_ledger(aws_conn_id), load, batch_id)
     if as_json:
         typer.echo(json.dumps(found, indent=2))
@@ -99,7 +99,7 @@ def files(
     as_json: AsJson = False,
 ) -> None:
     """List the files that a load has claimed, and the batch of each."""
-    with told():
+    with errors_to_exit_code():
         found = list(islice(file_reports(_ledger(aws_conn_id), load, key), limit))
     if as_json:
         typer.echo(json.dumps(found, indent=2))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rsloader_provider.cli.failures import told
+from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.operating import (
     AsJson,
     DryRun,
@@ -46,7 +46,7 @@ def forget(
 ) -> None:
     """Forget objects: what is still in S3 is new to the next run, which loads it, so that its rows are ADDED AGAIN."""
     refuse_questions(yes=yes or dry_run, as_json=as_json)
-    with told():
+    with errors_to_exit_code():
         config, services = load_and_services(loads, load)
         plan = plan_forget(config, services, urls=urls or (), prefix=prefix)
         say(
@@ -76,7 +76,7 @@ def reprocess_objects(
 ) -> None:
     """Have objects loaded again as they are now, in batches of their own, so that their rows are ADDED AGAIN."""
     refuse_questions(yes=yes or dry_run, as_json=as_json)
-    with told():
+    with errors_to_exit_code():
         config, services = load_and_services(loads, load)
         plan = plan_reprocess_objects(config, services, urls=urls or (), prefix=prefix)
         say(
