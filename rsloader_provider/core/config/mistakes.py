@@ -30,13 +30,18 @@ def shown(text: str) -> str:
 
 
 def mistake(message: str, hint: str, *, at: tuple[str | int, ...] = (), line: int | None = None) -> PydanticCustomError:
-    """Build the error that a check raises; it is a `ValueError`, and pydantic collects it with all others.
+    """Return an exception for the caller to raise; this function raises nothing itself.
+
+    It is a `ValueError`, and pydantic collects it with all others.
 
     Args:
         message: What is wrong, as a sentence that starts small and ends with a full stop.
         hint: What to write instead, as a sentence.
         at: Where below the setting being checked the mistake stands, e.g. `(1, "table")`. Empty means the setting.
         line: Line of the setting's text; 1 is the first. None means the setting as a whole.
+
+    Returns:
+        The exception: `raise mistake(…)`.
     """
     # The template holds no text of the user's: braces in it would be read as places to fill.
     return PydanticCustomError(MISTAKE, "{message} {hint}", {"message": message, "hint": hint, "at": at, "line": line})
