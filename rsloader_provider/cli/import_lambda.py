@@ -12,7 +12,7 @@ from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.config.schedules import schedule_text
-from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.fates import Choice, FileFate
 from rsloader_provider.core.lambda_loader.load_file import ConversionChoices
 from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.move_in.connections import ConnectionFile, ConnectionSecrets, ConnectionSink
@@ -75,7 +75,13 @@ def import_lambda(
         schedule_text(schedule)
     except ValueError as mistake:
         raise typer.BadParameter(str(mistake), param_hint="--schedule") from None
-    by_fate = {Fate.OPEN: open_, Fate.LOCKED: locked, Fate.ERROR: error, Fate.UNKNOWN: unknown, UNRECORDED: unrecorded}
+    by_fate = {
+        FileFate.OPEN: open_,
+        FileFate.LOCKED: locked,
+        FileFate.ERROR: error,
+        FileFate.UNKNOWN: unknown,
+        UNRECORDED: unrecorded,
+    }
     with errors_to_exit_code():
         hook = rsloader_hook(aws_conn_id)
         dynamodb = hook.dynamodb()

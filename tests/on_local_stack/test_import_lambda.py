@@ -32,7 +32,7 @@ from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
 from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables
 from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.kms import KmsKeys
-from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.fates import Choice, FileFate
 from rsloader_provider.core.lambda_loader.load_file import lambda_context
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
@@ -129,11 +129,11 @@ class Shop:
             self.folder / "loads",
         )
         by_fate = {
-            Fate.OPEN: Choice.LOAD,
-            Fate.LOCKED: Choice.MARK,
-            Fate.ERROR: Choice.LOAD,
+            FileFate.OPEN: Choice.LOAD,
+            FileFate.LOCKED: Choice.MARK,
+            FileFate.ERROR: Choice.LOAD,
             UNRECORDED: Choice.LOAD,
-            Fate.UNKNOWN: Choice.MARK,
+            FileFate.UNKNOWN: Choice.MARK,
         }
         chosen = ImportChoices(REGION, by_fate=by_fate, **choices)
         report = plan_import(ports, chosen)

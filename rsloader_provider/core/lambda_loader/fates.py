@@ -14,7 +14,7 @@ from typing import Any
 from rsloader_provider.core.lambda_loader.tables import LambdaBatch, LambdaFile, LambdaStatus
 
 
-class Fate(StrEnum):
+class FileFate(StrEnum):
     """What became of one file, by what the tables and the manifests say."""
 
     LOADED = "loaded"
@@ -43,28 +43,36 @@ class Choice(StrEnum):
 
 
 _BY_STATUS = {
-    LambdaStatus.OPEN: Fate.OPEN,
-    LambdaStatus.LOCKED: Fate.LOCKED,
-    LambdaStatus.REPROCESSING: Fate.LOCKED,
-    LambdaStatus.ERROR: Fate.ERROR,
-    LambdaStatus.REPROCESSED: Fate.ERROR,
+    LambdaStatus.OPEN: FileFate.OPEN,
+    LambdaStatus.LOCKED: FileFate.LOCKED,
+    LambdaStatus.REPROCESSING: FileFate.LOCKED,
+    LambdaStatus.ERROR: FileFate.ERROR,
+    LambdaStatus.REPROCESSED: FileFate.ERROR,
 }
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
-_ORDER = (Fate.LOADED, Fate.CHOSEN, Fate.OPEN, Fate.LOCKED, Fate.ERROR, Fate.UNKNOWN, Fate.LOST)
+_ORDER = (
+    FileFate.LOADED,
+    FileFate.CHOSEN,
+    FileFate.OPEN,
+    FileFate.LOCKED,
+    FileFate.ERROR,
+    FileFate.UNKNOWN,
+    FileFate.LOST,
+)
 """What is told of a file that several batches have: the first of these."""
 
 
 @dataclass(frozen=True, slots=True)
-class FileFate:
-    """The fate of one file.
+class JudgedFile:
+    """One file, and what became of it.
 
     Attributes:
-        fate: See Fate.
+        fate: See FileFate.
         batch: The batch that says so; None where none does.
         size_bytes: Its size as the batch recorded it; None where that is not known.
     """
 
-    fate: Fate
+    fate: FileFate
     batch: str | None
     size_bytes: int | None
 
@@ -79,7 +87,7 @@ class Fates:
         without_manifest: Complete batches whose manifest is gone; their entries count as loaded.
     """
 
-    by_name: dict[str, FileFate] = field(default_factory=dict)
+    by_name: dict[str, JudgedFile] = field(default_factory=dict)
     lost: dict[str, str | None] = field(default_factory=dict)
     without_manifest: list[str] = field(default_factory=list)
 
@@ -149,20 +157,20 @@ def judge_files(
     for batch in sorted(batches, key=lambda each: each.last_update or _LONG_AGO, reverse=True):
         known.add(batch.batch)
         if (choice := decided.get(batch.batch)) is not None:
-            _note_all(fates, batch, Fate.LOADED if choice is Choice.MARK else Fate.CHOSEN)
+            _note_all(fates, batch, FileFate.LOADED if choice is Choice.MARK else FileFate.CHOSEN)
         elif batch.status is not LambdaStatus.COMPLETE:
             _note_all(fates, batch, _BY_STATUS[batch.status])
         elif (names := manifests.get(batch.batch)) is None:
             fates.without_manifest.append(batch.batch)
-            _note_all(fates, batch, Fate.LOADED)
+            _note_all(fates, batch, FileFate.LOADED)
         else:
             sizes = {as_in_manifest(written): size for written, size in batch.entries.items()}
             for name in names:
-                _note(fates, FileFate(Fate.LOADED, batch.batch, sizes.get(name)), name)
+                _note(fates, JudgedFile(FileFate.LOADED, batch.batch, sizes.get(name)), name)
             suspects.update((each, batch.batch) for each in batch.entries if as_in_manifest(each) not in names)
     for file in files:
         if file.batch is not None and file.batch not in known:
-            _note(fates, FileFate(Fate.UNKNOWN, file.batch, None), as_in_manifest(file.name))
+            _note(fates, JudgedFile(FileFate.UNKNOWN, file.batch, None), as_in_manifest(file.name))
         else:
             suspects.setdefault(file.name, file.batch)
     for written, batch_id in suspects.items():
@@ -174,12 +182,12 @@ def judge_files(
     return fates
 
 
-def _note_all(fates: Fates, batch: LambdaBatch, fate: Fate) -> None:
+def _note_all(fates: Fates, batch: LambdaBatch, fate: FileFate) -> None:
     for written, size_bytes in batch.entries.items():
-        _note(fates, FileFate(fate, batch.batch, size_bytes), as_in_manifest(written))
+        _note(fates, JudgedFile(fate, batch.batch, size_bytes), as_in_manifest(written))
 
 
-def _note(fates: Fates, found: FileFate, name: str) -> None:
+def _note(fates: Fates, found: JudgedFile, name: str) -> None:
     before = fates.by_name.get(name)
     if before is None or _ORDER.index(found.fate) < _ORDER.index(before.fate):
         fates.by_name[name] = found

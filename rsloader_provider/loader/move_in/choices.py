@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.fates import Choice, FileFate
 from rsloader_provider.core.lambda_loader.load_file import ConversionChoices
 from rsloader_provider.loader.move_in.connections import ConnectionSink
 from rsloader_provider.loader.ports.keys import Keys
@@ -31,7 +31,7 @@ class ImportChoices:
     region: str
     conversion: ConversionChoices = field(default_factory=ConversionChoices)
     kms_key: str | None = None
-    by_fate: Mapping[str, Choice] = field(default_factory=lambda: {Fate.OPEN: Choice.LOAD})
+    by_fate: Mapping[str, Choice] = field(default_factory=lambda: {FileFate.OPEN: Choice.LOAD})
     decided: Mapping[str, Choice] = field(default_factory=dict)
     only: frozenset[str] | None = None
 

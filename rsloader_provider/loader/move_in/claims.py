@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import NotSetUpError
-from rsloader_provider.core.lambda_loader.fates import Choice, Fate, Fates
+from rsloader_provider.core.lambda_loader.fates import Choice, Fates, FileFate
 from rsloader_provider.core.lambda_loader.load_file import source_of
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.core.ledger.shadow_name import as_recorded
@@ -72,7 +72,7 @@ class ClaimsWalk:
         for written in self._fates.lost.keys() - self._lost_met:
             if (gone := self._fates.lost_name(written)) is not None:
                 plan.lost.append(LostFile(gone, self._fates.lost[written], is_there=False))
-                plan.counts[Fate.LOST] += 1
+                plan.counts[FileFate.LOST] += 1
         plan.lost.sort(key=lambda each: each.name)
         plan.to_mark.sort(key=lambda each: each.name)
 
@@ -89,10 +89,10 @@ class ClaimsWalk:
         if file is not None:
             fate = file.fate
             moment = self._moments.get(file.batch or "")
-            if fate == Fate.LOADED and moment and found.last_modified > moment + _CHANGED_AFTER:
+            if fate == FileFate.LOADED and moment and found.last_modified > moment + _CHANGED_AFTER:
                 plan.changed.append(found.name)
         elif (lost_as := self._fates.lost_as(found.name)) is not None:
-            fate = Fate.LOST
+            fate = FileFate.LOST
             self._lost_met.add(lost_as)
             if not is_claimed:
                 plan.lost.append(LostFile(found.name, self._fates.lost[lost_as], is_there=True))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.fates import Choice, FileFate
 from rsloader_provider.core.lambda_loader.load_file import AirflowConnection
 from rsloader_provider.core.lambda_loader.tables import ImportFinding
 from rsloader_provider.core.ledger.objects import S3Object
@@ -18,10 +18,10 @@ UNRECORDED = "unrecorded"
 SHOWN = 20
 
 OPTIONS: dict[str, str] = {
-    Fate.OPEN: "--open",
-    Fate.LOCKED: "--locked",
-    Fate.ERROR: "--error",
-    Fate.UNKNOWN: "--unknown",
+    FileFate.OPEN: "--open",
+    FileFate.LOCKED: "--locked",
+    FileFate.ERROR: "--error",
+    FileFate.UNKNOWN: "--unknown",
     UNRECORDED: "--unrecorded",
 }
 """The option by which a person says what is done about the objects of a fate."""
@@ -205,8 +205,8 @@ def _some(lines: list[str]) -> Iterator[str]:
 
 def chosen(fate: str, choices: Mapping[str, Choice]) -> Choice | None:
     """Give what is done about the objects of a fate; None if the person has not chosen."""
-    if fate == Fate.LOADED:
+    if fate == FileFate.LOADED:
         return Choice.MARK
-    if fate in {Fate.LOST, Fate.CHOSEN}:
+    if fate in {FileFate.LOST, FileFate.CHOSEN}:
         return Choice.LOAD
     return choices.get(fate)

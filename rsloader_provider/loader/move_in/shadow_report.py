@@ -6,7 +6,7 @@ from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.lambda_loader.fates import Fate
+from rsloader_provider.core.lambda_loader.fates import FileFate
 from rsloader_provider.core.lambda_loader.load_file import load_names
 from rsloader_provider.core.lambda_loader.tables import CONFIG_TABLE, LambdaFile, owning_prefix, read_config, read_file
 from rsloader_provider.core.ledger.shadow_name import as_recorded
@@ -65,7 +65,7 @@ def compare_shadow(config: LoadConfig, services: Services, tables: LambdaTables,
         (begun_with if claim.batch in marked else ours).add(claim.name)
     prefix, files = _their_files(config, tables, stage)
     fates = read_fates(tables, services.storage, prefix, files, {}, stage).fates
-    theirs = {name for name, file in fates.by_name.items() if file.fate is Fate.LOADED} - begun_with
+    theirs = {name for name, file in fates.by_name.items() if file.fate is FileFate.LOADED} - begun_with
     return ShadowReport(config.load, len(ours & theirs), tuple(sorted(ours - theirs)), tuple(sorted(theirs - ours)))
 
 

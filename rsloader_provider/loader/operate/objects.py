@@ -39,7 +39,7 @@ _EXAMPLES = 10
 _RACES = 20
 
 
-class Fate(StrEnum):
+class ObjectFate(StrEnum):
     """What becomes, or would become, of objects."""
 
     FORGOTTEN = "forgotten"
@@ -67,7 +67,7 @@ class ObjectsPlan:
         unclaimed: Objects below the prefix that nothing has claimed; only for reprocessing. Runs load them anyway.
     """
 
-    fates: Mapping[Fate, int]
+    fates: Mapping[ObjectFate, int]
     size_bytes: int
     examples: tuple[str, ...]
     batches: int
@@ -77,7 +77,7 @@ class ObjectsPlan:
     @property
     def objects(self) -> int:
         """Objects that would be forgotten or reprocessed."""
-        return self.fates.get(Fate.FORGOTTEN, 0) + self.fates.get(Fate.MOVED, 0)
+        return self.fates.get(ObjectFate.FORGOTTEN, 0) + self.fates.get(ObjectFate.MOVED, 0)
 
     @property
     def about_emptied(self) -> str | None:
@@ -102,7 +102,7 @@ class Taken:
 
     batch: str
     names: tuple[str, ...]
-    fate: Fate
+    fate: ObjectFate
 
 
 _Claimed = tuple[Claim, S3Object | None]
@@ -125,7 +125,9 @@ def plan_forget(
         OperationRefusedError: One of the named objects is in a batch that is being loaded.
         ConfigurationError: Neither is given, or both, or an URL is none.
     """
-    return _Planning(config, services, Fate.FORGOTTEN).plan(_claims(config, services, urls, prefix), strict=bool(urls))
+    return _Planning(config, services, ObjectFate.FORGOTTEN).plan(
+        _claims(config, services, urls, prefix), strict=bool(urls)
+    )
 
 
 def forget_objects(
@@ -173,7 +175,7 @@ def plan_reprocess_objects(
         OperationRefusedError: One of the named objects is in a batch that is being loaded.
         ConfigurationError: Neither is given, or both, or an URL is none.
     """
-    planning = _Planning(config, services, Fate.MOVED)
+    planning = _Planning(config, services, ObjectFate.MOVED)
     return planning.plan(_listed(config, services, urls, prefix, planning.pass_over), strict=bool(urls))
 
 
@@ -328,22 +330,22 @@ def _is_being_loaded(batch: Batch) -> bool:
     return any(progress.may_commit for progress in batch.targets.values())
 
 
-def _fate(batch: Batch | None, wanted: Fate, *, left_out: bool) -> Fate:
+def _fate(batch: Batch | None, wanted: ObjectFate, *, left_out: bool) -> ObjectFate:
     """Tell what becomes of the objects of a batch."""
     if batch is None or left_out:
         return wanted
     if _is_being_loaded(batch):
-        return Fate.BEING_LOADED
+        return ObjectFate.BEING_LOADED
     waits = batch.status is BatchStatus.OPEN or any(
         progress.state is TargetState.WAITING for progress in batch.targets.values()
     )
-    return Fate.WAITS if wanted is Fate.MOVED and waits else wanted
+    return ObjectFate.WAITS if wanted is ObjectFate.MOVED and waits else wanted
 
 
 class _Planning:
     """Counts what would become of objects."""
 
-    def __init__(self, config: LoadConfig, services: Services, wanted: Fate):
+    def __init__(self, config: LoadConfig, services: Services, wanted: ObjectFate):
         self._config = config
         self._services = services
         self._wanted = wanted
@@ -361,7 +363,7 @@ class _Planning:
             strict: Whether an object that is being loaded is refused, and not only counted.
         """
         batches: dict[str, Batch | None] = {}
-        fates: dict[Fate, int] = defaultdict(int)
+        fates: dict[ObjectFate, int] = defaultdict(int)
         left: dict[str, int] = {}
         size_bytes = 0
         examples: list[str] = []
@@ -370,7 +372,7 @@ class _Planning:
                 batches[claim.batch] = _find_batch(self._services, self._config.load, claim.batch)
             batch = batches[claim.batch]
             fate = _fate(batch, self._wanted, left_out=claim.left_out_at is not None)
-            if strict and fate is Fate.BEING_LOADED:
+            if strict and fate is ObjectFate.BEING_LOADED:
                 raise OperationRefusedError(
                     f"s3://{claim.name} is in {batch}, which is being loaded. Nothing was changed. Try again when "
                     f"that has ended; `rsloader unlock {self._config.load} {claim.batch}` shows who is at work."
@@ -401,7 +403,7 @@ class _Forgetting:
     config: LoadConfig
     services: Services
 
-    wanted = Fate.FORGOTTEN
+    wanted = ObjectFate.FORGOTTEN
 
     def take_all(self, window: Iterable[_Claimed], by: str) -> Iterator[Taken]:
         """Take the objects of a window."""
@@ -442,9 +444,9 @@ class _Forgetting:
     def _find_done(self, batch_id: str, gone: tuple[str, ...], moved: tuple[str, ...]) -> Iterator[Taken]:
         """Tell of objects that have left their batch: those without a claim, and those of another batch."""
         if gone:
-            yield Taken(batch_id, gone, Fate.FORGOTTEN)
+            yield Taken(batch_id, gone, ObjectFate.FORGOTTEN)
         if moved:
-            yield Taken(batch_id, moved, Fate.TAKEN)
+            yield Taken(batch_id, moved, ObjectFate.TAKEN)
 
     def _take_now(self, batch_id: str, claims: Mapping[str, Claim], listed: Mapping[str, S3Object]) -> Iterator[Taken]:
         batch = _find_batch(self.services, self.config.load, batch_id)
@@ -496,7 +498,7 @@ class _Moving(_Forgetting):
     into: Batch = field(init=False)
     moved: int = field(default=0, init=False)
 
-    wanted = Fate.MOVED
+    wanted = ObjectFate.MOVED
 
     def __post_init__(self) -> None:
         self.into = self._open_batch()
@@ -519,9 +521,9 @@ class _Moving(_Forgetting):
     def _find_done(self, batch_id: str, gone: tuple[str, ...], moved: tuple[str, ...]) -> Iterator[Taken]:
         self.moved += len(moved)
         if moved:
-            yield Taken(batch_id, moved, Fate.MOVED)
+            yield Taken(batch_id, moved, ObjectFate.MOVED)
         if gone:
-            yield Taken(batch_id, gone, Fate.TAKEN)
+            yield Taken(batch_id, gone, ObjectFate.TAKEN)
 
     def _move(self, objects: Sequence[S3Object], batch_id: str, place: Place | None) -> Place | None:
         names = [each.name for each in objects]

@@ -15,7 +15,7 @@ from rsloader_provider.loader.operate.backfill import Part, backfill, mark_exist
 from rsloader_provider.loader.operate.batches import close_now, holdings, plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches, plan_deletion, read_deleted, restore_batches
 from rsloader_provider.loader.operate.objects import (
-    Fate,
+    ObjectFate,
     ObjectsPlan,
     Taken,
     forget_objects,
@@ -234,7 +234,7 @@ class _Operation:
             if planned.about_emptied is not None:
                 self._tell(planned.about_emptied)
             return self._fates(planned.fates)
-        fates: dict[Fate, int] = {}
+        fates: dict[ObjectFate, int] = {}
         for taken in do(self._config, self._services, by=request.by, **which):
             fates[taken.fate] = fates.get(taken.fate, 0) + len(taken.names)
             for name in islice(taken.names, _STEPS_TOLD):

@@ -30,7 +30,7 @@ from support.lambda_items import (
 )
 
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
-from rsloader_provider.core.lambda_loader.fates import Choice, Fate
+from rsloader_provider.core.lambda_loader.fates import Choice, FileFate
 from rsloader_provider.core.lambda_loader.load_file import ConversionChoices, lambda_context
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker
@@ -47,10 +47,10 @@ from rsloader_provider.loader.run.load_secrets import decrypt_secret
 PASSWORD = "not-4-the-log"
 SECRET = "Abc/def+ghi"
 PREFIXED = {
-    Fate.OPEN: Choice.LOAD,
-    Fate.LOCKED: Choice.MARK,
-    Fate.ERROR: Choice.LOAD,
-    Fate.UNKNOWN: Choice.MARK,
+    FileFate.OPEN: Choice.LOAD,
+    FileFate.LOCKED: Choice.MARK,
+    FileFate.ERROR: Choice.LOAD,
+    FileFate.UNKNOWN: Choice.MARK,
     UNRECORDED: Choice.LOAD,
 }
 

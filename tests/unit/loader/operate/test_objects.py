@@ -25,7 +25,7 @@ from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.batches import plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches
 from rsloader_provider.loader.operate.objects import (
-    Fate,
+    ObjectFate,
     forget_objects,
     plan_forget,
     plan_reprocess_objects,
@@ -69,16 +69,16 @@ def nothing_is_wrong(world: World, config: LoadConfig = CONFIG) -> dict[str, int
     return {str(state): tally.objects for state, tally in report.tallies.items() if tally.objects}
 
 
-def forget(world: World, **what: Any) -> dict[Fate, int]:
+def forget(world: World, **what: Any) -> dict[ObjectFate, int]:
     return counted(forget_objects(CONFIG, world.services, by="alice", **what))
 
 
-def reprocess(world: World, config: LoadConfig = CONFIG, **what: Any) -> dict[Fate, int]:
+def reprocess(world: World, config: LoadConfig = CONFIG, **what: Any) -> dict[ObjectFate, int]:
     return counted(reprocess_objects(config, world.services, by="alice", **what))
 
 
-def counted(steps: Any) -> dict[Fate, int]:
-    found: dict[Fate, int] = {}
+def counted(steps: Any) -> dict[ObjectFate, int]:
+    found: dict[ObjectFate, int] = {}
     for each in steps:
         found[each.fate] = found.get(each.fate, 0) + len(each.names)
     return found
@@ -90,7 +90,7 @@ def test_a_forgotten_object_is_new_to_the_next_run(world: World):
     plan = plan_forget(CONFIG, world.services, urls=[url(2)])
     assert (plan.objects, plan.size_bytes, plan.examples, plan.batches) == (1, 2, (url(2),), 1)
     assert world.ledger.find_claim("orders", "landing/orders/2.csv") is not None, "a plan changes nothing"
-    assert forget(world, urls=[url(2)]) == {Fate.FORGOTTEN: 1}
+    assert forget(world, urls=[url(2)]) == {ObjectFate.FORGOTTEN: 1}
     assert nothing_is_wrong(world) == {"loaded": 2, "not seen": 1}
     run(world, name="dag/run-2")
     world.clock.go(minutes=6)
@@ -104,7 +104,7 @@ def test_what_is_forgotten_and_no_longer_there_is_gone_for_good(world: World):
     put(world, 1, 2)
     run(world)
     world.storage.delete("landing", "orders/1.csv")
-    assert forget(world, urls=[url(1)]) == {Fate.FORGOTTEN: 1}
+    assert forget(world, urls=[url(1)]) == {ObjectFate.FORGOTTEN: 1}
     opened = world.ledger.open_batch("orders", world.clock())
     assert (opened.files, [entry.url for entry in world.ledger.entries(opened)]) == (1, [url(2)])
     assert nothing_is_wrong(world) == {"claimed and waiting": 1}
@@ -136,7 +136,7 @@ def test_a_whole_prefix_is_forgotten_across_batches(world: World):
     run(world)
     world.put("orders/sub/9.csv")
     assert plan_forget(CONFIG, world.services, prefix=PREFIX).objects == 7
-    assert forget(world, prefix=PREFIX) == {Fate.FORGOTTEN: 7}
+    assert forget(world, prefix=PREFIX) == {ObjectFate.FORGOTTEN: 7}
     assert nothing_is_wrong(world) == {"not seen": 8}
 
 
@@ -160,7 +160,7 @@ def test_a_failed_batch_that_lost_all_of_its_objects_is_closed_by_reprocessing_i
     assert plan.about_emptied == (
         "left without objects: 1 batches. A run that loads one of them finishes it without touching the table."
     )
-    assert forget(world, prefix=PREFIX) == {Fate.FORGOTTEN: 3}
+    assert forget(world, prefix=PREFIX) == {ObjectFate.FORGOTTEN: 3}
     for number in (1, 2, 3):
         world.storage.delete("landing", f"orders/{number}.csv")
     assert world.ledger.get("orders", batch.batch).status is BatchStatus.ERROR
@@ -177,7 +177,7 @@ def test_a_loaded_batch_that_lost_all_of_its_objects_is_right_when_it_is_loaded_
     put(world, 1, 2, 3)
     (batch,) = run(world)
     assert plan_reprocess_objects(CONFIG, world.services, urls=[url(1), url(2), url(3)]).emptied == 1
-    assert forget(world, prefix=PREFIX) == {Fate.FORGOTTEN: 3}
+    assert forget(world, prefix=PREFIX) == {ObjectFate.FORGOTTEN: 3}
     for number in (1, 2, 3):
         world.storage.delete("landing", f"orders/{number}.csv")
     reprocess_batch(CONFIG, world.services, batch.batch, by="alice")
@@ -211,8 +211,8 @@ def test_reprocessed_objects_are_loaded_again_in_a_batch_of_their_own(world: Wor
     put(world, 1, 2, 3, 4)
     (first,) = run(world)
     plan = plan_reprocess_objects(CONFIG, world.services, urls=[url(2)])
-    assert (plan.objects, plan.fates) == (1, {Fate.MOVED: 1})
-    assert reprocess(world, urls=[url(2)]) == {Fate.MOVED: 1}
+    assert (plan.objects, plan.fates) == (1, {ObjectFate.MOVED: 1})
+    assert reprocess(world, urls=[url(2)]) == {ObjectFate.MOVED: 1}
     newest = [*world.ledger.batches("orders")][1]
     assert (newest.status, newest.reason, newest.files) == (BatchStatus.LOCKED, REPROCESSED, 1)
     assert nothing_is_wrong(world) == {"in a batch being loaded": 2, "loaded": 2}
@@ -241,7 +241,7 @@ def test_an_object_that_was_left_out_is_put_through_later(world: World):
     reprocess_batch(CONFIG, world.services, batch.batch, without=[url(2)], by="alice")
     run(world, name="dag/run-2")
     put(world, 2)
-    assert reprocess(world, urls=[url(2)]) == {Fate.MOVED: 1}
+    assert reprocess(world, urls=[url(2)]) == {ObjectFate.MOVED: 1}
     run(world, name="dag/run-3")
     assert rows(world) == ["1", "2", "3"]
     assert nothing_is_wrong(world) == {"loaded": 3}
@@ -252,8 +252,8 @@ def test_a_prefix_is_reprocessed_in_batches_within_the_limits(world: World):
     run(world)
     put(world, 8, 9)
     plan = plan_reprocess_objects(CONFIG, world.services, prefix=PREFIX)
-    assert (plan.fates, plan.unclaimed) == ({Fate.MOVED: 6, Fate.WAITS: 1}, 2)
-    assert reprocess(world, prefix=PREFIX) == {Fate.MOVED: 6, Fate.WAITS: 1}
+    assert (plan.fates, plan.unclaimed) == ({ObjectFate.MOVED: 6, ObjectFate.WAITS: 1}, 2)
+    assert reprocess(world, prefix=PREFIX) == {ObjectFate.MOVED: 6, ObjectFate.WAITS: 1}
     assert sorted(each.files for each in run(world, name="dag/run-2")) == [1, 3, 3]
     assert rows(world) == sorted([*"123456", *"123456", "7"])
     world.clock.go(minutes=6)
@@ -270,7 +270,7 @@ def test_objects_of_a_batch_that_is_being_loaded_are_refused(world: World):
         with pytest.raises(OperationRefusedError, match=f"{url(2)} is in batch {first.batch} of load orders"):
             call(world, urls=[url(5), url(2)])
     assert world.ledger.find_claim("orders", "landing/orders/5.csv").batch == second.batch, "nothing was changed"
-    assert forget(world, prefix=PREFIX) == {Fate.BEING_LOADED: 3, Fate.FORGOTTEN: 3}
+    assert forget(world, prefix=PREFIX) == {ObjectFate.BEING_LOADED: 3, ObjectFate.FORGOTTEN: 3}
     assert world.ledger.get("orders", first.batch).files == 3
 
 
@@ -308,7 +308,7 @@ def test_an_object_that_is_no_longer_in_s3_is_not_reprocessed(world: World):
     world.storage.delete("landing", "orders/2.csv")
     with pytest.raises(UnknownObjectError, match=f"no longer in S3: {url(2)}"):
         reprocess(world, urls=[url(1), url(2)])
-    assert reprocess(world, prefix=PREFIX) == {Fate.MOVED: 2}
+    assert reprocess(world, prefix=PREFIX) == {ObjectFate.MOVED: 2}
 
 
 class Losing:
@@ -336,9 +336,9 @@ def test_whoever_loses_while_taking_objects_looks_again(world: World, carried_ou
     put(world, *range(1, 7))
     run(world)
     services = replace(world.services, ledger=Losing(world, "forget", carried_out=carried_out))
-    assert counted(forget_objects(CONFIG, services, by="alice", urls=[url(1), url(2)])) == {Fate.FORGOTTEN: 2}
+    assert counted(forget_objects(CONFIG, services, by="alice", urls=[url(1), url(2)])) == {ObjectFate.FORGOTTEN: 2}
     services = replace(world.services, ledger=Losing(world, "move", carried_out=carried_out))
-    assert counted(reprocess_objects(CONFIG, services, by="alice", urls=[url(4), url(5)])) == {Fate.MOVED: 2}
+    assert counted(reprocess_objects(CONFIG, services, by="alice", urls=[url(4), url(5)])) == {ObjectFate.MOVED: 2}
     run(world, name="dag/run-2")
     assert nothing_is_wrong(world) == {"loaded": 4, "claimed and waiting": 2}
     assert rows(world) == sorted("12345645")
@@ -349,7 +349,7 @@ def test_whoever_loses_while_locking_moves_the_rest_nevertheless(world: World, c
     put(world, 1, 2, 3, 4)
     run(world)
     services = replace(world.services, ledger=Losing(world, "lock", carried_out=carried_out))
-    assert counted(reprocess_objects(CONFIG, services, by="alice", urls=[url(1), url(2)])) == {Fate.MOVED: 2}
+    assert counted(reprocess_objects(CONFIG, services, by="alice", urls=[url(1), url(2)])) == {ObjectFate.MOVED: 2}
     world.clock.go(minutes=6)
     run(world, name="dag/run-2")
     assert rows(world) == sorted("123412")
@@ -361,8 +361,8 @@ def test_objects_of_a_deleted_batch_are_forgotten_and_reprocessed_too(world: Wor
     run(world)
     world.clock.go(days=1)
     assert len([*delete_batches("orders", world.services, world.clock(), by="alice", keep=lambda _: None)]) == 1
-    assert forget(world, urls=[url(1)]) == {Fate.FORGOTTEN: 1}
-    assert reprocess(world, urls=[url(2)]) == {Fate.MOVED: 1}
+    assert forget(world, urls=[url(1)]) == {ObjectFate.FORGOTTEN: 1}
+    assert reprocess(world, urls=[url(2)]) == {ObjectFate.MOVED: 1}
     run(world, name="dag/run-2")
     world.clock.go(minutes=6)
     run(world, name="dag/run-3")
@@ -399,8 +399,8 @@ def test_whoever_finds_an_object_gone_from_its_batch_looks_again(world: World):
 
     services = replace(world.services, ledger=Slow())
     assert counted(forget_objects(CONFIG, services, by="alice", prefix=PREFIX)) == {
-        Fate.FORGOTTEN: 2,
-        Fate.TAKEN: 1,
+        ObjectFate.FORGOTTEN: 2,
+        ObjectFate.TAKEN: 1,
     }
     assert world.ledger.find_claim("orders", "landing/orders/1.csv") is None
     assert world.ledger.find_claim("orders", "landing/orders/2.csv") is not None
@@ -419,6 +419,6 @@ def test_no_call_is_made_for_each_object(world: World):
             return getattr(world.ledger, name)
 
     services = replace(world.services, ledger=Counting())
-    assert counted(reprocess_objects(config, services, by="alice", prefix=PREFIX)) == {Fate.MOVED: 180}
-    assert counted(forget_objects(config, services, by="alice", prefix=PREFIX)) == {Fate.FORGOTTEN: 180}
+    assert counted(reprocess_objects(config, services, by="alice", prefix=PREFIX)) == {ObjectFate.MOVED: 180}
+    assert counted(forget_objects(config, services, by="alice", prefix=PREFIX)) == {ObjectFate.FORGOTTEN: 180}
     assert len(calls) < 30
