@@ -20,7 +20,7 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.operate.objects import forget_objects
+from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.local.aws import LocalAws

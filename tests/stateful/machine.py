@@ -21,7 +21,8 @@ from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.operate.batches import close_now, reprocess_batch
-from rsloader_provider.loader.operate.objects import forget_objects, reprocess_objects
+from rsloader_provider.loader.operate.forget_objects import forget_objects
+from rsloader_provider.loader.operate.move_objects import reprocess_objects
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch

@@ -22,14 +22,11 @@ from rsloader_provider.cli.operate.operating import (
     refuse_questions,
     say,
 )
-from rsloader_provider.loader.operate.objects import (
-    ObjectsPlan,
-    Taken,
-    forget_objects,
-    plan_forget,
-    plan_reprocess_objects,
-)
-from rsloader_provider.loader.operate.objects import reprocess_objects as move_objects
+from rsloader_provider.loader.operate.forget_objects import forget_objects, plan_forget
+from rsloader_provider.loader.operate.move_objects import plan_reprocess_objects
+from rsloader_provider.loader.operate.move_objects import reprocess_objects as move_objects
+from rsloader_provider.loader.operate.object_fates import Taken
+from rsloader_provider.loader.operate.plan_objects import ObjectsPlan
 
 Urls = Annotated[list[str] | None, typer.Argument(metavar="URL", help="The objects, s3://bucket/key.")]
 PrefixUrl = Annotated[str | None, typer.Option(help="All below this prefix instead, s3://bucket/prefix.")]

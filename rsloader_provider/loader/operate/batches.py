@@ -13,7 +13,7 @@ from rsloader_provider.core.ledger.batch import CLOSED_NOW, Batch, BatchStatus, 
 from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import reprocess, reprocess_marked
-from rsloader_provider.loader.operate.leaving import places
+from rsloader_provider.loader.operate.leaving import leaving_by_segment
 from rsloader_provider.loader.operate.object_names import object_name
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
@@ -182,7 +182,7 @@ def _leave_out(
         _asked(config, batch, _chosen(config, batch, targets), "a plan")
         # What an earlier call has left out, also with a lost answer, is in no segment when they are read again.
         leaving = {entry.name for entry in _to_leave_out(services, batch, without)}
-        for segment, names in places(services.ledger.segments(batch), leaving, is_open=False):
+        for segment, names in leaving_by_segment(services.ledger.segments(batch), leaving, is_open=False):
             with services.steps.taking(Step.TAKE_OUT, f"{len(names)} objects of {batch}"):
                 batch = services.ledger.leave_out(Place(batch, segment), names, services.now())
 

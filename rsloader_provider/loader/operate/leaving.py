@@ -6,7 +6,7 @@ from rsloader_provider.core.ledger.claims import Segment
 from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS
 
 
-def places(
+def leaving_by_segment(
     segments: Iterable[Segment], leaving: Collection[str], *, is_open: bool
 ) -> Iterator[tuple[Segment, list[str]]]:
     """Give each segment that has some of the objects, with at most TAKEN_OBJECTS of them.

@@ -14,15 +14,10 @@ from rsloader_provider.loader.look.reports import batch_report, batch_reports, b
 from rsloader_provider.loader.operate.backfill import Part, backfill, mark_existing, plan_backfill
 from rsloader_provider.loader.operate.batches import close_now, holdings, plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches, plan_deletion, read_deleted, restore_batches
-from rsloader_provider.loader.operate.objects import (
-    ObjectFate,
-    ObjectsPlan,
-    Taken,
-    forget_objects,
-    plan_forget,
-    plan_reprocess_objects,
-    reprocess_objects,
-)
+from rsloader_provider.loader.operate.forget_objects import forget_objects, plan_forget
+from rsloader_provider.loader.operate.move_objects import plan_reprocess_objects, reprocess_objects
+from rsloader_provider.loader.operate.object_fates import ObjectFate, Taken
+from rsloader_provider.loader.operate.plan_objects import ObjectsPlan
 from rsloader_provider.loader.run.commit_outcome import decide_by_person
 from rsloader_provider.loader.services import Services
 

@@ -20,7 +20,7 @@ from rsloader_provider.loader.operate.deletions import (
     read_deleted,
     restore_batches,
 )
-from rsloader_provider.loader.operate.objects import forget_objects
+from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch

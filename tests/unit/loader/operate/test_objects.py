@@ -13,6 +13,7 @@ from rsloader_provider.core.errors import (
     BadDataError,
     ConfigurationError,
     ConnectionLostError,
+    ContentionError,
     CorruptLedgerError,
     OperationRefusedError,
     TransientError,
@@ -24,13 +25,9 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.batches import plan_reprocess, reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches
-from rsloader_provider.loader.operate.objects import (
-    ObjectFate,
-    forget_objects,
-    plan_forget,
-    plan_reprocess_objects,
-    reprocess_objects,
-)
+from rsloader_provider.loader.operate.forget_objects import forget_objects, plan_forget
+from rsloader_provider.loader.operate.move_objects import plan_reprocess_objects, reprocess_objects
+from rsloader_provider.loader.operate.object_fates import ObjectFate
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
@@ -354,6 +351,27 @@ def test_whoever_loses_while_locking_moves_the_rest_nevertheless(world: World, c
     run(world, name="dag/run-2")
     assert rows(world) == sorted("123412")
     assert nothing_is_wrong(world) == {"loaded": 4}
+
+
+def test_whoever_loses_over_and_over_is_told_to_try_again(world: World):
+    """And each time the claims are read again, so that nothing is forgotten that somebody else has moved."""
+    put(world, 1, 2, 3)
+    (batch,) = run(world)
+    looks: list[str] = []
+
+    class Busy:
+        def __getattr__(self, name: str) -> Any:
+            looks.append(name)
+            return getattr(world.ledger, name)
+
+        def forget(self, *_: Any) -> Batch:
+            raise LostRaceError
+
+    services = replace(world.services, ledger=Busy())
+    with pytest.raises(ContentionError, match=f"batch {batch.batch} of load orders.*20 times.*Try again"):
+        counted(forget_objects(CONFIG, services, by="alice", prefix=PREFIX))
+    assert looks.count("find_claims") == 19
+    assert forget(world, prefix=PREFIX) == {ObjectFate.FORGOTTEN: 3}
 
 
 def test_objects_of_a_deleted_batch_are_forgotten_and_reprocessed_too(world: World):

@@ -23,7 +23,7 @@ from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
 from rsloader_provider.loader.operate.batches import reprocess_batch
-from rsloader_provider.loader.operate.objects import forget_objects
+from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 

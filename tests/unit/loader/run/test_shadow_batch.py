@@ -14,8 +14,8 @@ from rsloader_provider.core.ledger.batch import IMPORTED, Batch, BatchStatus
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.permissions import Installation, worker_policy
+from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.operate.mark import mark_as_loaded
-from rsloader_provider.loader.operate.objects import forget_objects
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import Found, look_for_work
