@@ -10,9 +10,9 @@ from rsloader_provider.cli.import_lambda import import_lambda
 from rsloader_provider.cli.local import local_app
 from rsloader_provider.cli.new import new
 from rsloader_provider.cli.operate.backfill import backfill
-from rsloader_provider.cli.operate.batches import close_now, delete_batches, reprocess, restore, unlock
+from rsloader_provider.cli.operate.batches import close_now, delete_batches, reprocess, restore
 from rsloader_provider.cli.operate.decide import mark_loaded, mark_not_loaded
-from rsloader_provider.cli.operate.look_up import batch, batches, files
+from rsloader_provider.cli.operate.look_up import batch, batches, files, unlock
 from rsloader_provider.cli.operate.objects import forget, reprocess_objects
 from rsloader_provider.cli.permissions import permissions
 from rsloader_provider.cli.schema import schema

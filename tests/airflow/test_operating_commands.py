@@ -110,7 +110,9 @@ def test_a_bad_file_is_left_out_and_put_through_when_it_is_repaired(operated: Op
 
 
 def test_the_open_batch_is_closed_now(operated: Operated):
-    assert "is locked with 1 objects" in rsloader("close-now", operated.load, *operated.folder, answer="y\n")
+    told = rsloader("close-now", operated.load, *operated.folder, answer="y\n")
+    assert "with 1 objects, would be locked, and the next run of" in told
+    assert "is locked with 1 objects" in told
     held = rsloader("unlock", operated.load)
     assert "waits for run rsloader close-now by" in held
     assert "Nothing has to be unlocked" in held
@@ -145,7 +147,11 @@ def test_old_batches_are_deleted_and_restored(operated: Operated, tmp_path: Path
     assert operated.loads.rows() == [1, 2]
     operated.audit_is_clean()
     (tmp_path / "deleted.jsonl").write_text(printed)
-    assert rsloader("restore", tmp_path / "deleted.jsonl", "--yes", "--json")[0]["outcome"] == "restored"
+    assert rsloader("restore", tmp_path / "deleted.jsonl", "--yes", "--json") == [
+        {"load": operated.load, "batch": batch["batch"], "outcome": "restored", "files": 2}
+    ]
+    (tmp_path / "nothing.jsonl").write_text("")
+    assert rsloader("restore", tmp_path / "nothing.jsonl", "--yes", "--json") == []
     assert operated.batches("complete") == [batch]
     operated.audit_is_clean()
 
@@ -155,8 +161,9 @@ def test_what_was_there_before_is_loaded_or_marked(operated: Operated):
     six = ("--prefix", operated.url("6"), "--mark-only")
     assert rsloader("backfill", operated.load, *six, *operated.folder, "--yes", "--json")["marked"] == 1
     told = rsloader("backfill", operated.load, "--since", "2000-01-01", *operated.folder, answer="y\n")
-    assert "claimed: 2" in told
-    assert "locked batches: 1" in told
+    assert "2 objects that nothing has claimed, 4 bytes, would be loaded by the next runs:" in told
+    assert f"2 objects claimed and 1 batches locked, which the next runs of rsloader_{operated.load} load" in told
+    assert "0 objects that nothing has claimed" in rsloader("backfill", operated.load, *operated.folder, "--yes")
     operated.run("dag/run-2")
     assert operated.loads.rows() == [1, 2, 3, 4]
     operated.audit_is_clean()

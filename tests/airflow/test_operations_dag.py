@@ -108,7 +108,7 @@ def test_each_line_of_the_answer_is_logged_and_a_wrong_confirmation_refused(
     assert "Nothing was changed: the request was not confirmed." in caplog.messages
     written = {"since": "2026-01-01T00:00:00", "until": "2026-01-02T00:00:00Z"}
     found = send(action="backfill", confirm=f" {loads.load} ", **written)
-    assert found == {"action": "backfill", "load": loads.load, "done": True, "objects": 0, "batches": []}
+    assert found == {"action": "backfill", "load": loads.load, "done": True, "claimed": 0, "locked_batches": []}
     with pytest.raises(
         AirflowFailException, match=f"'confirm' is 'another', and not '{loads.load}'.*Nothing was changed"
     ):

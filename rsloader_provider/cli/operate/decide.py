@@ -4,13 +4,13 @@ from typing import Annotated
 
 import typer
 
-from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import errors_to_exit_code
+from rsloader_provider.cli.operate.operating import AwsConnection, Load, asker, say, services_of
+from rsloader_provider.loader.operate.operations.decide import DecideOperation
+from rsloader_provider.loader.operate.operations.operation import unheard
 
-Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")]
 TargetName = Annotated[str, typer.Argument(metavar="TARGET", help="The target: connection/schema.table.")]
-AwsConnection = Annotated[str, typer.Option(help="The Airflow connection for DynamoDB.")]
 
 
 def mark_loaded(load: Load, batch_id: BatchId, target: TargetName, aws_conn_id: AwsConnection = "aws_default") -> None:
@@ -29,10 +29,7 @@ def mark_not_loaded(
 
 
 def _decide(load: str, batch_id: str, target: str, aws_conn_id: str, *, loaded: bool) -> None:
-    # Airflow takes seconds to import, which the other commands should not.
-    from rsloader_provider.loader.run.commit_outcome import decide_by_person  # noqa: PLC0415
-
     with errors_to_exit_code():
-        ledger = rsloader_hook(aws_conn_id).get_conn().ledger
-        batch = decide_by_person(ledger, load, batch_id, target, loaded=loaded)
-    typer.echo(f"{batch} is {batch.progress(target).state} in {target}; the batch is {batch.status}.")
+        operation = DecideOperation(services_of(aws_conn_id).ledger, load, batch_id, target, loaded=loaded)
+        done = operation.carry_out(asker("mark-loaded" if loaded else "mark-not-loaded"), unheard)
+    say(done.sentences)

@@ -1,6 +1,5 @@
-"""`rsloader batches`, `rsloader batch` and `rsloader files`: what the ledger knows."""
+"""`rsloader batches`, `rsloader batch`, `rsloader files` and `rsloader unlock`: what the ledger knows."""
 
-import json
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -10,15 +9,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Column, Table
 
-from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.cli.failures import errors_to_exit_code
-from rsloader_provider.cli.operate.operating import as_utc
+from rsloader_provider.cli.operate.operating import AwsConnection, Load, as_utc, print_json, say, services_of
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.loader.look.reports import batch_reports, batch_with_files, file_reports
+from rsloader_provider.loader.operate.operations.look_ups import who_holds
+from rsloader_provider.loader.operate.operations.operation import unheard
 from rsloader_provider.loader.ports.ledger import Ledger
 
-Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
-AwsConnection = Annotated[str, typer.Option(help="The Airflow connection for DynamoDB.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 
@@ -39,7 +37,7 @@ def batches(
         )
         found = list(islice(reports, limit))
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     table = Table(Column("batch", no_wrap=True), "status", "files", "bytes", "opened", "locked for", "targets")
     for each in found:
@@ -62,7 +60,7 @@ def batch(
     with errors_to_exit_code():
         found = batch_with_files(_ledger(aws_conn_id), load, batch_id)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     console = Console(soft_wrap=True)
     for name in (
@@ -102,7 +100,7 @@ def files(
     with errors_to_exit_code():
         found = list(islice(file_reports(_ledger(aws_conn_id), load, key), limit))
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
         return
     table = Table(Column("file", overflow="fold"), Column("batch", no_wrap=True), "bytes", "claimed")
     for each in found:
@@ -112,8 +110,29 @@ def files(
     Console().print(table)
 
 
+def unlock(
+    load: Load,
+    batch_id: Annotated[str | None, typer.Argument(metavar="[BATCH]", help="One batch; otherwise all.")] = None,
+    aws_conn_id: AwsConnection = "aws_default",
+    as_json: AsJson = False,
+) -> None:
+    """Show who holds which locked batch. Nothing has to be unlocked: the next run takes over what nobody is at."""
+    with errors_to_exit_code():
+        told = who_holds(load, services_of(aws_conn_id), batch_id, unheard)
+    found = told.report["items"]
+    if as_json:
+        print_json(found)
+        return
+    if found:
+        table = Table(Column("batch", no_wrap=True), "target", "state", Column("who", overflow="fold"))
+        for each in found:
+            table.add_row(each["batch"], escape(each["target"]), each["state"], escape(each["who"]))
+        Console().print(table)
+    say(told.sentences)
+
+
 def _ledger(aws_conn_id: str) -> Ledger:
-    return rsloader_hook(aws_conn_id).get_conn().ledger
+    return services_of(aws_conn_id).ledger
 
 
 def _target_line(name: str, progress: dict[str, Any]) -> str:

@@ -1,10 +1,11 @@
 """What all commands share by which a person changes something: who asks, the question before, the bar meanwhile."""
 
 import getpass
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rsloader_provider.cli.airflow_hook import rsloader_hook
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.load_files.folder import read_good_load
+from rsloader_provider.loader.operate.operations.operation import Operation, unheard
 from rsloader_provider.loader.services import Services
 
 Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
@@ -63,6 +65,41 @@ def refuse_questions(*, yes: bool, as_json: bool) -> None:
         raise typer.BadParameter("with --json nothing is asked: give --yes as well.")
 
 
+def carry_out(
+    operation: Operation, command: str, *, yes: bool, quiet: bool, dry_run: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Show what would be done, ask, do it, and tell what was done.
+
+    Args:
+        operation: What is to be done.
+        command: Name of the command.
+        yes: Whether nobody is asked.
+        quiet: Whether people are told nothing, as only JSON is printed.
+        dry_run: Whether it ends with what would be done.
+
+    Returns:
+        The plan and what was done, for programs; the second is empty if nothing was.
+
+    Raises:
+        typer.Abort: The answer is no.
+    """
+    plan = operation.plan(unheard)
+    say(plan.sentences, quiet=quiet)
+    if dry_run or plan.question is None:
+        return {**plan.report}, {}
+    ask(plan.question, yes=yes)
+    with _bar(quiet=quiet or not plan.objects) as progress:
+        task = progress.add_task(command, total=plan.objects)
+        done = operation.carry_out(asker(command), lambda objects, _: progress.advance(task, objects))
+    say(done.sentences, quiet=quiet)
+    return {**plan.report}, {**done.report}
+
+
+def print_json(report: Any) -> None:
+    """Print an answer for programs."""
+    typer.echo(json.dumps(report, indent=2))
+
+
 def ask(question: str, *, yes: bool) -> None:
     """Ask before something is changed.
 
@@ -80,7 +117,7 @@ def say(sentences: Iterable[str], *, quiet: bool = False) -> None:
         console.print(escape(sentence), highlight=False)
 
 
-def bar(*, quiet: bool) -> Progress:
+def _bar(*, quiet: bool) -> Progress:
     """Make the progress bar of work on many objects; it stands on standard error."""
     return Progress(
         TextColumn("{task.description}"),

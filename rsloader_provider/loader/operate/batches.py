@@ -6,6 +6,7 @@ Each of these is a plan, which changes nothing, and a call that does it and read
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import OperationRefusedError, UnknownBatchError, UnknownObjectError
@@ -276,6 +277,19 @@ class Holding:
     target: str
     progress: TargetProgress
     sentence: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The same for programs, plain JSON."""
+        return {
+            "batch": self.batch.batch,
+            "target": self.target,
+            "state": str(self.progress.state),
+            "run": self.batch.run,
+            "attempt": self.progress.attempt,
+            "session": self.progress.session,
+            "who": self.sentence,
+        }
 
 
 def holdings(load: str, services: Services, batch_id: str | None = None) -> Iterator[Holding]:

@@ -114,28 +114,32 @@ def test_a_long_answer_is_in_the_log_and_its_beginning_in_the_xcom(form: Form):
 def test_a_batch_that_is_reprocessed_is_loaded_by_the_next_run(form: Form):
     batch = complete(form)
     form.send(Action.REPROCESS, batch=batch.batch)
-    assert "AGAIN as generation 2" in form.told[0]
+    assert form.told[0] == f"{batch}: 2 objects, complete."
+    assert "AGAIN as generation 2" in form.told[1]
     form.send(Action.REPROCESS, batch=batch.batch, confirmed=True)
     again = next(each for each in run(form.world, "dag/run-2") if each.batch == batch.batch)
     assert (again.progress(TARGET).generation, again.status) == (2, BatchStatus.COMPLETE)
 
 
 def test_the_open_batch_is_locked_now_and_an_empty_one_is_left(form: Form):
-    assert form.send(Action.CLOSE_NOW)["files"] == 1
-    assert form.send(Action.CLOSE_NOW, confirmed=True)["files"] == 1
+    assert form.send(Action.CLOSE_NOW)["batch"]["files"] == 1
+    assert form.send(Action.CLOSE_NOW, confirmed=True)["batch"]["files"] == 1
     assert form.send(Action.UNLOCK)["count"] == 1, "it waits for the next run"
     run(form.world, "dag/run-2")
     form.send(Action.CLOSE_NOW, confirmed=True)
     assert form.send(Action.CLOSE_NOW, confirmed=True) == {
-        "action": "close-now", "load": "orders", "done": True, "batch": None, "files": 0,
+        "action": "close-now", "load": "orders", "done": True, "batch": None,
     }  # fmt: skip
+    assert form.told == ["Nothing waits in the open batch of load orders."]
+    assert form.send(Action.CLOSE_NOW)["batch"] is None
+    assert form.told[0] == "Nothing waits in the open batch of load orders.", "nothing would be locked"
     assert form.send(Action.UNLOCK, batch=complete(form).batch)["items"][0]["target"] == TARGET
 
 
 def test_forgotten_objects_are_loaded_again_by_the_next_run(form: Form):
     assert form.send(Action.FORGET, objects=("s3://landing/orders/1.csv",))["objects"] == {"forgotten": 1}
     assert form.send(Action.FORGET, prefix="s3://landing/orders/")["objects"] == {"forgotten": 3}
-    assert form.told[3].startswith("left without objects: 1 batches. A run that loads one of them finishes it without")
+    assert form.told[4].startswith("left without objects: 1 batches. A run that loads one of them finishes it without")
     assert form.send(Action.FORGET, confirmed=True, prefix="s3://landing/orders/")["objects"] == {"forgotten": 3}
     assert sum(batch.files for batch in run(form.world, "dag/run-2")) == 4
 
@@ -144,18 +148,22 @@ def test_objects_are_loaded_again_by_name_or_prefix(form: Form):
     assert form.send(Action.REPROCESS_OBJECTS, prefix="s3://landing/orders/")["objects"] == {
         "reprocessed": 2, "waits already": 1,
     }  # fmt: skip
-    assert "1 objects that nothing has claimed: runs load them anyway." in form.told
+    assert "not claimed yet, and left to the next run: 1 objects" in form.told
+    assert "The next run of rsloader_orders loads them into all targets." in form.told[-2]
     one = form.send(Action.REPROCESS_OBJECTS, confirmed=True, objects=("s3://landing/orders/1.csv",))
     assert one["objects"] == {"reprocessed": 1}
+    batch = complete(form).batch
+    assert form.told == [f"s3://landing/orders/1.csv of batch {batch}: reprocessed", "reprocessed: 1 objects"]
 
 
 def test_what_was_there_before_is_loaded_or_only_marked(form: Form):
     assert form.send(Action.MARK_ONLY)["objects"] == 1
-    assert form.send(Action.MARK_ONLY, confirmed=True)["objects"] == 1
+    assert form.send(Action.MARK_ONLY, confirmed=True)["marked"] == 1
+    assert form.told == ["1 objects count as loaded now; 0 were claimed before."]
     assert form.send(Action.BACKFILL)["objects"] == 0
     form.world.put("orders/5.csv", "orders/6.csv")
     found = form.send(Action.BACKFILL, confirmed=True, prefix="s3://landing/orders/")
-    assert (found["objects"], len(found["batches"])) == (2, 1)
+    assert (found["claimed"], len(found["locked_batches"])) == (2, 1)
     assert len(run(form.world, "dag/run-2")) == 1
 
 
@@ -166,6 +174,7 @@ def test_deleted_batches_are_put_back_from_the_log(form: Form):
     assert form.send(Action.DELETE_BATCHES, until=until, confirmed=True)["count"] == 1
     deleted = "\n".join(line for line in form.told if line.startswith("{"))
     assert form.send(Action.RESTORE, deleted=deleted)["count"] == 1
+    assert form.told[1].startswith("1 batches would be put back")
     restored = form.send(Action.RESTORE, deleted=deleted, confirmed=True)
     assert [each["outcome"] for each in restored["items"]] == ["restored"]
     assert {each.batch for each in form.world.ledger.batches("orders")} == before
