@@ -20,7 +20,7 @@ from rsloader_provider.cli.operate.operating import (
     refuse_questions,
 )
 from rsloader_provider.loader.operate.backfill import Part
-from rsloader_provider.loader.operate.operations.backfill import BackfillOperation
+from rsloader_provider.loader.operate.operations.backfill import backfilling, marking
 
 
 def backfill(
@@ -41,7 +41,8 @@ def backfill(
     refuse_questions(yes=yes or dry_run, as_json=as_json)
     part = Part(prefix, as_utc(since), as_utc(until))
     with errors_to_exit_code():
-        operation = BackfillOperation(*load_and_services(loads, load), part, mark_only=mark_only)
+        config, services = load_and_services(loads, load)
+        operation = (marking if mark_only else backfilling)(config, services, part)
         plan, done = carry_out(operation, "backfill", dry_run=dry_run, yes=yes, quiet=as_json)
     if as_json:
         print_json({"plan": plan, **done})

@@ -26,8 +26,8 @@ from rsloader_provider.cli.operate.operating import (
 )
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.loader.operate.deletions import read_deleted
-from rsloader_provider.loader.operate.operations.batches import CloseNowOperation, ReprocessOperation
-from rsloader_provider.loader.operate.operations.deletions import DeleteOperation, RestoreOperation
+from rsloader_provider.loader.operate.operations.batches import closing_now, reprocessing
+from rsloader_provider.loader.operate.operations.deletions import deleting, restoring
 from rsloader_provider.loader.operate.operations.operation import Told, unheard
 
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")]
@@ -51,7 +51,7 @@ def reprocess(
     refuse_questions(yes=yes or dry_run, as_json=as_json)
     with errors_to_exit_code():
         config, services = load_and_services(loads, load)
-        operation = ReprocessOperation(config, services, batch_id, tuple(target or ()), tuple(without or ()))
+        operation = reprocessing(config, services, batch_id, target or (), without or ())
         plan, done = carry_out(operation, "reprocess", dry_run=dry_run, yes=yes, quiet=as_json)
     if as_json:
         print_json({**plan, **done})
@@ -61,7 +61,7 @@ def close_now(load: Load, loads: Loads = Path("loads"), yes: Yes = False, as_jso
     """Lock the open batch, so that the next run loads it without waiting for its limits."""
     refuse_questions(yes=yes, as_json=as_json)
     with errors_to_exit_code():
-        plan, done = carry_out(CloseNowOperation(*load_and_services(loads, load)), "close-now", yes=yes, quiet=as_json)
+        plan, done = carry_out(closing_now(*load_and_services(loads, load)), "close-now", yes=yes, quiet=as_json)
     if as_json:
         print_json({**plan, **done})
 
@@ -80,7 +80,7 @@ def delete_batches(
     """
     with errors_to_exit_code():
         moment = as_utc(before) or before
-        operation = DeleteOperation(load, services_of(aws_conn_id), moment)
+        operation = deleting(load, services_of(aws_conn_id), moment)
         plan = operation.plan(_print if dry_run else unheard)
         _say_aside(plan)
         if dry_run:
@@ -100,7 +100,7 @@ def restore(
     refuse_questions(yes=yes, as_json=as_json)
     with errors_to_exit_code():
         batches = read_deleted(_lines(file))
-        operation = RestoreOperation(services_of(aws_conn_id), batches)
+        operation = restoring(services_of(aws_conn_id), batches)
         _, done = carry_out(operation, "restore", yes=yes, quiet=as_json)
     if as_json:
         print_json(done.get("items", []))

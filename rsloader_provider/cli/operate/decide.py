@@ -6,7 +6,7 @@ import typer
 
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.operating import AwsConnection, Load, asker, say, services_of
-from rsloader_provider.loader.operate.operations.decide import DecideOperation
+from rsloader_provider.loader.operate.operations.decide import deciding
 from rsloader_provider.loader.operate.operations.operation import unheard
 
 BatchId = Annotated[str, typer.Argument(metavar="BATCH", help="The batch's id.")]
@@ -30,6 +30,6 @@ def mark_not_loaded(
 
 def _decide(load: str, batch_id: str, target: str, aws_conn_id: str, *, loaded: bool) -> None:
     with errors_to_exit_code():
-        operation = DecideOperation(services_of(aws_conn_id).ledger, load, batch_id, target, loaded=loaded)
+        operation = deciding(services_of(aws_conn_id).ledger, load, batch_id, target, loaded=loaded)
         done = operation.carry_out(asker("mark-loaded" if loaded else "mark-not-loaded"), unheard)
     say(done.sentences)

@@ -20,13 +20,14 @@ from rsloader_provider.cli.operate.operating import (
 )
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.operate.objects_named import ObjectsNamed
-from rsloader_provider.loader.operate.operations.objects import ObjectsOperation, forgetting, reprocessing_objects
+from rsloader_provider.loader.operate.operations.objects import forgetting, reprocessing_objects
+from rsloader_provider.loader.operate.operations.operation import Operation
 from rsloader_provider.loader.services import Services
 
 Urls = Annotated[list[str] | None, typer.Argument(metavar="URL", help="The objects, s3://bucket/key.")]
 PrefixUrl = Annotated[str | None, typer.Option(help="All below this prefix instead, s3://bucket/prefix.")]
 
-_Make = Callable[[LoadConfig, Services, ObjectsNamed], ObjectsOperation]
+_Make = Callable[[LoadConfig, Services, ObjectsNamed], Operation]
 
 
 def forget(

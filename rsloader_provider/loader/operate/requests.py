@@ -12,10 +12,10 @@ from rsloader_provider.loader.look.reports import batch_reports, file_reports
 from rsloader_provider.loader.operate.backfill import Part
 from rsloader_provider.loader.operate.deletions import read_deleted
 from rsloader_provider.loader.operate.objects_named import ObjectsNamed
-from rsloader_provider.loader.operate.operations.backfill import BackfillOperation
-from rsloader_provider.loader.operate.operations.batches import CloseNowOperation, ReprocessOperation
-from rsloader_provider.loader.operate.operations.decide import DecideOperation
-from rsloader_provider.loader.operate.operations.deletions import DeleteOperation, RestoreOperation
+from rsloader_provider.loader.operate.operations.backfill import backfilling, marking
+from rsloader_provider.loader.operate.operations.batches import closing_now, reprocessing
+from rsloader_provider.loader.operate.operations.decide import deciding
+from rsloader_provider.loader.operate.operations.deletions import deleting, restoring
 from rsloader_provider.loader.operate.operations.look_ups import one_batch, who_holds
 from rsloader_provider.loader.operate.operations.objects import forgetting, reprocessing_objects
 from rsloader_provider.loader.operate.operations.operation import RESULT_ITEMS, Hear, Operation, Told, listed
@@ -139,18 +139,19 @@ def _operation(config: LoadConfig, services: Services, request: Request) -> Oper
     match request.action:
         case Action.REPROCESS:
             batch = _needed(request, request.batch, "batch")
-            return ReprocessOperation(config, services, batch, request.targets, request.objects)
+            return reprocessing(config, services, batch, request.targets, request.objects)
         case Action.CLOSE_NOW:
-            return CloseNowOperation(config, services)
+            return closing_now(config, services)
         case Action.REPROCESS_OBJECTS:
             return reprocessing_objects(config, services, _named(request))
         case Action.FORGET:
             return forgetting(config, services, _named(request))
         case Action.BACKFILL | Action.MARK_ONLY:
             part = Part(request.prefix, request.since, request.until)
-            return BackfillOperation(config, services, part, mark_only=request.action is Action.MARK_ONLY)
+            claim = backfilling if request.action is Action.BACKFILL else marking
+            return claim(config, services, part)
         case Action.DELETE_BATCHES:
-            return DeleteOperation(config.load, services, _needed(request, request.until, "until"))
+            return deleting(config.load, services, _needed(request, request.until, "until"))
         case Action.RESTORE:
             return _restoration(config, services, request)
         case _:  # Action.MARK_LOADED, Action.MARK_NOT_LOADED
@@ -169,19 +170,19 @@ def _named(request: Request) -> ObjectsNamed:
     return ObjectsNamed(request.objects, request.prefix)
 
 
-def _restoration(config: LoadConfig, services: Services, request: Request) -> RestoreOperation:
+def _restoration(config: LoadConfig, services: Services, request: Request) -> Operation:
     batches = read_deleted(_needed(request, request.deleted, "deleted").splitlines())
     if others := {each.batch.load for each in batches} - {config.load}:
         raise ConfigurationError(
             f"The lines are of load {', '.join(sorted(others))}, not of {config.load}. Nothing was put back."
         )
-    return RestoreOperation(services, batches)
+    return restoring(services, batches)
 
 
-def _decision(config: LoadConfig, services: Services, request: Request) -> DecideOperation:
+def _decision(config: LoadConfig, services: Services, request: Request) -> Operation:
     batch = _needed(request, request.batch, "batch")
     (target, *more) = _needed(request, request.targets, "targets")
     if more:
         raise ConfigurationError(f"{request.action} takes one target at a time. Nothing was changed.")
     loaded = request.action is Action.MARK_LOADED
-    return DecideOperation(services.ledger, config.load, batch, target, loaded=loaded)
+    return deciding(services.ledger, config.load, batch, target, loaded=loaded)

@@ -1,62 +1,49 @@
 """Load what was there before, or mark it as loaded."""
 
-from dataclasses import asdict, dataclass
-
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.operate.backfill import Part, backfill, mark_existing, plan_backfill
-from rsloader_provider.loader.operate.operations.operation import Hear, Planned, Told
+from rsloader_provider.loader.operate.operations.operation import Hear, Operation, Planned, Told
 from rsloader_provider.loader.services import Services
 
 
-@dataclass(frozen=True, slots=True)
-class BackfillOperation:
-    """Claim what was there before, so that the next runs load it.
+def backfilling(config: LoadConfig, services: Services, part: Part) -> Operation:
+    """Claim what was there before, so that the next runs load it."""
 
-    Attributes:
-        config: The load.
-        services: The ports and the clock.
-        part: Which objects.
-        mark_only: Whether they are marked as loaded instead.
-    """
-
-    config: LoadConfig
-    services: Services
-    part: Part
-    mark_only: bool
-
-    def plan(self, _hear: Hear, /) -> Planned:
-        """See Operation."""
-        plan = plan_backfill(self.config, self.services, self.part)
-        what = "would be marked as loaded" if self.mark_only else "would be loaded by the next runs"
-        question = "Mark them as loaded, so that no run loads them?" if self.mark_only else "Claim them?"
-        return Planned(
-            (
-                f"{plan.objects:,} objects that nothing has claimed, {plan.size_bytes:,} bytes, {what}"
-                f"{':' if plan.examples else '.'}",
-                *(f"  {url}" for url in plan.examples),
-            ),
-            asdict(plan) | {"examples": [*plan.examples]},
-            question=question if plan.objects else None,
-            objects=plan.objects,
+    def carry_out(by: str, hear: Hear) -> Told:
+        found = backfill(config, services, part, by=by, progress=lambda objects: hear(objects, ()))
+        sentence = (
+            f"{found.claimed:,} objects claimed and {len(found.batches):,} batches locked, which the next runs of "
+            f"{config.dag_id} load; the rest waits in the open batch."
         )
+        return Told((sentence,), {"claimed": found.claimed, "locked_batches": [*found.batches]})
 
-    def carry_out(self, by: str, hear: Hear, /) -> Told:
-        """See Operation."""
+    return Operation(
+        lambda _: _plan(config, services, part, "would be loaded by the next runs", "Claim them?"), carry_out
+    )
 
-        def progress(objects: int) -> None:
-            hear(objects, ())
 
-        if self.mark_only:
-            marked = mark_existing(self.config, self.services, self.part, by=by, progress=progress)
-            return Told(
-                (f"{marked.marked:,} objects count as loaded now; {marked.passed_over:,} were claimed before.",),
-                asdict(marked) | {"batches": [*marked.batches]},
-            )
-        found = backfill(self.config, self.services, self.part, by=by, progress=progress)
-        return Told(
-            (
-                f"{found.claimed:,} objects claimed and {len(found.batches):,} batches locked, which the next runs of "
-                f"{self.config.dag_id} load; the rest waits in the open batch.",
-            ),
-            {"claimed": found.claimed, "locked_batches": [*found.batches]},
-        )
+def marking(config: LoadConfig, services: Services, part: Part) -> Operation:
+    """Mark what was there before as loaded, so that no run loads it."""
+
+    def carry_out(by: str, hear: Hear) -> Told:
+        found = mark_existing(config, services, part, by=by, progress=lambda objects: hear(objects, ()))
+        sentence = f"{found.marked:,} objects count as loaded now; {found.passed_over:,} were claimed before."
+        report = {"marked": found.marked, "passed_over": found.passed_over, "batches": [*found.batches]}
+        return Told((sentence,), report)
+
+    question = "Mark them as loaded, so that no run loads them?"
+    return Operation(lambda _: _plan(config, services, part, "would be marked as loaded", question), carry_out)
+
+
+def _plan(config: LoadConfig, services: Services, part: Part, what: str, question: str) -> Planned:
+    plan = plan_backfill(config, services, part)
+    end = ":" if plan.examples else "."
+    return Planned(
+        (
+            f"{plan.objects:,} objects that nothing has claimed, {plan.size_bytes:,} bytes, {what}{end}",
+            *(f"  {url}" for url in plan.examples),
+        ),
+        {"objects": plan.objects, "size_bytes": plan.size_bytes, "examples": [*plan.examples]},
+        question if plan.objects else None,
+        plan.objects,
+    )

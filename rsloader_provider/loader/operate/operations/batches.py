@@ -1,91 +1,63 @@
 """Have a batch loaded again, or lock the open one now."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.look.reports import batch_report
 from rsloader_provider.loader.operate.batches import close_now, plan_reprocess, reprocess_batch
-from rsloader_provider.loader.operate.operations.operation import Hear, Planned, Told
+from rsloader_provider.loader.operate.operations.operation import Hear, Operation, Planned, Told
 from rsloader_provider.loader.services import Services
 
 
-@dataclass(frozen=True, slots=True)
-class ReprocessOperation:
+def reprocessing(
+    config: LoadConfig, services: Services, batch_id: str, targets: Sequence[str], without: Sequence[str]
+) -> Operation:
     """Have a batch loaded again.
 
-    Attributes:
+    Args:
         config: The load.
         services: The ports and the clock.
-        batch: The batch's id.
+        batch_id: The batch.
         targets: Names of the targets to load it into; none for all that it has.
         without: URLs of objects to leave out.
     """
 
-    config: LoadConfig
-    services: Services
-    batch: str
-    targets: tuple[str, ...]
-    without: tuple[str, ...]
-
-    def plan(self, _hear: Hear, /) -> Planned:
-        """See Operation."""
-        plan = plan_reprocess(self.config, self.services, self.batch, targets=self.targets, without=self.without)
+    def plan(_: Hear) -> Planned:
+        found = plan_reprocess(config, services, batch_id, targets=targets, without=without)
         return Planned(
-            (f"{plan.batch}: {plan.batch.files:,} objects, {plan.batch.status}.", *plan.sentences),
-            {"batch": batch_report(plan.batch), "plan": [*plan.sentences]},
-            question="Have it loaded by the next run?",
+            (f"{found.batch}: {found.batch.files:,} objects, {found.batch.status}.", *found.sentences),
+            {"batch": batch_report(found.batch), "plan": [*found.sentences]},
+            "Have it loaded by the next run?",
         )
 
-    def carry_out(self, by: str, _hear: Hear, /) -> Told:
-        """See Operation."""
-        batch = reprocess_batch(
-            self.config, self.services, self.batch, by=by, targets=self.targets, without=self.without
-        )
-        return Told(
-            (f"{batch} is {batch.status}; the next run of {self.config.dag_id} loads it.",),
-            {"batch": batch_report(batch)},
-        )
+    def carry_out(by: str, _: Hear) -> Told:
+        batch = reprocess_batch(config, services, batch_id, by=by, targets=targets, without=without)
+        sentence = f"{batch} is {batch.status}; the next run of {config.dag_id} loads it."
+        return Told((sentence,), {"batch": batch_report(batch)})
+
+    return Operation(plan, carry_out)
 
 
-@dataclass(frozen=True, slots=True)
-class CloseNowOperation:
-    """Lock the open batch, so that the next run loads it without waiting for its limits.
+def closing_now(config: LoadConfig, services: Services) -> Operation:
+    """Lock the open batch, so that the next run loads it without waiting for its limits."""
+    nothing = f"Nothing waits in the open batch of load {config.load}."
 
-    Attributes:
-        config: The load.
-        services: The ports and the clock.
-    """
-
-    config: LoadConfig
-    services: Services
-
-    def plan(self, _hear: Hear, /) -> Planned:
-        """See Operation."""
-        opened = self.services.ledger.open_batch(self.config.load, self.services.now())
+    def plan(_: Hear) -> Planned:
+        opened = services.ledger.open_batch(config.load, services.now())
         if not opened.files:
-            return Planned((self._nothing,), {"batch": None}, question=None)
-        return Planned(
-            (
-                f"{opened}, with {opened.files:,} objects, would be locked, and the next run of {self.config.dag_id} "
-                "would load it.",
-            ),
-            {"batch": batch_report(opened)},
-            question=f"Lock what waits in the open batch of load {self.config.load}?",
+            return Planned((nothing,), {"batch": None})
+        sentence = (
+            f"{opened}, with {opened.files:,} objects, would be locked, and the next run of {config.dag_id} would load "
+            "it."
         )
+        question = f"Lock what waits in the open batch of load {config.load}?"
+        return Planned((sentence,), {"batch": batch_report(opened)}, question)
 
-    def carry_out(self, by: str, _hear: Hear, /) -> Told:
-        """See Operation."""
-        batch = close_now(self.config, self.services, by=by)
+    def carry_out(by: str, _: Hear) -> Told:
+        batch = close_now(config, services, by=by)
         if batch is None:
-            return Told((self._nothing,), {"batch": None})
-        return Told(
-            (
-                f"{batch} is {batch.status} with {batch.files:,} objects; the next run of {self.config.dag_id} loads "
-                "it.",
-            ),
-            {"batch": batch_report(batch)},
-        )
+            return Told((nothing,), {"batch": None})
+        sentence = f"{batch} is {batch.status} with {batch.files:,} objects; the next run of {config.dag_id} loads it."
+        return Told((sentence,), {"batch": batch_report(batch)})
 
-    @property
-    def _nothing(self) -> str:
-        return f"Nothing waits in the open batch of load {self.config.load}."
+    return Operation(plan, carry_out)

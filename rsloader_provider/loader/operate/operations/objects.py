@@ -2,79 +2,61 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import partial
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.operate.forget_objects import forget_objects, plan_forget
 from rsloader_provider.loader.operate.move_objects import plan_reprocess_objects, reprocess_objects
 from rsloader_provider.loader.operate.object_fates import ObjectFate, Taken
 from rsloader_provider.loader.operate.objects_named import ObjectsNamed
-from rsloader_provider.loader.operate.operations.operation import Hear, Planned, Told
+from rsloader_provider.loader.operate.operations.operation import Hear, Operation, Planned, Told
 from rsloader_provider.loader.operate.plan_objects import ObjectsPlan
 from rsloader_provider.loader.services import Services
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectsOperation:
-    """One of the two.
+def forgetting(config: LoadConfig, services: Services, named: ObjectsNamed) -> Operation:
+    """Forget what a person named."""
+    return _operation(
+        lambda: plan_forget(config, services, urls=named.urls, prefix=named.prefix),
+        lambda by: forget_objects(config, services, by=by, urls=named.urls, prefix=named.prefix),
+        question="Forget {:,} objects?",
+        consequence="What is forgotten and still in S3 is new to the next run. It is loaded, and where it was loaded "
+        "before its rows are ADDED AGAIN (mode: append).",
+    )
 
-    Attributes:
-        make_plan: Tells what it would do.
-        take: Does it, asked for by this person.
-        consequence: What it means for the rows.
-        question: What to ask before, with a place for the number of objects.
-    """
 
-    make_plan: Callable[[], ObjectsPlan]
-    take: Callable[[str], Iterable[Taken]]
-    consequence: str
-    question: str
+def reprocessing_objects(config: LoadConfig, services: Services, named: ObjectsNamed) -> Operation:
+    """Have what a person named loaded again."""
+    return _operation(
+        lambda: plan_reprocess_objects(config, services, urls=named.urls, prefix=named.prefix),
+        lambda by: reprocess_objects(config, services, by=by, urls=named.urls, prefix=named.prefix),
+        question="Have {:,} objects loaded again?",
+        consequence=f"The next run of {config.dag_id} loads them into all targets. Where they were loaded before, "
+        "their rows are ADDED AGAIN (mode: append).",
+    )
 
-    def plan(self, _hear: Hear, /) -> Planned:
-        """See Operation."""
-        plan = self.make_plan()
-        return Planned(
-            (*_sentences(plan), self.consequence),
-            {
-                "objects": _by_fate(plan.fates),
-                "examples": [*plan.examples],
-                "emptied": plan.emptied,
-                "unclaimed": plan.unclaimed,
-            },
-            question=self.question.format(plan.objects),
-            objects=sum(plan.fates.values()),
-        )
 
-    def carry_out(self, by: str, hear: Hear, /) -> Told:
-        """See Operation."""
+def _operation(
+    make_plan: Callable[[], ObjectsPlan], take: Callable[[str], Iterable[Taken]], *, question: str, consequence: str
+) -> Operation:
+    def plan(_: Hear) -> Planned:
+        found = make_plan()
+        report = {
+            "objects": _by_fate(found.fates),
+            "examples": [*found.examples],
+            "emptied": found.emptied,
+            "unclaimed": found.unclaimed,
+        }
+        objects = sum(found.fates.values())
+        return Planned((*_sentences(found), consequence), report, question.format(found.objects), objects)
+
+    def carry_out(by: str, hear: Hear) -> Told:
         done: Counter[ObjectFate] = Counter()
-        for taken in self.take(by):
+        for taken in take(by):
             done[taken.fate] += len(taken.names)
             hear(len(taken.names), (f"s3://{name} of batch {taken.batch}: {taken.fate}" for name in taken.names))
         return Told(tuple(_counted(done)), {"objects": _by_fate(done)})
 
-
-def forgetting(config: LoadConfig, services: Services, named: ObjectsNamed) -> ObjectsOperation:
-    """Forget what a person named."""
-    return ObjectsOperation(
-        partial(plan_forget, config, services, urls=named.urls, prefix=named.prefix),
-        lambda by: forget_objects(config, services, by=by, urls=named.urls, prefix=named.prefix),
-        "What is forgotten and still in S3 is new to the next run. It is loaded, and where it was loaded before its "
-        "rows are ADDED AGAIN (mode: append).",
-        "Forget {:,} objects?",
-    )
-
-
-def reprocessing_objects(config: LoadConfig, services: Services, named: ObjectsNamed) -> ObjectsOperation:
-    """Have what a person named loaded again."""
-    return ObjectsOperation(
-        partial(plan_reprocess_objects, config, services, urls=named.urls, prefix=named.prefix),
-        lambda by: reprocess_objects(config, services, by=by, urls=named.urls, prefix=named.prefix),
-        f"The next run of {config.dag_id} loads them into all targets. Where they were loaded before, their rows are "
-        "ADDED AGAIN (mode: append).",
-        "Have {:,} objects loaded again?",
-    )
+    return Operation(plan, carry_out)
 
 
 def _by_fate(counts: Mapping[ObjectFate, int]) -> dict[str, int]:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 RESULT_ITEMS = 100
 """Items that are kept of a list that may be of any length; all of them are heard."""
@@ -39,25 +39,18 @@ class Planned(Told):
     objects: int = 0
 
 
-class Operation(Protocol):
-    """Something that a person asks for, and that changes something."""
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """Something that a person asks for, and that changes something.
 
-    def plan(self, hear: Hear, /) -> Planned:
-        """Tell what would be done. Changes nothing.
+    Attributes:
+        plan: Tells what would be done, and changes nothing. What is found is heard of.
+        carry_out: Does it, for the person that is named by a text that only this request has. Each step is heard of;
+            if hearing of one raises, no further step is taken.
+    """
 
-        Args:
-            hear: Hears of what is found.
-        """
-        ...
-
-    def carry_out(self, by: str, hear: Hear, /) -> Told:
-        """Do it.
-
-        Args:
-            by: Who asks; a text that only this request has.
-            hear: Hears of each step. If it raises, no further step is taken.
-        """
-        ...
+    plan: Callable[[Hear], Planned]
+    carry_out: Callable[[str, Hear], Told]
 
 
 def unheard(_objects: int, _lines: Iterable[str]) -> None:
