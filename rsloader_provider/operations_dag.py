@@ -35,7 +35,7 @@ Choose a load and an action; each action says in brackets which of the fields it
 **Without `confirm`, nothing is changed**: the task's log shows what would be done. With the load's name in `confirm` it
 is done. The answer is in the log of the task `operate`, and the beginning of it in its XCom.
 
-Whoever may trigger this DAG may do all of this to every load: give the right to run it to those who should.
+A user who may trigger this DAG may do all of this to every load: grant that right only to those who should.
 """
 
 

@@ -48,8 +48,8 @@ class OperateOperator(BaseOperator):
         if confirm and action.changes and ti.try_number > 1:
             raise AirflowFailException(
                 f"{action} of load {load}: this is try {ti.try_number} of run {ti.dag_id}/{ti.run_id}, and an earlier "
-                "try may have done it, or part of it, as its log tells. This try changed nothing. Trigger the DAG anew "
-                "to ask again, first without 'confirm' to see what is left to do."
+                "try may have done it, or part of it, as its log tells. This try changed nothing. Trigger the DAG "
+                "again, first without 'confirm' to see what is left to do."
             )
         request = Request(
             action=action,
