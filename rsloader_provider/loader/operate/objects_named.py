@@ -127,7 +127,8 @@ def _all_in_s3(config: LoadConfig, services: Services, urls: Sequence[str]) -> l
     listed: list[ClaimedObject] = []
     gone: list[str] = []
     for claim in _claims_of(config, services, urls):
-        found = _in_s3(services, claim)
+        bucket, _, key = claim.name.partition("/")
+        found = services.storage.find(bucket, key)
         if found is None:
             gone.append(claim.name)
         else:
@@ -142,12 +143,6 @@ def _all_in_s3(config: LoadConfig, services: Services, urls: Sequence[str]) -> l
 def _as_claimed(claim: Claim) -> ClaimedObject:
     bucket, _, key = claim.name.partition("/")
     return ClaimedObject(claim, S3Object(bucket, key, claim.size_bytes, claim.etag, claim.last_modified))
-
-
-def _in_s3(services: Services, claim: Claim) -> S3Object | None:
-    bucket, _, key = claim.name.partition("/")
-    first = next(services.storage.objects(bucket, key), None)
-    return first if first is not None and first.key == key else None
 
 
 def _nothing_below(config: LoadConfig, prefix: str) -> UnknownObjectError:

@@ -3,7 +3,7 @@
 import json
 
 from rsloader_provider.loader.look.reports import batch_with_files
-from rsloader_provider.loader.operate.batches import holdings
+from rsloader_provider.loader.operate.holdings import holdings
 from rsloader_provider.loader.operate.operations.operation import Hear, Told
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.services import Services

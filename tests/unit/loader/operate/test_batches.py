@@ -26,7 +26,8 @@ from rsloader_provider.core.ledger.batch import CLOSED_NOW, MARKED, Batch, Batch
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit.audit import audit_load
-from rsloader_provider.loader.operate.batches import close_now, holdings, plan_reprocess, reprocess_batch
+from rsloader_provider.loader.operate.batches import close_now, plan_reprocess, reprocess_batch
+from rsloader_provider.loader.operate.holdings import holdings
 from rsloader_provider.loader.operate.mark import mark_as_loaded
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.buffer import buffer_objects
