@@ -4,45 +4,9 @@ from collections.abc import Callable, Iterable
 from functools import singledispatch
 
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import HISTORY_SCHEMA, HISTORY_VIEW, TableName, TemporaryTable, history_table
-from rsloader_provider.core.redshift.sql import (
-    BackendPid,
-    Begin,
-    Commit,
-    Copy,
-    CountSessions,
-    CreateHistory,
-    CreateHistorySchema,
-    CreateHistoryView,
-    CreateStaging,
-    DeleteAll,
-    DropTable,
-    FindAmbiguousKeys,
-    FindHistories,
-    FindLoaded,
-    FindRowErrors,
-    FindRowErrorsWithoutValues,
-    FindTransactionEnd,
-    ForgetLoaded,
-    GiveTable,
-    GrantOnSchema,
-    GrantOnTable,
-    LastCopy,
-    LockHistory,
-    Merge,
-    ReadBatchHistory,
-    ReadHistory,
-    ReadLoadedFiles,
-    RecordLoaded,
-    RenameTable,
-    Rollback,
-    SetStatementTimeout,
-    Statement,
-    TerminateSession,
-    Truncate,
-    UserStatement,
-)
 
 
 def identifier(name: str) -> str:
@@ -78,7 +42,7 @@ def _names(names: Iterable[str]) -> str:
 
 
 @singledispatch
-def render(statement: Statement) -> str:
+def render(statement: sql.Statement) -> str:
     """Write a statement as Redshift's SQL.
 
     Raises:
@@ -87,30 +51,30 @@ def render(statement: Statement) -> str:
     raise TypeError(f"not a statement: {statement!r}")
 
 
-def _fixed(text: str) -> Callable[[Statement], str]:
+def _fixed(text: str) -> Callable[[sql.Statement], str]:
     return lambda _: text
 
 
-render.register(BackendPid, _fixed("SELECT pg_backend_pid()"))
-render.register(Begin, _fixed("BEGIN"))
-render.register(Commit, _fixed("COMMIT"))
-render.register(Rollback, _fixed("ROLLBACK"))
-render.register(LastCopy, _fixed("SELECT pg_last_copy_count(), pg_last_copy_id()"))
-render.register(CreateHistorySchema, _fixed(f"CREATE SCHEMA IF NOT EXISTS {identifier(HISTORY_SCHEMA)}"))
+render.register(sql.BackendPid, _fixed("SELECT pg_backend_pid()"))
+render.register(sql.Begin, _fixed("BEGIN"))
+render.register(sql.Commit, _fixed("COMMIT"))
+render.register(sql.Rollback, _fixed("ROLLBACK"))
+render.register(sql.LastCopy, _fixed("SELECT pg_last_copy_count(), pg_last_copy_id()"))
+render.register(sql.CreateHistorySchema, _fixed(f"CREATE SCHEMA IF NOT EXISTS {identifier(HISTORY_SCHEMA)}"))
 
 
 @render.register
-def _(statement: TerminateSession) -> str:
+def _(statement: sql.TerminateSession) -> str:
     return f"SELECT pg_terminate_backend({statement.pid})"
 
 
 @render.register
-def _(statement: CountSessions) -> str:
+def _(statement: sql.CountSessions) -> str:
     return f"SELECT count(*) FROM stv_sessions WHERE process = {statement.pid}"  # noqa: S608 (a number)
 
 
 @render.register
-def _(statement: FindTransactionEnd) -> str:
+def _(statement: sql.FindTransactionEnd) -> str:
     return (
         "SELECT trim(t.status) FROM sys_load_history l "  # noqa: S608 (every part is quoted)
         "JOIN sys_transaction_history t ON t.transaction_id = l.transaction_id "
@@ -120,17 +84,17 @@ def _(statement: FindTransactionEnd) -> str:
 
 
 @render.register
-def _(statement: SetStatementTimeout) -> str:
+def _(statement: sql.SetStatementTimeout) -> str:
     return f"SET statement_timeout TO {statement.milliseconds}"
 
 
 @render.register
-def _(statement: LockHistory) -> str:
+def _(statement: sql.LockHistory) -> str:
     return f"LOCK {_table(history_table(statement.target))}"
 
 
 @render.register
-def _(statement: FindLoaded) -> str:
+def _(statement: sql.FindLoaded) -> str:
     key = statement.key
     this = f'"batch" = {literal(key.batch)} AND "generation" = {literal(key.generation)}'
     found = ", ".join(f'max(CASE WHEN {this} THEN "{name}" END)' for name in ("rows", "query_id", "files"))
@@ -143,33 +107,33 @@ def _(statement: FindLoaded) -> str:
 
 
 @render.register
-def _(statement: DeleteAll) -> str:
+def _(statement: sql.DeleteAll) -> str:
     return f"DELETE FROM {_table(statement.target)}"  # noqa: S608 (every part is quoted)
 
 
 @render.register
-def _(statement: Truncate) -> str:
+def _(statement: sql.Truncate) -> str:
     return f"TRUNCATE {_table(statement.target)}"
 
 
 @render.register
-def _(statement: CreateStaging) -> str:
+def _(statement: sql.CreateStaging) -> str:
     kind = "TEMPORARY TABLE" if isinstance(statement.staging, TemporaryTable) else "TABLE"
     return f"CREATE {kind} {_table(statement.staging)} (LIKE {_table(statement.like)} INCLUDING DEFAULTS)"
 
 
 @render.register
-def _(statement: DropTable) -> str:
+def _(statement: sql.DropTable) -> str:
     return f"DROP TABLE {_table(statement.table)}"
 
 
 @render.register
-def _(statement: RenameTable) -> str:
+def _(statement: sql.RenameTable) -> str:
     return f"ALTER TABLE {_table(statement.table)} RENAME TO {identifier(statement.name)}"
 
 
 @render.register
-def _(statement: FindAmbiguousKeys) -> str:
+def _(statement: sql.FindAmbiguousKeys) -> str:
     keys = _names(statement.keys)
     missing = " OR ".join(f"{identifier(key)} IS NULL" for key in statement.keys)
     return (
@@ -179,7 +143,7 @@ def _(statement: FindAmbiguousKeys) -> str:
 
 
 @render.register
-def _(statement: Merge) -> str:
+def _(statement: sql.Merge) -> str:
     target, staging = identifier(statement.target.table), identifier(statement.staging.table)
     same = " AND ".join(f"{target}.{key} = {staging}.{key}" for key in map(identifier, statement.keys))
     merge = f"MERGE INTO {_table(statement.target)} USING {staging} ON {same}"
@@ -196,7 +160,7 @@ def _(statement: Merge) -> str:
 
 
 @render.register
-def _(statement: Copy) -> str:
+def _(statement: sql.Copy) -> str:
     options = statement.options
     columns = f" ({_names(statement.columns)})" if statement.columns else ""
     clauses = [
@@ -242,7 +206,7 @@ def _delimiter(delimiter: str) -> str:
 
 
 @render.register
-def _(statement: RecordLoaded) -> str:
+def _(statement: sql.RecordLoaded) -> str:
     key = statement.key
     values = (
         str(key.target), key.load, key.batch, key.generation, statement.attempt,
@@ -256,12 +220,12 @@ def _(statement: RecordLoaded) -> str:
 
 
 @render.register
-def _(statement: UserStatement) -> str:
+def _(statement: sql.UserStatement) -> str:
     return statement.text
 
 
 @render.register
-def _(statement: FindRowErrors) -> str:
+def _(statement: sql.FindRowErrors) -> str:
     return (
         "SELECT trim(filename), line_number, trim(colname), trim(raw_field_value), trim(err_reason), err_code, query "  # noqa: S608
         f"FROM stl_load_errors WHERE session = {statement.pid} "
@@ -270,7 +234,7 @@ def _(statement: FindRowErrors) -> str:
 
 
 @render.register
-def _(statement: FindRowErrorsWithoutValues) -> str:
+def _(statement: sql.FindRowErrorsWithoutValues) -> str:
     return (
         "SELECT trim(file_name), line_number, trim(column_name), '', trim(error_message), error_code, query_id "  # noqa: S608
         f"FROM sys_load_error_detail WHERE session_id = {statement.pid} "
@@ -282,7 +246,7 @@ _HISTORY_COLUMNS = '"batch", "generation", "attempt", "rows", "files", "query_id
 
 
 @render.register
-def _(statement: ReadHistory) -> str:
+def _(statement: sql.ReadHistory) -> str:
     return (
         f"SELECT {_HISTORY_COLUMNS} FROM {_table(history_table(statement.target))} "  # noqa: S608 (every part is quoted)
         f'WHERE "target" = {literal(str(statement.target))} AND "load" = {literal(statement.load)} '
@@ -291,7 +255,7 @@ def _(statement: ReadHistory) -> str:
 
 
 @render.register
-def _(statement: ReadBatchHistory) -> str:
+def _(statement: sql.ReadBatchHistory) -> str:
     return (
         f"SELECT {_HISTORY_COLUMNS} FROM {_table(history_table(statement.target))} "  # noqa: S608 (every part is quoted)
         f'WHERE "target" = {literal(str(statement.target))} AND "load" = {literal(statement.load)} '
@@ -300,13 +264,13 @@ def _(statement: ReadBatchHistory) -> str:
 
 
 @render.register
-def _(statement: ReadLoadedFiles) -> str:
+def _(statement: sql.ReadLoadedFiles) -> str:
     query_ids = ", ".join(map(literal, statement.query_ids))
     return f"SELECT DISTINCT query_id, trim(file_name) FROM sys_load_detail WHERE query_id IN ({query_ids})"  # noqa: S608
 
 
 @render.register
-def _(statement: ForgetLoaded) -> str:
+def _(statement: sql.ForgetLoaded) -> str:
     key = statement.key
     return (
         f"DELETE FROM {_table(history_table(key.target))} "  # noqa: S608 (every part is quoted)
@@ -316,7 +280,7 @@ def _(statement: ForgetLoaded) -> str:
 
 
 @render.register
-def _(statement: CreateHistory) -> str:
+def _(statement: sql.CreateHistory) -> str:
     return (
         f"CREATE TABLE IF NOT EXISTS {_table(history_table(statement.target))} ("
         '"target" varchar(520) NOT NULL, "load" varchar(200) NOT NULL, "batch" char(26) NOT NULL, '
@@ -327,30 +291,30 @@ def _(statement: CreateHistory) -> str:
 
 
 @render.register
-def _(statement: GiveTable) -> str:
+def _(statement: sql.GiveTable) -> str:
     return f"ALTER TABLE {_table(statement.table)} OWNER TO {identifier(statement.user)}"
 
 
 @render.register
-def _(statement: GrantOnSchema) -> str:
+def _(statement: sql.GrantOnSchema) -> str:
     privileges = "CREATE, USAGE" if statement.creating else "USAGE"
     schema = identifier(statement.schema or HISTORY_SCHEMA)
     return f"GRANT {privileges} ON SCHEMA {schema} TO {identifier(statement.user)}"
 
 
 @render.register
-def _(statement: GrantOnTable) -> str:
+def _(statement: sql.GrantOnTable) -> str:
     return f"GRANT {', '.join(statement.privileges)} ON {_table(statement.target)} TO {identifier(statement.user)}"
 
 
 @render.register
-def _(_: FindHistories) -> str:
+def _(_: sql.FindHistories) -> str:
     schema = literal(HISTORY_SCHEMA)
     return f"SELECT tablename FROM pg_tables WHERE schemaname = {schema} ORDER BY 1"  # noqa: S608 (quoted)
 
 
 @render.register
-def _(statement: CreateHistoryView) -> str:
+def _(statement: sql.CreateHistoryView) -> str:
     selects = (
         # By name: a column that somebody had to add again stands last in its table.
         f'SELECT "target", "load", {_HISTORY_COLUMNS} '  # noqa: S608 (every part is quoted)
