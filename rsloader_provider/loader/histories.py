@@ -105,7 +105,7 @@ class Histories:
     def _table(self, name: str) -> TableName:
         return TableName(self._targets[name].schema_name, self._targets[name].table_name)
 
-    def _read(self, name: str, statement: sql.Statement) -> list[HistoryRow]:
+    def _read(self, name: str, statement: sql.Query[Sequence[Any]]) -> list[HistoryRow]:
         if name in self.unreadable:
             return []
         try:

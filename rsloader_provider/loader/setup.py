@@ -37,8 +37,7 @@ def create_histories(
             for table in targets:
                 session.execute(sql.CreateHistory(table))
                 done(conn_id, history_table(table))
-            names = tuple(str(row[0]) for row in session.execute(sql.FindHistories()))
-            session.execute(sql.CreateHistoryView(names))
+            session.execute(sql.CreateHistoryView(tuple(session.execute(sql.FindHistories()))))
 
 
 def statements_for_dba(configs: Iterable[LoadConfig], user: str) -> dict[str, list[sql.Statement]]:

@@ -1,7 +1,7 @@
 """Two moments that a killed process does not make: somebody else comes in between two steps of a living one."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -65,8 +65,8 @@ class _LateEnd:
     def __init__(self, session: Session):
         self._session = session
 
-    def execute(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
-        return ((True,),) if isinstance(statement, sql.TerminateSession) else self._session.execute(statement)
+    def execute(self, statement: sql.Statement) -> list[Any] | None:
+        return None if isinstance(statement, sql.TerminateSession) else self._session.execute(statement)
 
 
 class _LateEnds:

@@ -124,7 +124,7 @@ class PatientSession(MemorySession):
     def _run(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
         if isinstance(statement, sql.TerminateSession) and self.warehouse.is_slow:
             self.warehouse.ending.append(self.warehouse.sessions[statement.pid])
-            return [[True]]
+            return ()
         return super()._run(statement)
 
     def commit_late(self) -> None:

@@ -13,9 +13,9 @@ https://docs.aws.amazon.com/redshift/latest/mgmt/data-api-calling-considerations
 
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
@@ -35,7 +35,9 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.core.redshift.sql import Commit, Rollback, Statement
+from rsloader_provider.core.redshift.sql import Command, Commit, Query, Rollback, Statement
+
+Row = TypeVar("Row")
 
 KEEP_ALIVE_SECONDS = 900
 """How long a session may idle between two statements before AWS ends it, and with it an open transaction.
@@ -92,7 +94,13 @@ class DataApiSession:
         self._running: str | None = None
         self._is_lost = False
 
-    def execute(self, statement: Statement) -> Sequence[Sequence[Any]]:
+    @overload
+    def execute(self, statement: Query[Row]) -> list[Row]: ...
+
+    @overload
+    def execute(self, statement: Command) -> None: ...
+
+    def execute(self, statement: Statement) -> list[Any] | None:
         what, text = type(statement).__name__, render(statement)
         if self._is_lost:
             raise ConnectionLostError(f"The session of connection {self._conn_id} was lost before {what}.")
@@ -105,7 +113,8 @@ class DataApiSession:
         with self._heard(statement, is_first=is_first):
             ended = self._end_of(self._submit(text))
             if ended["Status"] == _FINISHED:
-                return self._rows(ended["Id"]) if ended.get("HasResultSet") else ()
+                rows = self._rows(ended["Id"]) if ended.get("HasResultSet") else []
+                return [statement.read(values) for values in rows] if isinstance(statement, Query) else None
         raise self._failed(ended, statement, is_first=is_first)
 
     def close(self) -> None:

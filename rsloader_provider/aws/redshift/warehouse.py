@@ -1,8 +1,8 @@
 """Redshift through redshift_connector: a statement in, rows or one of our errors out."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TypeVar, overload
 
 from redshift_connector.error import Error as DriverError
 
@@ -10,7 +10,9 @@ from rsloader_provider.aws.redaction import redacted, shown_cause
 from rsloader_provider.aws.redshift.errors import Answer, error_of, unconnected
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.core.redshift.sql import Copy, Statement
+from rsloader_provider.core.redshift.sql import Command, Copy, Query, Statement
+
+Row = TypeVar("Row")
 
 
 class RedshiftSession:
@@ -26,7 +28,13 @@ class RedshiftSession:
         self._connection = connection
         self._secrets = {*secrets}
 
-    def execute(self, statement: Statement) -> Sequence[Sequence[Any]]:
+    @overload
+    def execute(self, statement: Query[Row]) -> list[Row]: ...
+
+    @overload
+    def execute(self, statement: Command) -> None: ...
+
+    def execute(self, statement: Statement) -> list[Any] | None:
         if isinstance(statement, Copy) and statement.access_key is not None:
             # Redshift's words may quote the statement, now or when somebody asks for its errors.
             self._secrets.update(statement.access_key.secrets)
@@ -35,10 +43,11 @@ class RedshiftSession:
         cursor.paramstyle = "qmark"
         try:
             cursor.execute(render(statement))
-            return cursor.fetchall() if cursor.description else ()
+            rows = cursor.fetchall() if cursor.description else ()
         except (DriverError, OSError) as error:
             secrets = {*self._secrets, *_password(self._connection)}
             raise _error_of(error, statement, secrets) from shown_cause(error, secrets)
+        return [statement.read(values) for values in rows] if isinstance(statement, Query) else None
 
 
 class RedshiftWarehouse:

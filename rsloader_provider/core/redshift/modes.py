@@ -33,10 +33,10 @@ class Filling:
         after: Statements after COPY.
     """
 
-    before: tuple[sql.Statement, ...]
+    before: tuple[sql.Command, ...]
     into: TableName | TemporaryTable
     check: sql.FindAmbiguousKeys | None = None
-    after: tuple[sql.Statement, ...] = ()
+    after: tuple[sql.Command, ...] = ()
 
 
 def filling(target: Target) -> Filling:

@@ -1,37 +1,70 @@
 """Every statement that the loader may send to Redshift, as a value; `render` quotes them all."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Generic, Literal, TypeVar
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
+from rsloader_provider.core.redshift.rows import (
+    Values,
+    as_they_come,
+    has_committed,
+    name,
+    number,
+)
 
 Privilege = Literal["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE"]
+Row_co = TypeVar("Row_co", covariant=True)
+
+
+class Command:
+    """A statement that is sent for what it does; nobody reads rows of it."""
+
+    __slots__ = ()
+
+
+class Query(ABC, Generic[Row_co]):
+    """A statement that is answered with rows."""
+
+    __slots__ = ()
+
+    @staticmethod
+    @abstractmethod
+    def read(values: Values) -> Row_co:
+        """Make a row of the values of its columns."""
+
+
+Statement = Command | Query[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class BackendPid:
-    """Ask for the session's process id."""
+class BackendPid(Query[int]):
+    """Ask for the session's process id: one row."""
+
+    read = staticmethod(number)
 
 
 @dataclass(frozen=True, slots=True)
-class TerminateSession:
+class TerminateSession(Command):
     """End another session of the same user; its open transaction is rolled back."""
 
     pid: int
 
 
 @dataclass(frozen=True, slots=True)
-class CountSessions:
+class CountSessions(Query[int]):
     """Ask whether a session of the same user is still there: one row, 1 or 0."""
 
     pid: int
 
+    read = staticmethod(number)
+
 
 @dataclass(frozen=True, slots=True)
-class FindTransactionEnd:
-    """Ask how the transaction of a completed COPY ended: `committed`, `rolledback`, or no row if that is not known.
+class FindTransactionEnd(Query[bool | None]):
+    """Ask whether the transaction of a completed COPY was committed: None, or no row, if that is not known.
 
     SYS_LOAD_HISTORY alone does not tell: a COPY that was rolled back later stays `completed` there.
     Only superusers and users with the role sys:monitor may read SYS_TRANSACTION_HISTORY.
@@ -42,28 +75,30 @@ class FindTransactionEnd:
     session: int
     query_id: int
 
+    read = staticmethod(has_committed)
+
 
 @dataclass(frozen=True, slots=True)
-class SetStatementTimeout:
+class SetStatementTimeout(Command):
     """Let Redshift cancel any later statement of the session that takes longer."""
 
     milliseconds: int
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Command):
     """Open the transaction. The snapshot is not taken yet."""
 
 
 @dataclass(frozen=True, slots=True)
-class LockHistory:
+class LockHistory(Command):
     """Take the target's mutex until the end of the transaction. LOCK takes no snapshot, so it goes first."""
 
     target: TableName
 
 
 @dataclass(frozen=True, slots=True)
-class FindLoaded:
+class FindLoaded(Query[Values]):
     """Ask the history for this load, and for what was loaded after it: one row.
 
     It is (times, rows, query_id, files, newer): how often this load is in the history, 0 or 1, and what it says then;
@@ -72,23 +107,25 @@ class FindLoaded:
 
     key: LoadKey
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class DeleteAll:
+class DeleteAll(Command):
     """Empty the target, in the transaction."""
 
     target: TableName
 
 
 @dataclass(frozen=True, slots=True)
-class Truncate:
+class Truncate(Command):
     """Empty the target. It commits at once, and so does what the transaction did before it."""
 
     target: TableName
 
 
 @dataclass(frozen=True, slots=True)
-class CreateStaging:
+class CreateStaging(Command):
     """Create a table with the columns of another: one of the session's own, or one to take the other's place.
 
     Keys are not declared in it and nobody is granted anything.
@@ -100,14 +137,14 @@ class CreateStaging:
 
 
 @dataclass(frozen=True, slots=True)
-class DropTable:
+class DropTable(Command):
     """Drop a table; refused while a view depends on it."""
 
     table: TableName
 
 
 @dataclass(frozen=True, slots=True)
-class RenameTable:
+class RenameTable(Command):
     """Give a table another name in its schema."""
 
     table: TableName
@@ -115,7 +152,7 @@ class RenameTable:
 
 
 @dataclass(frozen=True, slots=True)
-class FindAmbiguousKeys:
+class FindAmbiguousKeys(Query[Values]):
     """Ask for keys that do not tell which row is meant, `limit` of them at most: (their values…, rows).
 
     They stand more than once, or a part of them is NULL.
@@ -125,9 +162,11 @@ class FindAmbiguousKeys:
     keys: tuple[str, ...]
     limit: int
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(Command):
     """Put the staged rows in the place of the target's rows with the same keys; add those that have none.
 
     Attributes:
@@ -144,7 +183,7 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Command):
     """Load the objects of a manifest.
 
     Attributes:
@@ -163,12 +202,14 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
-class LastCopy:
+class LastCopy(Query[Values]):
     """Ask for (rows, query_id) of the session's last COPY."""
+
+    read = staticmethod(as_they_come)
 
 
 @dataclass(frozen=True, slots=True)
-class RecordLoaded:
+class RecordLoaded(Command):
     """Write the history row; it commits together with the rows that it stands for."""
 
     key: LoadKey
@@ -180,24 +221,26 @@ class RecordLoaded:
 
 
 @dataclass(frozen=True, slots=True)
-class UserStatement:
-    """One statement of pre-SQL or post-SQL, as its author wrote it."""
+class UserStatement(Query[Values]):
+    """One statement of pre-SQL or post-SQL, as its author wrote it; its rows, if it has any, are left as they come."""
 
     text: str
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Command):
     """Make it so."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rollback:
+class Rollback(Command):
     """Undo the transaction."""
 
 
 @dataclass(frozen=True, slots=True)
-class FindRowErrors:
+class FindRowErrors(Query[Values]):
     """Ask which rows the session's COPY refused: (file, line, column, value, reason, code, query), newest COPY first.
 
     STL_LOAD_ERRORS alone has the field's value; Serverless and concurrency scaling do not fill it.
@@ -206,17 +249,21 @@ class FindRowErrors:
     pid: int
     limit: int
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class FindRowErrorsWithoutValues:
+class FindRowErrorsWithoutValues(Query[Values]):
     """The same from SYS_LOAD_ERROR_DETAIL, which every Redshift fills; its value column is empty."""
 
     pid: int
     limit: int
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class ReadHistory:
+class ReadHistory(Query[Values]):
     """Read a load's rows of a target's history, sorted by batch and generation, `limit` of them at most.
 
     Each is (batch, generation, attempt, rows, files, query_id, run, loaded_at).
@@ -230,18 +277,22 @@ class ReadHistory:
     after: str
     limit: int
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class ReadBatchHistory:
+class ReadBatchHistory(Query[Values]):
     """Read what a target's history knows of one batch, in the columns of ReadHistory, sorted by generation."""
 
     target: TableName
     load: str
     batch: str
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class ReadLoadedFiles:
+class ReadLoadedFiles(Query[Values]):
     """Ask which files some COPYs read: (query_id, URL), each pair once.
 
     The view keeps about a week, and the first 256 bytes of a URL. A user sees their own COPYs in it.
@@ -250,28 +301,30 @@ class ReadLoadedFiles:
 
     query_ids: tuple[int, ...]
 
+    read = staticmethod(as_they_come)
+
 
 @dataclass(frozen=True, slots=True)
-class ForgetLoaded:
+class ForgetLoaded(Command):
     """Take a load out of the history. The loader never does; it is written out for a person who removed the rows."""
 
     key: LoadKey
 
 
 @dataclass(frozen=True, slots=True)
-class CreateHistorySchema:
+class CreateHistorySchema(Command):
     """Create the loader's schema if it is not there."""
 
 
 @dataclass(frozen=True, slots=True)
-class CreateHistory:
+class CreateHistory(Command):
     """Create the load history of one target table if it is not there."""
 
     target: TableName
 
 
 @dataclass(frozen=True, slots=True)
-class GiveTable:
+class GiveTable(Command):
     """Make a user the owner of a table: locking a history asks for no less, nor does dropping or renaming a target."""
 
     table: TableName
@@ -279,7 +332,7 @@ class GiveTable:
 
 
 @dataclass(frozen=True, slots=True)
-class GrantOnSchema:
+class GrantOnSchema(Command):
     """Let a user look into a schema, and with `creating` create tables there; a schema of None is the loader's own."""
 
     schema: str | None
@@ -288,7 +341,7 @@ class GrantOnSchema:
 
 
 @dataclass(frozen=True, slots=True)
-class GrantOnTable:
+class GrantOnTable(Command):
     """Let a user do with a table what a load does with it."""
 
     target: TableName
@@ -297,50 +350,14 @@ class GrantOnTable:
 
 
 @dataclass(frozen=True, slots=True)
-class FindHistories:
+class FindHistories(Query[str]):
     """Ask for the names of all history tables."""
+
+    read = staticmethod(name)
 
 
 @dataclass(frozen=True, slots=True)
-class CreateHistoryView:
+class CreateHistoryView(Command):
     """Create the view over the histories, for people."""
 
     histories: tuple[str, ...]
-
-
-Statement = (
-    BackendPid
-    | TerminateSession
-    | CountSessions
-    | FindTransactionEnd
-    | SetStatementTimeout
-    | Begin
-    | LockHistory
-    | FindLoaded
-    | DeleteAll
-    | Truncate
-    | CreateStaging
-    | DropTable
-    | RenameTable
-    | FindAmbiguousKeys
-    | Merge
-    | Copy
-    | LastCopy
-    | RecordLoaded
-    | UserStatement
-    | Commit
-    | Rollback
-    | FindRowErrors
-    | FindRowErrorsWithoutValues
-    | ReadHistory
-    | ReadBatchHistory
-    | ReadLoadedFiles
-    | ForgetLoaded
-    | CreateHistorySchema
-    | CreateHistory
-    | GiveTable
-    | GrantOnSchema
-    | GrantOnTable
-    | FindHistories
-    | CreateHistoryView
-)

@@ -1,18 +1,25 @@
 """The warehouse: one Redshift session at a time."""
 
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar, overload
 
 from rsloader_provider.core.config.target import Transport
-from rsloader_provider.core.redshift.sql import Statement
+from rsloader_provider.core.redshift.sql import Command, Query, Statement
+
+Row = TypeVar("Row")
 
 
 class Session(Protocol):
     """One session; each statement runs in it at once. A transaction is begun and ended by statements."""
 
-    def execute(self, statement: Statement) -> Sequence[Sequence[Any]]:
-        """Run a statement and give its rows; none where it returns nothing.
+    @overload
+    def execute(self, statement: Query[Row]) -> list[Row]: ...
+
+    @overload
+    def execute(self, statement: Command) -> None: ...
+
+    def execute(self, statement: Statement) -> list[Any] | None:
+        """Run a statement, and give the rows of a query.
 
         Raises:
             ConnectionLostError: No answer came; whether it was carried out is unknown.

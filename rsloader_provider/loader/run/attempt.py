@@ -159,7 +159,7 @@ class Attempt:
 
     def _end_earlier(self, session: Session) -> tuple[int, Loaded | None]:
         """End the session of an earlier attempt; give this one's number, and what an announced COMMIT has loaded."""
-        pid = int(session.execute(sql.BackendPid())[0][0])
+        (pid,) = session.execute(sql.BackendPid())
         if self.previous_session not in {None, pid}:
             self._end_session(session, int(self.previous_session or 0))
         if self.unanswered is not None and self._has_committed(session, self.unanswered):

@@ -43,7 +43,7 @@ def wait_until_over(session: Session, pid: int, sleep: Callable[[float], None]) 
         TransientError: It is still there after five seconds.
     """
     for _ in range(_LOOKS):
-        if not session.execute(sql.CountSessions(pid))[0][0]:
+        if session.execute(sql.CountSessions(pid)) == [0]:
             return
         sleep(_LOOK_SECONDS)
     raise TransientError(
@@ -69,7 +69,7 @@ def has_committed(session: Session, commit: UnansweredCommit, manifests: Iterabl
             log.info("the end of the transaction is not readable: %s", error)
             return None
         if ends:
-            return {"committed": True, "rolledback": False}.get(ends[0][0])
+            return ends[0]
     return None
 
 

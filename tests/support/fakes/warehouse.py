@@ -27,6 +27,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
+from rsloader_provider.core.redshift.rows import Values
 from support.fakes.storage import MemoryStorage
 
 Tables = dict[str, list[str]]
@@ -139,7 +140,7 @@ class MemorySession:
         self.held: list[threading.Lock] = []
         self.loads: list[MemoryLoad] = []
 
-    def execute(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
+    def execute(self, statement: sql.Statement) -> list[Any] | None:
         self.warehouse.log.append(statement)
         self.warehouse.meanwhile.pop(type(statement), lambda: None)()
         self._accident(statement, after=False)
@@ -153,7 +154,7 @@ class MemorySession:
             self.failed = self.in_transaction
             raise
         self._accident(statement, after=True)
-        return rows
+        return [statement.read(values) for values in rows] if isinstance(statement, sql.Query) else None
 
     def _accident(self, statement: sql.Statement, *, after: bool) -> None:
         for accident in self.warehouse.accidents:
@@ -175,7 +176,8 @@ class MemorySession:
         for lock in held:
             lock.release()
 
-    def _run(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
+    def _run(self, statement: sql.Statement) -> Sequence[Values]:
+        """Give the values as the driver gives them."""
         match statement:
             case sql.BackendPid():
                 return [[self.pid]]
@@ -184,7 +186,6 @@ class MemorySession:
                     raise AccessDeniedError("must be superuser to signal other server processes")
                 if pid in self.warehouse.sessions:
                     self.warehouse.sessions[pid].close()
-                return [[True]]
             case sql.CountSessions(pid):
                 ending = pid in self.warehouse.slow_to_end
                 self.warehouse.slow_to_end.discard(pid)
