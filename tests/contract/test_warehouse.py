@@ -20,30 +20,32 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
+from rsloader_provider.core.redshift.rows import Committed, HistoryAnswer
 from rsloader_provider.loader.ports.warehouse import Session
 
-NOT_LOADED = [0, None, None, None, None]
+NOT_LOADED = HistoryAnswer(committed=None, newer=None)
 
 
-def found(session: Session, key: LoadKey) -> list[Any]:
-    (row,) = session.execute(sql.FindLoaded(key))
-    return list(row)
+def found(session: Session, key: LoadKey) -> HistoryAnswer:
+    (answer,) = session.execute(sql.FindLoaded(key))
+    return answer
 
 
 def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
     with house.connect() as session:
-        assert isinstance(session.execute(sql.BackendPid())[0], int)
+        (pid,) = session.execute(sql.BackendPid())
+        assert pid > 0
         session.execute(sql.SetStatementTimeout(60_000))
         session.execute(sql.Begin())
         session.execute(sql.LockHistory(house.table))
         assert found(session, house.key) == NOT_LOADED
         session.execute(house.copy(("1.csv", "1\n2\n"), ("2 +%2B.csv", "3\n")))
-        rows, query_id = session.execute(sql.LastCopy())[0]
-        assert rows == 3
-        session.execute(house.recorded(rows, query_id))
+        (copied,) = session.execute(sql.LastCopy())
+        assert copied.rows == 3
+        session.execute(house.recorded(copied.rows, copied.query_id))
         session.execute(sql.Commit())
     with house.connect() as session:
-        assert found(session, house.key) == [1, 3, query_id, 2, None]
+        assert found(session, house.key) == HistoryAnswer(Committed(3, copied.query_id, files=2), newer=None)
     assert house.count_rows() == 3
 
 
@@ -74,8 +76,8 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         session.execute(house.recorded(query_id=None))
         session.execute(sql.Commit())
         older = LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
-        assert found(session, older) == [*NOT_LOADED[:-1], house.key.batch]
-        assert found(session, house.key)[-1] is None
+        assert found(session, older) == HistoryAnswer(committed=None, newer=house.key.batch)
+        assert found(session, house.key).newer is None
 
 
 def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):
@@ -100,7 +102,7 @@ def test_the_files_that_a_copy_read_can_be_asked_for(house: House):
     with house.connect() as session:
         session.execute(sql.Begin())
         session.execute(house.copy(("1.csv", "1\n"), ("2 +%2B.csv", "2\n")))
-        query_id = session.execute(sql.LastCopy())[0][1]
+        query_id = session.execute(sql.LastCopy())[0].query_id
         session.execute(sql.Commit())
         found = session.execute(sql.ReadLoadedFiles((query_id, query_id + 1000)))
     expected = [f"s3://{house.bucket}/1.csv", f"s3://{house.bucket}/2 +%2B.csv"]
@@ -129,7 +131,7 @@ def test_a_session_that_wants_the_history_waits_for_the_one_that_has_it(house: H
         first_may_commit.set()
         session.execute(sql.LockHistory(house.table))
         order.append("second has the lock")
-        assert found(session, house.key)[0] == 1
+        assert found(session, house.key).committed
     thread.join()
     assert order == ["first commits", "second has the lock"]
 
@@ -203,7 +205,7 @@ def test_how_the_transaction_of_a_copy_ended_can_be_asked_by_another_session(hou
         (pid,) = session.execute(sql.BackendPid())
         session.execute(sql.Begin())
         session.execute(house.copy(("1.csv", "1\n")))
-        _, query_id = session.execute(sql.LastCopy())[0]
+        query_id = session.execute(sql.LastCopy())[0].query_id
         question = sql.FindTransactionEnd(house.manifest_url, pid, query_id)
         assert other.execute(question) == [], "its transaction is not over"
         if end is not None:

@@ -13,6 +13,7 @@ from rsloader_provider.aws.redshift.warehouse import RedshiftSession
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, history_table
+from rsloader_provider.core.redshift.rows import Committed, HistoryAnswer
 from rsloader_provider.local.redshift import LocalRedshift
 
 NAMES = [
@@ -66,12 +67,14 @@ def test_a_load_into_a_table_of_a_hostile_name_changes_that_table_only(
     key = LoadKey(target, name, "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
     session.execute(sql.Begin())
     session.execute(sql.LockHistory(target))
-    assert [*session.execute(sql.FindLoaded(key))[0]] == [0, None, None, None, None]
+    assert session.execute(sql.FindLoaded(key)) == [HistoryAnswer(None, newer=None)]
     session.execute(sql.DeleteAll(target))
     session.execute(sql.Copy(target, (name,), manifest, CopyOptions(format="csv")))
     session.execute(sql.RecordLoaded(key, 1, 2, 1, None, run=name))
     session.execute(sql.Commit())
-    assert [*session.execute(sql.FindLoaded(key))[0]] == [1, 2, None, 1, None]
+    assert session.execute(sql.FindLoaded(key)) == [
+        HistoryAnswer(Committed(rows=2, query_id=None, files=1), newer=None)
+    ]
     for grant in (
         sql.GrantOnSchema(schema, user, creating=True),
         sql.GrantOnSchema(None, user),

@@ -8,6 +8,9 @@ from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
 from rsloader_provider.core.redshift.rows import (
+    AmbiguousKey,
+    Copied,
+    HistoryAnswer,
     Values,
     as_they_come,
     has_committed,
@@ -98,16 +101,12 @@ class LockHistory(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class FindLoaded(Query[Values]):
-    """Ask the history for this load, and for what was loaded after it: one row.
-
-    It is (times, rows, query_id, files, newer): how often this load is in the history, 0 or 1, and what it says then;
-    and the load's newest batch after this one, NULL if there is none.
-    """
+class FindLoaded(Query[HistoryAnswer]):
+    """Ask the history for this load, and for what was loaded after it: one row."""
 
     key: LoadKey
 
-    read = staticmethod(as_they_come)
+    read = HistoryAnswer.of
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +151,8 @@ class RenameTable(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class FindAmbiguousKeys(Query[Values]):
-    """Ask for keys that do not tell which row is meant, `limit` of them at most: (their values…, rows).
+class FindAmbiguousKeys(Query[AmbiguousKey]):
+    """Ask for keys that do not tell which row is meant, `limit` of them at most.
 
     They stand more than once, or a part of them is NULL.
     """
@@ -162,7 +161,7 @@ class FindAmbiguousKeys(Query[Values]):
     keys: tuple[str, ...]
     limit: int
 
-    read = staticmethod(as_they_come)
+    read = AmbiguousKey.of
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,10 +201,10 @@ class Copy(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class LastCopy(Query[Values]):
-    """Ask for (rows, query_id) of the session's last COPY."""
+class LastCopy(Query[Copied]):
+    """Ask what the session's last COPY did: one row."""
 
-    read = staticmethod(as_they_come)
+    read = Copied.of
 
 
 @dataclass(frozen=True, slots=True)

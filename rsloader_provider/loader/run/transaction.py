@@ -1,10 +1,9 @@
 """The transaction that loads a batch into its table, and the history row that commits together with the rows."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from rsloader_provider.core.config import CopyOptions, Target
 from rsloader_provider.core.config.sql_templates import SqlRenderer
@@ -98,9 +97,10 @@ class TableLoad:
             key = self.access_key()
             with self._taking(Step.COPY):
                 run(sql.Copy(filling.into, self.target.columns, self.manifest_url, self.copy_options, key))
-            rows, query_id = run(sql.LastCopy())[0]
+            (copied,) = run(sql.LastCopy())
+            rows, query_id = copied.rows, copied.query_id
         if filling.check is not None:
-            self._refuse_ambiguous(filling.check.keys, run(filling.check))
+            self._refuse_ambiguous(filling.check)
         for statement in filling.after:
             run(statement)
         if self.has_history:
@@ -129,20 +129,20 @@ class TableLoad:
                 run(sql.LockHistory(self.key.target))
         if not self.has_history:
             return None
-        times, rows, query_id, files, newer = run(sql.FindLoaded(self.key))[0]
-        if not times:
+        (known,) = run(sql.FindLoaded(self.key))
+        if known.committed is None:
             self.found_nothing()
             if self.target.mode != "append" and self.batch.files:
-                self._refuse_older(newer)
+                self._refuse_older(known.newer)
             return None
         run(sql.Rollback())
-        if files != self.batch.files:
+        if (files := known.committed.files) != self.batch.files:
             raise CorruptLedgerError(
                 f"{self.batch} has {self.batch.files} objects, but was loaded into {self.key.target} with {files}. "
                 "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
                 "Nothing was loaded; `rsloader audit` names the objects."
             )
-        return Loaded(rows, query_id, was_found=True)
+        return Loaded(known.committed.rows, known.committed.query_id, was_found=True)
 
     def _write_history(self, rows: int, query_id: int | None) -> None:
         loaded = sql.RecordLoaded(
@@ -156,11 +156,12 @@ class TableLoad:
         with self._taking(Step.WRITE_HISTORY):
             self.session.execute(loaded)
 
-    def _refuse_ambiguous(self, keys: Sequence[str], found: Sequence[Sequence[Any]]) -> None:
-        if found:
-            listed = "; ".join(f"({', '.join(map(str, values))}) in {rows} rows" for *values, rows in found)
+    def _refuse_ambiguous(self, check: sql.FindAmbiguousKeys) -> None:
+        if found := self.session.execute(check):
+            keys = ", ".join(check.keys)
+            listed = "; ".join(f"({', '.join(map(str, key.values))}) in {key.rows} rows" for key in found)
             raise BadDataError(
-                f"the key ({', '.join(keys)}) does not tell which row is meant: it stands more than once in the batch, "
+                f"the key ({keys}) does not tell which row is meant: it stands more than once in the batch, "
                 f"or a part of it is NULL. Nothing was loaded. The first {len(found)}: {listed}. Correct the files and "
                 "clear the task; where one file follows another with newer rows, let each be a batch: max_files: 1."
             )

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
+from rsloader_provider.core.redshift.rows import AmbiguousKey, Committed, Copied, HistoryAnswer
 
+ORDERS = TableName("public", "orders")
+BATCH, NEWER = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
+FIND_LOADED = sql.FindLoaded(LoadKey(ORDERS, "orders", BATCH, 1))
 FIND_END = sql.FindTransactionEnd("s3://loader/m", 7, 8)
 
 
@@ -16,11 +21,22 @@ FIND_END = sql.FindTransactionEnd("s3://loader/m", 7, 8)
         (sql.BackendPid(), [7], 7),
         (sql.CountSessions(7), [1], 1),
         (sql.FindHistories(), ["public__orders"], "public__orders"),
+        (sql.LastCopy(), [3, 8], Copied(3, 8)),
         (FIND_END, ["committed"], True),
         (FIND_END, ["rolledback"], False),
         (FIND_END, ["of a kind that is not known yet"], None),
+        (FIND_LOADED, [0, None, None, None, None], HistoryAnswer(None, None)),
+        (FIND_LOADED, [0, None, None, None, f"{NEWER}  "], HistoryAnswer(None, NEWER)),
+        (FIND_LOADED, [1, Decimal(3), Decimal(8), 2, None], HistoryAnswer(Committed(3, 8, 2), None)),
+        (FIND_LOADED, [1, 0, None, 2, NEWER], HistoryAnswer(Committed(0, None, 2), NEWER)),
+        (
+            sql.FindAmbiguousKeys(TemporaryTable("staging"), ("id", "day"), 9),
+            ["a", None, 2],
+            AmbiguousKey(("a", None), 2),
+        ),
         (sql.UserStatement("SELECT 1"), [Decimal("1.5"), "a  "], [Decimal("1.5"), "a  "]),
     ],
 )
 def test_a_query_reads_its_rows(statement: sql.Query[Any], values: list[Any], row: object):
+    """Padding and NULLs go no further than here."""
     assert statement.read(values) == row
