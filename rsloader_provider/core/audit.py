@@ -12,6 +12,7 @@ from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, forget_session, settle
+from rsloader_provider.core.redshift.rows import HistoryRow
 
 
 class ObjectState(StrEnum):
@@ -57,32 +58,6 @@ _GOOD = {
     ObjectState.LEFT_OUT, ObjectState.DELETED,
 }  # fmt: skip
 _LOADED = {ObjectState.LOADED, ObjectState.MARKED, ObjectState.LOADED_TWICE, ObjectState.NOT_CLAIMED}
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """One load that Redshift committed, as the target's history tells it.
-
-    Attributes:
-        batch: The batch.
-        generation: Its generation.
-        attempt: The attempt that committed.
-        rows: Rows that COPY loaded.
-        files: Objects in the batch then.
-        query_id: Redshift's id of the COPY; None if there was nothing to copy.
-        run: The DAG run, `dag_id/run_id`.
-        loaded_at: When its transaction began (Redshift's clock, aware, UTC), which is before its COPY; None if that
-            was taken out.
-    """
-
-    batch: str
-    generation: int
-    attempt: int
-    rows: int
-    files: int
-    query_id: int | None
-    run: str
-    loaded_at: datetime | None
 
 
 Histories = Mapping[str, Sequence[HistoryRow]]

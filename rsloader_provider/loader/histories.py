@@ -2,19 +2,18 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from datetime import UTC
 from itertools import groupby
 from operator import attrgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
-from rsloader_provider.core.audit import HistoryRow
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 
 if TYPE_CHECKING:
@@ -95,8 +94,8 @@ class Histories:
                 break
             statement = sql.ReadLoadedFiles(tuple(wanted[start : start + QUERY_IDS]))
             try:
-                for query_id, url in self._session(self._targets[name]).execute(statement):
-                    found[int(query_id)].add(str(url).rstrip())
+                for file in self._session(self._targets[name]).execute(statement):
+                    found[file.query_id].add(file.url)
             except RsloaderError as error:
                 log.info("%s: the files that COPYs read cannot be told: %s", conn_id, error)
                 self.without_files[conn_id] = error
@@ -105,11 +104,11 @@ class Histories:
     def _table(self, name: str) -> TableName:
         return TableName(self._targets[name].schema_name, self._targets[name].table_name)
 
-    def _read(self, name: str, statement: sql.Query[Sequence[Any]]) -> list[HistoryRow]:
+    def _read(self, name: str, statement: sql.Query[HistoryRow]) -> list[HistoryRow]:
         if name in self.unreadable:
             return []
         try:
-            return [_row(row) for row in self._session(self._targets[name]).execute(statement)]
+            return self._session(self._targets[name]).execute(statement)
         except RsloaderError as error:
             log.warning("%s: the load history cannot be read: %s", name, error)
             self.unreadable[name] = error
@@ -120,17 +119,3 @@ class Histories:
         if way not in self._sessions:
             self._sessions[way] = self._opened.enter_context(self._warehouse.connect(*way))
         return self._sessions[way]
-
-
-def _row(row: Sequence[Any]) -> HistoryRow:
-    batch, generation, attempt, rows, files, query_id, run, loaded_at = row
-    return HistoryRow(
-        batch=str(batch).strip(),
-        generation=int(generation),
-        attempt=int(attempt),
-        rows=int(rows),
-        files=int(files),
-        query_id=None if query_id is None else int(query_id),
-        run=run or "",
-        loaded_at=loaded_at and loaded_at.replace(tzinfo=UTC),
-    )

@@ -3,6 +3,7 @@
 import json
 import threading
 from dataclasses import replace
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.core.redshift.rows import Committed, HistoryAnswer
+from rsloader_provider.core.redshift.rows import Committed, CopiedFile, HistoryAnswer, HistoryRow
 from rsloader_provider.loader.ports.warehouse import Session
 
 NOT_LOADED = HistoryAnswer(committed=None, newer=None)
@@ -89,13 +90,16 @@ def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):
             session.execute(sql.RecordLoaded(key, attempt=1, rows=3, files=2, query_id=None, run="dag/run"))
         session.execute(sql.Commit())
         page = session.execute(sql.ReadHistory(house.table, "orders", "", 3))
-        assert [(row[0], row[1]) for row in page] == [(batches[0], 1), (batches[0], 2), (batches[1], 1)]
-        assert list(page[0][2:7]) == [1, 3, 2, None, "dag/run"]
-        assert page[0][7].year >= 2026
+        assert [(row.batch, row.generation) for row in page] == [(batches[0], 1), (batches[0], 2), (batches[1], 1)]
+        assert page[0] == HistoryRow(batches[0], 1, 1, 3, 2, None, "dag/run", page[0].loaded_at)
+        assert page[0].loaded_at is not None
+        assert page[0].loaded_at.year >= 2026
+        assert page[0].loaded_at.tzinfo is UTC
         rest = session.execute(sql.ReadHistory(house.table, "orders", batches[1], 3))
-        assert [row[0] for row in rest] == [batches[2]]
-        assert [row[1] for row in session.execute(sql.ReadBatchHistory(house.table, "orders", batches[0]))] == [1, 2]
-        assert list(session.execute(sql.ReadHistory(house.table, "returns", "", 3))) == []
+        assert [row.batch for row in rest] == [batches[2]]
+        of_one = session.execute(sql.ReadBatchHistory(house.table, "orders", batches[0]))
+        assert [row.generation for row in of_one] == [1, 2]
+        assert session.execute(sql.ReadHistory(house.table, "returns", "", 3)) == []
 
 
 def test_the_files_that_a_copy_read_can_be_asked_for(house: House):
@@ -104,9 +108,9 @@ def test_the_files_that_a_copy_read_can_be_asked_for(house: House):
         session.execute(house.copy(("1.csv", "1\n"), ("2 +%2B.csv", "2\n")))
         query_id = session.execute(sql.LastCopy())[0].query_id
         session.execute(sql.Commit())
-        found = session.execute(sql.ReadLoadedFiles((query_id, query_id + 1000)))
-    expected = [f"s3://{house.bucket}/1.csv", f"s3://{house.bucket}/2 +%2B.csv"]
-    assert sorted((row[0], row[1].rstrip()) for row in found) == [(query_id, url) for url in expected]
+        files = session.execute(sql.ReadLoadedFiles((query_id, query_id + 1000)))
+    urls = (f"s3://{house.bucket}/1.csv", f"s3://{house.bucket}/2 +%2B.csv")
+    assert sorted(files, key=lambda file: file.url) == [CopiedFile(query_id, url) for url in urls]
 
 
 def test_a_session_that_wants_the_history_waits_for_the_one_that_has_it(house: House):

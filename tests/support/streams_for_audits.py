@@ -3,10 +3,10 @@
 import hashlib
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ulid import ULID
@@ -17,6 +17,7 @@ from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.rows import CopiedFile, HistoryRow
 from rsloader_provider.loader.ports.inventory import StoredBatch
 from support.objects import NOON, TARGET
 
@@ -103,20 +104,20 @@ class MadeUpLoad:
     def connect(self, conn_id: str, transport: str = "driver") -> Iterator["MadeUpLoad"]:
         yield self
 
-    def execute(self, statement: sql.Statement) -> Sequence[Sequence[Any]]:
+    def execute(self, statement: sql.Statement) -> list[Any]:
         match statement:
             case sql.ReadHistory(_, _, after, limit):
                 first = 0 if not after else int(after[10:]) + 1
                 numbers = range(first, min(first + limit, self.batches_number))
-                moment = datetime(2026, 1, 2, 13)
+                moment = datetime(2026, 1, 2, 13, tzinfo=UTC)
                 files = [len(self.members(number)) for number in numbers]
                 return [
-                    [self.batch_id(number), 1, 1, 7, each, number + 1, RUN, moment]
+                    HistoryRow(self.batch_id(number), 1, 1, 7, each, number + 1, RUN, moment)
                     for number, each in zip(numbers, files, strict=True)
                 ]
             case sql.ReadLoadedFiles(query_ids):
                 return [
-                    [query_id, f"s3://{self.name(each)}".ljust(256)]
+                    CopiedFile(query_id, f"s3://{self.name(each)}")
                     for query_id in query_ids
                     for each in self.members(query_id - 1)
                 ]

@@ -6,6 +6,7 @@ in UTC, and None for NULL.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Self
 
 Values = Sequence[Any]
@@ -29,6 +30,25 @@ class Copied:
         """Read a row of LastCopy."""
         rows, query_id = values
         return cls(int(rows), int(query_id))
+
+
+@dataclass(frozen=True, slots=True)
+class CopiedFile:
+    """A file that a COPY read.
+
+    Attributes:
+        query_id: Redshift's id of the COPY.
+        url: The file's URL, its first 256 bytes.
+    """
+
+    query_id: int
+    url: str
+
+    @classmethod
+    def of(cls, values: Values) -> Self:
+        """Read a row of ReadLoadedFiles."""
+        query_id, url = values
+        return cls(int(query_id), str(url).rstrip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +84,47 @@ class HistoryAnswer:
         times, rows, query_id, files, newer = values
         committed = Committed(int(rows), _number_or_none(query_id), int(files)) if times else None
         return cls(committed, None if newer is None else str(newer).strip())
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One load that Redshift committed, as the target's history tells it.
+
+    Attributes:
+        batch: The batch.
+        generation: Its generation.
+        attempt: The attempt that committed.
+        rows: Rows that COPY loaded.
+        files: Objects in the batch then.
+        query_id: Redshift's id of the COPY; None if there was nothing to copy.
+        run: The DAG run, `dag_id/run_id`.
+        loaded_at: When its transaction began (Redshift's clock, aware, UTC), which is before its COPY; None if that
+            was taken out.
+    """
+
+    batch: str
+    generation: int
+    attempt: int
+    rows: int
+    files: int
+    query_id: int | None
+    run: str
+    loaded_at: datetime | None
+
+    @classmethod
+    def of(cls, values: Values) -> Self:
+        """Read a row of ReadHistory or ReadBatchHistory."""
+        batch, generation, attempt, rows, files, query_id, run, loaded_at = values
+        return cls(
+            batch=str(batch).strip(),
+            generation=int(generation),
+            attempt=int(attempt),
+            rows=int(rows),
+            files=int(files),
+            query_id=_number_or_none(query_id),
+            run=run or "",
+            loaded_at=loaded_at and loaded_at.replace(tzinfo=UTC),
+        )
 
 
 @dataclass(frozen=True, slots=True)

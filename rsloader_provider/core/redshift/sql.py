@@ -10,7 +10,9 @@ from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryT
 from rsloader_provider.core.redshift.rows import (
     AmbiguousKey,
     Copied,
+    CopiedFile,
     HistoryAnswer,
+    HistoryRow,
     Values,
     as_they_come,
     has_committed,
@@ -262,10 +264,8 @@ class FindRowErrorsWithoutValues(Query[Values]):
 
 
 @dataclass(frozen=True, slots=True)
-class ReadHistory(Query[Values]):
+class ReadHistory(Query[HistoryRow]):
     """Read a load's rows of a target's history, sorted by batch and generation, `limit` of them at most.
-
-    Each is (batch, generation, attempt, rows, files, query_id, run, loaded_at).
 
     Attributes:
         after: Only batches after this one; empty for all.
@@ -276,23 +276,23 @@ class ReadHistory(Query[Values]):
     after: str
     limit: int
 
-    read = staticmethod(as_they_come)
+    read = HistoryRow.of
 
 
 @dataclass(frozen=True, slots=True)
-class ReadBatchHistory(Query[Values]):
-    """Read what a target's history knows of one batch, in the columns of ReadHistory, sorted by generation."""
+class ReadBatchHistory(Query[HistoryRow]):
+    """Read what a target's history knows of one batch, sorted by generation."""
 
     target: TableName
     load: str
     batch: str
 
-    read = staticmethod(as_they_come)
+    read = HistoryRow.of
 
 
 @dataclass(frozen=True, slots=True)
-class ReadLoadedFiles(Query[Values]):
-    """Ask which files some COPYs read: (query_id, URL), each pair once.
+class ReadLoadedFiles(Query[CopiedFile]):
+    """Ask which files some COPYs read, each file of a COPY once.
 
     The view keeps about a week, and the first 256 bytes of a URL. A user sees their own COPYs in it.
     Source: https://docs.aws.amazon.com/redshift/latest/dg/SYS_LOAD_DETAIL.html
@@ -300,7 +300,7 @@ class ReadLoadedFiles(Query[Values]):
 
     query_ids: tuple[int, ...]
 
-    read = staticmethod(as_they_come)
+    read = CopiedFile.of
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ All of them sort by batch, so they are read side by side, and memory holds what 
 from collections.abc import Mapping
 from datetime import timedelta
 
-from rsloader_provider.core.audit import HistoryRow, ObjectState, Verdict, judge_batch, loaded_since
+from rsloader_provider.core.audit import ObjectState, Verdict, judge_batch, loaded_since
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import batch_time
 from rsloader_provider.core.ledger.claims import Segment
+from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.audit.batch_findings import BACKUP, BatchFindings
 from rsloader_provider.loader.audit.copied_files import CopiedFiles, compare_files, files_of, read_by
 from rsloader_provider.loader.audit.groups import Group, groups_of

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from rsloader_provider.core.audit import HistoryRow
+from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.audit.batch_findings import BatchFindings
 from rsloader_provider.loader.audit.groups import Group
 from rsloader_provider.loader.histories import Histories

@@ -6,10 +6,10 @@ from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
-from rsloader_provider.core.audit import HistoryRow
 from rsloader_provider.core.ledger.claims import Segment
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.inventory import Inventory, StoredBatch, Unreadable
 

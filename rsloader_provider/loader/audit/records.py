@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from rsloader_provider.core.audit import HistoryRow, mended, missing_in_history
+from rsloader_provider.core.audit import mended, missing_in_history
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import settle
+from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.audit.batch_findings import BACKUP, REPAIR, BatchFindings
 from rsloader_provider.loader.ports.inventory import StoredBatch
 

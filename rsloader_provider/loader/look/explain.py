@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
-from rsloader_provider.core.audit import HistoryRow
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import DeletedBatchError, RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.load_files.folder import LoadFolder
 from rsloader_provider.loader.look.reports import batch_report

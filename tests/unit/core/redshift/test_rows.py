@@ -1,5 +1,6 @@
 """Rows of Redshift's answers, from the values that the driver and the Data API give."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
-from rsloader_provider.core.redshift.rows import AmbiguousKey, Committed, Copied, HistoryAnswer
+from rsloader_provider.core.redshift.rows import AmbiguousKey, Committed, Copied, CopiedFile, HistoryAnswer, HistoryRow
 
 ORDERS = TableName("public", "orders")
 BATCH, NEWER = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
@@ -34,9 +35,20 @@ FIND_END = sql.FindTransactionEnd("s3://loader/m", 7, 8)
             ["a", None, 2],
             AmbiguousKey(("a", None), 2),
         ),
+        (sql.ReadLoadedFiles((8,)), [8, "s3://landing/1.csv".ljust(256)], CopiedFile(8, "s3://landing/1.csv")),
+        (
+            sql.ReadHistory(ORDERS, "orders", "", 9),
+            [f"{BATCH}  ", 1, 2, 3, 4, 8, "dag/run", datetime(2026, 1, 2, 3)],
+            HistoryRow(BATCH, 1, 2, 3, 4, 8, "dag/run", datetime(2026, 1, 2, 3, tzinfo=UTC)),
+        ),
+        (
+            sql.ReadBatchHistory(ORDERS, "orders", BATCH),
+            [BATCH, 1, 2, 0, 4, None, None, None],
+            HistoryRow(BATCH, 1, 2, 0, 4, None, "", None),
+        ),
         (sql.UserStatement("SELECT 1"), [Decimal("1.5"), "a  "], [Decimal("1.5"), "a  "]),
     ],
 )
 def test_a_query_reads_its_rows(statement: sql.Query[Any], values: list[Any], row: object):
-    """Padding and NULLs go no further than here."""
+    """Padding, NULLs, and a time without a zone go no further than here."""
     assert statement.read(values) == row
