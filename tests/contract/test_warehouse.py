@@ -17,6 +17,7 @@ from rsloader_provider.core.errors import (
     ConnectionLostError,
     NotSetUpError,
     ObjectsMissingError,
+    RowError,
     StatementError,
 )
 from rsloader_provider.core.redshift import sql
@@ -147,9 +148,10 @@ def test_bad_data_is_told_as_such_and_its_rows_can_be_asked_for_after_the_rollba
         with pytest.raises(BadDataError):
             session.execute(house.copy(("1.csv", "1\nbad\n")))
         session.execute(sql.Rollback())
-        ((file, line, column, value, _, code, query_id),) = session.execute(sql.FindRowErrors(pid, 10))
-    assert (file, line, column, value, code) == (f"s3://{house.bucket}/1.csv", 2, "id", "bad", 1207)
-    assert query_id > 0
+        (row,) = session.execute(sql.FindRowErrors(pid, 10))
+    assert row == RowError(f"s3://{house.bucket}/1.csv", 2, "id", "bad", row.reason, 1207, row.query_id)
+    assert row.query_id
+    assert row.query_id > 0
     assert house.count_rows() == 0
 
 

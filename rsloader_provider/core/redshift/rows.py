@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
+from rsloader_provider.core.errors import RowError
+
 Values = Sequence[Any]
 """The values of one row, in the order of the statement's columns."""
 
@@ -159,6 +161,12 @@ def name(values: Values) -> str:
 def as_they_come(values: Values) -> Values:
     """Leave a row as it is: nobody knows its columns."""
     return values
+
+
+def row_error(values: Values) -> RowError:
+    """Read a row of FindRowErrors or FindRowErrorsWithoutValues."""
+    file, line, column, value, reason, code, query_id = values
+    return RowError(file or "", int(line), column or "", value or "", reason or "", int(code), int(query_id))
 
 
 def has_committed(values: Values) -> bool | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.errors import RowError
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
 from rsloader_provider.core.redshift.rows import (
@@ -18,6 +19,7 @@ from rsloader_provider.core.redshift.rows import (
     has_committed,
     name,
     number,
+    row_error,
 )
 
 Privilege = Literal["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE"]
@@ -241,8 +243,8 @@ class Rollback(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class FindRowErrors(Query[Values]):
-    """Ask which rows the session's COPY refused: (file, line, column, value, reason, code, query), newest COPY first.
+class FindRowErrors(Query[RowError]):
+    """Ask which rows the session's COPY refused, newest COPY first.
 
     STL_LOAD_ERRORS alone has the field's value; Serverless and concurrency scaling do not fill it.
     """
@@ -250,17 +252,17 @@ class FindRowErrors(Query[Values]):
     pid: int
     limit: int
 
-    read = staticmethod(as_they_come)
+    read = staticmethod(row_error)
 
 
 @dataclass(frozen=True, slots=True)
-class FindRowErrorsWithoutValues(Query[Values]):
+class FindRowErrorsWithoutValues(Query[RowError]):
     """The same from SYS_LOAD_ERROR_DETAIL, which every Redshift fills; its value column is empty."""
 
     pid: int
     limit: int
 
-    read = staticmethod(as_they_come)
+    read = staticmethod(row_error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,8 +127,5 @@ def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:
             log.info("load errors are not readable: %s", error)
             continue
         if rows:
-            return tuple(
-                RowError(file, int(line), column, value, reason, int(code), int(query_id))
-                for file, line, column, value, reason, code, query_id in rows
-            )
+            return tuple(rows)
     return ()

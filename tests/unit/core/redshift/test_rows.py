@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from rsloader_provider.core.errors import RowError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
 from rsloader_provider.core.redshift.rows import AmbiguousKey, Committed, Copied, CopiedFile, HistoryAnswer, HistoryRow
@@ -14,6 +15,7 @@ ORDERS = TableName("public", "orders")
 BATCH, NEWER = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
 FIND_LOADED = sql.FindLoaded(LoadKey(ORDERS, "orders", BATCH, 1))
 FIND_END = sql.FindTransactionEnd("s3://loader/m", 7, 8)
+REFUSED = ["s3://landing/1.csv", 2, "id", "x", "Invalid digit", 1207, 8]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +47,12 @@ FIND_END = sql.FindTransactionEnd("s3://loader/m", 7, 8)
             sql.ReadBatchHistory(ORDERS, "orders", BATCH),
             [BATCH, 1, 2, 0, 4, None, None, None],
             HistoryRow(BATCH, 1, 2, 0, 4, None, "", None),
+        ),
+        (sql.FindRowErrors(7, 9), REFUSED, RowError("s3://landing/1.csv", 2, "id", "x", "Invalid digit", 1207, 8)),
+        (
+            sql.FindRowErrorsWithoutValues(7, 9),
+            ["s3://landing/1.csv", 0, None, "", "Extra column(s)", 1202, 8],
+            RowError("s3://landing/1.csv", 0, "", "", "Extra column(s)", 1202, 8),
         ),
         (sql.UserStatement("SELECT 1"), [Decimal("1.5"), "a  "], [Decimal("1.5"), "a  "]),
     ],
