@@ -1,28 +1,18 @@
-"""One local AWS and one local Redshift for all tests, and an Airflow home of their own."""
+"""How the files are shared out between processes, and which package is tested; servers start where a test asks."""
 
-import atexit
 import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-# Airflow reads its settings when it is first imported, which may be by any test module.
-_HOME = tempfile.mkdtemp(prefix="rsloader-tests-")
-atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
-os.environ["AIRFLOW_HOME"] = _HOME
-os.environ["AIRFLOW__CORE__LOAD_EXAMPLES"] = "False"
-os.environ["AIRFLOW__CORE__DAGS_FOLDER"] = f"{_HOME}/dags"
-os.environ["AIRFLOW__LOGGING__LOGGING_LEVEL"] = "WARNING"
+import pytest
+from xdist.scheduler import LoadScopeScheduling
 
-import pytest  # noqa: E402
-import redshift_connector  # noqa: E402
-from support import secret_search  # noqa: E402
-from xdist.scheduler import LoadScopeScheduling  # noqa: E402
+import rsloader_provider
 
-from rsloader_provider.local.aws import LocalAws  # noqa: E402
-from rsloader_provider.local.redshift import LocalRedshift  # noqa: E402
+pytest_plugins = ["support.servers"]
+
+# Processes that tests start import the package that is tested here, and not the checkout only because they run in it.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 
 class _ByFile(LoadScopeScheduling):
@@ -37,57 +27,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return _ByFile(config, log)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def nothing_that_airflow_kept_holds_a_secret() -> Iterator[None]:
-    """Searched when all tests of this process are over: logs, XCom, rendered fields, DAGs, everything."""
-    yield
-    assert secret_search.secrets_below(Path(_HOME), secret_search.USED) == []
-
-
-@pytest.fixture(scope="session")
-def local_aws() -> Iterator[LocalAws]:
-    with LocalAws() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="session")
-def aws_arguments(local_aws: LocalAws) -> dict[str, Any]:
-    """What makes a boto3 client talk to the local AWS."""
-    return {
-        "endpoint_url": local_aws.endpoint_url,
-        "region_name": "us-east-1",
-        "aws_access_key_id": "local",
-        "aws_secret_access_key": "local",
-    }
-
-
-@pytest.fixture(scope="session")
-def redshift(local_aws: LocalAws) -> Iterator[LocalRedshift]:
-    with LocalRedshift(s3_endpoint=local_aws.endpoint_url) as server:
-        local_aws.use_redshift(
-            host=server.host,
-            port=server.port,
-            database=server.database,
-            user=server.user,
-            password=server.password,
-        )
-        secret_search.use(the_password_of_Redshift=server.password)
-        yield server
-
-
-@pytest.fixture(scope="session")
-def redshift_login(redshift: LocalRedshift) -> Callable[..., Any]:
-    """Opens a connection of redshift_connector to the local Redshift."""
-
-    def login(**changed: str) -> Any:
-        arguments = {
-            "host": redshift.host,
-            "port": redshift.port,
-            "database": redshift.database,
-            "user": redshift.user,
-            "password": redshift.password,
-            **changed,
-        }
-        return redshift_connector.connect(ssl=False, **arguments)
-
-    return login
+def pytest_report_header() -> str:
+    """The wheel's package with `make test`, the checkout's with `make quick`."""
+    return f"tested: {Path(rsloader_provider.__file__).parent}"

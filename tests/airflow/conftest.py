@@ -14,6 +14,7 @@ import boto3
 import pytest
 import yaml
 from botocore.client import BaseClient
+from support import airflow_home, secret_search
 from support.checkout import CHECKOUT
 
 from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
@@ -24,6 +25,13 @@ from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 
 _numbers = count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_that_airflow_kept_holds_a_secret() -> Iterator[None]:
+    """Searched when all tests of this process are over: logs, XCom, rendered fields, DAGs, everything."""
+    yield
+    assert secret_search.secrets_below(airflow_home.HOME, secret_search.USED) == []
 
 
 @pytest.fixture(scope="session")

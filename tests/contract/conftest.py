@@ -15,6 +15,7 @@ from support.fakes.storage import MemoryStorage
 from support.fakes.warehouse import MemoryWarehouse
 from support.house import House
 from support.objects import counting_randomness
+from support.without_airflow import no_test_imports_airflow  # noqa: F401  a fixture, for all files here
 
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.credentials import SessionCredentials

@@ -2,7 +2,6 @@
 
 import json
 import re
-from typing import Any
 
 from support.checkout import CHECKOUT
 
@@ -22,13 +21,6 @@ def blocks(language: str) -> list[str]:
 def test_the_first_load_file_is_valid():
     (text,) = blocks("yaml")
     assert read_load_file(text, "orders.yaml").load == "orders"
-
-
-def test_the_dag_by_hand_is_made():
-    names: dict[str, Any] = {}
-    (text,) = blocks("python")
-    exec(text, names)
-    assert names["orders"].get_task("load_batch").retries == 5
 
 
 def test_the_policy_is_the_one_that_the_command_prints():

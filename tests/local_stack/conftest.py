@@ -1,5 +1,6 @@
 """Fixtures that the tests of this folder share, by name."""
 
+from support import airflow_home  # noqa: F401  hooks and operators of Airflow's providers talk to the stand-ins
 from support.redshift_fixtures import (  # noqa: F401
     client,
     connect,

@@ -8,6 +8,7 @@ import pytest
 from network.data_api_house import House
 from network.fault_proxy import FaultProxy
 from network.run_through import BUCKET, PREFIX, TOPIC_NAME
+from support import airflow_home  # noqa: F401  one test takes the notifier from Airflow's hook
 from support.loader_services import aws_client_arguments, make_tables
 
 from rsloader_provider.local.aws import LocalAws

@@ -1,61 +1,17 @@
 """Policies as `rsloader permissions` prints them; that they suffice and are needed is tested on the local AWS."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from support.checkout import CHECKOUT
 from support.objects import a_config
-from typer.testing import CliRunner
 
-from rsloader_provider.cli import app
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace
 from rsloader_provider.local.aws.iam.policies import Need, UnknownPolicyElementError, allows
 
-SAMPLE = CHECKOUT / "dags" / "loads"
 KEY = {"format": "csv", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "kms:aHVudGVyMg=="}
 TABLES = Installation("rsloader_files", "rsloader_batches", "attention")
-
-
-def permissions(*arguments: str | Path) -> dict[str, Any]:
-    result = CliRunner().invoke(app, ["permissions", *map(str, arguments), "--json"])
-    assert result.exit_code == 0, result.output
-    return dict(json.loads(result.output))
-
-
-def test_each_load_gets_its_policies_and_each_connection_its_grants():
-    found = permissions(SAMPLE, "--user", "etl", "--region", "eu-west-1", "--account", "123456789012")
-    orders = found["loads"]["orders"]
-    text = json.dumps(orders["worker_policy"])
-    assert "arn:aws:dynamodb:eu-west-1:123456789012:table/rsloader_batches/index/attention" in text
-    assert list(orders["redshift_role_policies"]) == ["default"]
-    operators = {each["Sid"]: each["Action"] for each in orders["operator_policy"]["Statement"]}
-    assert operators["DeleteBatches"] == ["dynamodb:DeleteItem"]
-    assert 'GRANT INSERT ON "public"."orders" TO "etl"' in found["redshift_grants"]["redshift_default"]
-
-
-def test_people_get_json_and_sql_to_copy():
-    output = CliRunner().invoke(app, ["permissions", str(SAMPLE), "--load", "orders"]).output
-    assert '"s3:prefix": [' in output
-    assert 'ALTER TABLE "rsloader"."public__orders" OWNER TO "rsloader";' in output
-
-
-def test_a_load_that_is_not_there_is_named():
-    result = CliRunner().invoke(app, ["permissions", str(SAMPLE), "--load", "nowhere"])
-    assert result.exit_code == 1
-    assert "no load 'nowhere'" in result.output
-
-
-def test_mistakes_in_load_files_are_told_and_a_good_load_is_not_held_up_by_them(tmp_path: Path):
-    (tmp_path / "orders.yaml").write_text((SAMPLE / "orders.yaml").read_text())
-    (tmp_path / "broken.yaml").write_text("load: broken\n")
-    result = CliRunner().invoke(app, ["permissions", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "broken.yaml:1" in result.output
-    assert list(permissions(tmp_path, "--load", "orders")["loads"]) == ["orders"]
 
 
 @pytest.mark.parametrize(
@@ -107,21 +63,6 @@ def test_targets_of_the_data_api_need_their_cluster_workgroup_and_log_in_and_no_
     }
 
 
-def test_the_connection_of_a_target_of_the_data_api_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    text = (SAMPLE / "orders.yaml").read_text() + "    transport: data_api\n"
-    (tmp_path / "orders.yaml").write_text(text)
-    extra = {"is_serverless": True, "serverless_work_group": "analytics"}
-    connection = {"conn_type": "redshift", "schema": "dev", "extra": extra}
-    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps(connection))
-    policy = json.dumps(permissions(tmp_path)["loads"]["orders"]["worker_policy"])
-    assert "redshift-data:ExecuteStatement" in policy
-    assert "redshift-serverless:GetCredentials" in policy
-    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_DEFAULT", json.dumps({**connection, "extra": {}}))
-    result = CliRunner().invoke(app, ["permissions", str(tmp_path)])
-    assert result.exit_code == 1
-    assert "redshift_default" in result.output
-
-
 def test_a_connection_or_a_key_reads_instead_of_a_role():
     by_role = reader_policies(a_config(), TABLES)["default"]
     connection = {"format": "csv", "aws_conn_id": "lake"}
@@ -135,21 +76,6 @@ def test_a_worker_decrypts_the_secrets_of_its_load_where_it_has_some():
     assert decrypting.resources == ("arn:aws:kms:eu-west-1:123456789012:key/*",)
     assert decrypting.conditions == {"StringEquals": {"kms:EncryptionContext:rsloader:load": ("orders",)}}
     assert "kms" not in json.dumps(render_policy(worker_policy(a_config(), installation)))
-
-
-@pytest.mark.parametrize(
-    ("access", "said"),
-    [
-        ({"aws_conn_id": "lake"}, "the role or user of Airflow connection lake, with which Redshift reads"),
-        (KEY, "the user whose key"),
-        ({"iam_role": "arn:aws:iam::123456789012:role/x"}, "the role arn:aws:iam::123456789012:role/x, with"),
-    ],
-    ids=["connection", "key", "role"],
-)
-def test_people_are_told_who_it_is_that_reads(tmp_path: Path, access: dict[str, str], said: str):
-    sample = yaml.safe_load((SAMPLE / "orders.yaml").read_text())
-    (tmp_path / "orders.yaml").write_text(yaml.safe_dump(sample | {"copy": {"format": "csv", **access}}))
-    assert said in CliRunner().invoke(app, ["permissions", str(tmp_path)]).output
 
 
 def test_redshift_may_read_the_jsonpaths_file_and_tell_that_it_is_missing():
