@@ -1,13 +1,14 @@
-# `make demo` and `make test` are all that a newcomer needs, on a machine with Python 3.11+, pip and make.
+# `make demo` and `make test` are all that a newcomer needs, on a machine with Python 3.11+, pip and make; `make quick` is
+# for those who change something.
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 
-# Nothing is imported from the checkout: what is tested and shown is the wheel.
+# Nothing is imported from the checkout unless it is asked for: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1
 
-.PHONY: demo test check format docs bench drivers psql browser clean
+.PHONY: demo test quick check lint types contracts format docs bench drivers psql browser clean
 .PHONY: crash-matrix mutation-check network-matrix scale stateful soak airflow-kills
 
 demo: .venv/installed
@@ -16,13 +17,25 @@ demo: .venv/installed
 test: .venv/installed check browser
 	$(BIN)/pytest -n 2 --no-loadscope-reorder
 
-check: .venv/installed
+# After each change, in a minute or so: the checkout, without a wheel and without Airflow. An absolute path, so that processes
+# which tests start elsewhere find the checkout too.
+quick: .venv/environment
+	$(MAKE) --no-print-directory -j 2 check
+	PYTHONPATH=$(CURDIR) $(BIN)/pytest -n 2 -m "not slow" tests/unit tests/contract tests/docs
+
+check: lint types contracts
+
+lint: .venv/environment
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: .venv/environment
 	$(BIN)/mypy
+
+contracts: .venv/environment
 	$(BIN)/lint-imports --no-logo
 
-format: .venv/installed
+format: .venv/environment
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -85,11 +98,17 @@ browser:
 	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; \
 	fi
 
-.venv/installed: constraints.txt pyproject.toml README.md $(SOURCES)
+# What the package needs, and what checks and tests it.
+.venv/environment: constraints.txt pyproject.toml
 	test -x $(UV) || { $(PYTHON) -m venv .venv && \
 	  $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv; }
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml \
+	  --extra local --extra compose --extra dev
+	touch $@
+
+# The package itself, as people install it.
+.venv/installed: .venv/environment README.md $(SOURCES)
 	rm -rf dist && $(UV) build --quiet --wheel
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt "$$(ls dist/*.whl)[local,compose,dev]"
 	$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall dist/*.whl
 	touch $@
 

@@ -28,6 +28,7 @@ def test_only_objects_under_the_prefix_are_listed(storage: tuple[str, Any]):
     assert [each.key for each in port.objects(bucket, "orders/")] == ["orders/1.csv", "orders/2.csv"]
 
 
+@pytest.mark.slow
 def test_more_objects_than_one_page_are_listed(storage: tuple[str, Any]):
     bucket, port = storage
     keys = [f"{number:05}" for number in range(1_005)]

@@ -31,6 +31,7 @@ print(json.dumps({"counts": report.counts, "megabytes": peak() - before}))
 """
 
 
+@pytest.mark.slow
 def test_200_000_objects_are_audited_in_little_memory(monkeypatch: pytest.MonkeyPatch):
     """`benchmarks/audit.py` measures 1,000,000; the names alone of these objects are 27 MB."""
     monkeypatch.setenv("PYTHONPATH", str(TESTS), prepend=":")

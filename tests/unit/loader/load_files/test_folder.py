@@ -345,7 +345,8 @@ def file_texts(draw: st.DrawFn) -> str:
     return f"{head}schedule: 5m\nmanifests: {draw(written)}\n{draw(rests)}"
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=150)
 @given(st.dictionaries(file_names, file_texts(), max_size=5))
 def test_one_load_reads_the_same_alone_as_with_all_others(files: dict[str, str]) -> None:
     """The scheduler reads all and a worker reads one: if they disagreed, a worker would load another's objects."""
@@ -360,7 +361,7 @@ def test_one_load_reads_the_same_alone_as_with_all_others(files: dict[str, str])
         assert {name: read_one(folder, name) for name in expected} == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(
         file_names,
