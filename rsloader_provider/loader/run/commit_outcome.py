@@ -8,7 +8,6 @@ rolled back later is `completed` in every other view.
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -18,12 +17,9 @@ from rsloader_provider.core.errors import (
     UndecidedError,
 )
 from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
-from rsloader_provider.core.ledger.transitions import decide
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
-from rsloader_provider.loader.ports.ledger import Ledger, LostRaceError
 from rsloader_provider.loader.ports.warehouse import Session
-from rsloader_provider.loader.races import until_won
 
 log = logging.getLogger(__name__)
 
@@ -87,36 +83,3 @@ def undecided(batch: Batch, target: str, table: TableName, commit: UnansweredCom
         "Clearing the task load_batch also says that they are not there, and loads them. With GRANT ROLE sys:monitor "
         "to the loader's user such cases are found out without you."
     )
-
-
-def decide_by_person(ledger: Ledger, load: str, batch_id: str, target: str, *, loaded: bool) -> Batch:
-    """Write down what a person found out about an undecided target.
-
-    Args:
-        ledger: The ledger.
-        load: Name of the load.
-        batch_id: The batch.
-        target: The target's name.
-        loaded: Whether the rows are in the table; if not, the next run loads them.
-
-    Returns:
-        The batch as it is now.
-
-    Raises:
-        UnknownBatchError: No such batch, or no such target in it.
-        NothingToDecideError: Nobody asked, or somebody else has decided.
-        ContentionError: Others wrote to it over and over; call again.
-    """
-
-    def write() -> Batch:
-        batch = ledger.get(load, batch_id)
-        decided = decide(batch, target, loaded=loaded)
-        try:
-            return ledger.replace(batch, decided)
-        except LostRaceError:
-            now = ledger.get(load, batch_id)
-            if now == replace(decided, version=batch.version + 1):
-                return now  # it was written, and the answer lost
-            raise
-
-    return until_won(f"batch {batch_id} of load {load}", write)

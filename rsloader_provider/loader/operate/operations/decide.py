@@ -1,8 +1,8 @@
 """Say of an undecided batch whether its rows are in the table."""
 
+from rsloader_provider.loader.operate.decide import decide_by_person
 from rsloader_provider.loader.operate.operations.operation import Hear, Operation, Planned, Told
 from rsloader_provider.loader.ports.ledger import Ledger
-from rsloader_provider.loader.run.commit_outcome import decide_by_person
 
 
 def deciding(ledger: Ledger, load: str, batch_id: str, target: str, *, loaded: bool) -> Operation:

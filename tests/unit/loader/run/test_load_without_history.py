@@ -23,9 +23,9 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState,
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.loader.operate.decide import decide_by_person
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.run.buffer import buffer_objects
-from rsloader_provider.loader.run.commit_outcome import decide_by_person
 from rsloader_provider.loader.run.load_batch import Outcome, Result, load_batch
 
 CONFIG = a_config(
