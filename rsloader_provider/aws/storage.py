@@ -28,9 +28,6 @@ class S3Storage:
         first = next(self._listed(bucket, key, {"PageSize": 1}), None)
         return first if first is not None and first.key == key else None
 
-    def exists(self, bucket: str, key: str) -> bool:
-        return self.find(bucket, key) is not None
-
     def read(self, bucket: str, key: str) -> bytes | None:
         with _as_loader_errors(bucket):
             try:

@@ -37,15 +37,6 @@ def test_more_objects_than_one_page_are_listed(storage: tuple[str, Any]):
     assert [each.key for each in port.objects(bucket, "")] == keys
 
 
-def test_an_object_exists_once_it_is_written(storage: tuple[str, Any]):
-    bucket, port = storage
-    assert not port.exists(bucket, "a+b")
-    port.write(bucket, "a+b", b"1")
-    port.write(bucket, "a+b", b"22")
-    assert port.exists(bucket, "a+b")
-    assert [each.size_bytes for each in port.objects(bucket, "a")] == [2]
-
-
 def test_an_object_is_found_as_the_listing_shows_it(storage: tuple[str, Any]):
     bucket, port = storage
     for key in KEYS:

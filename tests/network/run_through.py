@@ -140,9 +140,6 @@ class ObjectsInS3:
     def __init__(self, s3: Any):
         self._s3 = s3
 
-    def exists(self, bucket: str, key: str) -> bool:
-        return bool(self._s3.list_objects_v2(Bucket=bucket, Prefix=key).get("Contents"))
-
     def read(self, bucket: str, key: str) -> bytes:
         body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return body

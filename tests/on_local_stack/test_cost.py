@@ -40,9 +40,6 @@ class ManifestsInS3:
     def __init__(self, aws: LocalAws):
         self.s3 = boto3.client("s3", **aws_client_arguments(aws.endpoint_url))
 
-    def exists(self, bucket: str, key: str) -> bool:
-        return True
-
     def read(self, bucket: str, key: str) -> bytes:
         if not key.endswith(".manifest"):
             return b"1\n"

@@ -235,7 +235,7 @@ class _Storyteller:
 
     def _about_manifest(self, batch: Batch) -> None:
         url = self._config.manifests.join(batch.manifest_name)
-        there = _ask(self._story.sentences, "S3", lambda: self._services.storage.exists(url.bucket, url.key))
+        there = _ask(self._story.sentences, "S3", lambda: self._services.storage.find(url.bucket, url.key) is not None)
         if there is not None:
             self._story.facts["manifest"] = {"url": str(url), "is_there": there}
             self._say(f"Its manifest is {url}{'' if there else ', which is not there'}.")

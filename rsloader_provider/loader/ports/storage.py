@@ -22,10 +22,6 @@ class Storage(Protocol):
         """Give one object as a listing shows it, or None if it is not there. The object is not read."""
         ...
 
-    def exists(self, bucket: str, key: str) -> bool:
-        """Tell whether an object is there."""
-        ...
-
     def read(self, bucket: str, key: str) -> bytes | None:
         """Read an object whole, or give None if it is not there."""
         ...

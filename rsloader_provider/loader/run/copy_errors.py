@@ -111,7 +111,7 @@ def _refused_files(error: BadDataError, copied: CopiedObjects, rows: tuple[RowEr
 def _missing_urls(copied: CopiedObjects) -> tuple[str, ...]:
     log.info("%s: asking S3 which of its %d objects are missing", copied.batch, len(copied.entries))
     urls = (S3Url.parse(entry.url) for entry in copied.entries)
-    return tuple(str(url) for url in urls if not copied.storage.exists(url.bucket, url.key))
+    return tuple(str(url) for url in urls if copied.storage.find(url.bucket, url.key) is None)
 
 
 def _listed(lines: Sequence[str]) -> str:

@@ -24,9 +24,6 @@ class MemoryStorage:
         content = self.read(bucket, key)
         return None if content is None else self._shown(bucket, key, content)
 
-    def exists(self, bucket: str, key: str) -> bool:
-        return key in self._bucket(bucket)
-
     def write(self, bucket: str, key: str, content: bytes) -> None:
         self._bucket(bucket)[key] = content
 

@@ -310,9 +310,9 @@ class MemorySession:
         for entry in self._manifest(statement.manifest_url):
             url = entry["url"]
             bucket, _, key = url.removeprefix("s3://").partition("/")
-            if not self.warehouse.storage.exists(bucket, key):
-                raise ObjectsMissingError("Mandatory url is not present in manifest file.", ())
             content = self.warehouse.storage.read(bucket, key)
+            if content is None:
+                raise ObjectsMissingError("Mandatory url is not present in manifest file.", ())
             if statement.options.is_columnar and entry["meta"]["content_length"] != len(content):
                 raise BadDataError(f"content_length does not match the size of the file: {url}")
             lines = content.decode().splitlines()

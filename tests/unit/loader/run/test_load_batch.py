@@ -259,7 +259,7 @@ def test_bad_data_says_file_line_column_value_and_waits_for_a_person(world: Worl
     ((_, message),) = world.notifier.messages[FAILED_TOPIC]
     assert (message["status"], message["batchId"]) == ("error", batch.batch)
     assert message["failedManifest"] == f"loader/failed/orders/{batch.batch}.manifest"
-    assert world.storage.exists("loader", f"failed/orders/{batch.batch}.manifest")
+    assert world.storage.find("loader", f"failed/orders/{batch.batch}.manifest")
     assert rows(world) == []
     assert world.notifier.messages[OK_TOPIC] == []
 
@@ -700,7 +700,7 @@ def test_a_failure_whose_record_lost_its_answer_is_told_with_its_own_error(world
         load_with_lost_answers(world, batch, FINISH_OR_END)
     assert stored(world, batch).status is BatchStatus.ERROR
     ((_, message),) = world.notifier.messages[FAILED_TOPIC]
-    assert world.storage.exists("loader", message["failedManifest"].removeprefix("loader/"))
+    assert world.storage.find("loader", message["failedManifest"].removeprefix("loader/"))
 
 
 def test_a_passing_fault_whose_record_lost_its_answer_can_still_be_tried_again(world: World):
