@@ -1,1 +1,1 @@
-"""The folder of load files: one file, all of them, and who owns an object."""
+"""The folder of load files: one file, all of them, and which load owns an object."""

@@ -1,4 +1,4 @@
-"""What a load file that is not written yet would do to its folder; and writing it."""
+"""The effect on its folder of a load file that is not written yet; and writing it."""
 
 import os
 import shutil
@@ -19,8 +19,8 @@ class DraftEffect:
     Attributes:
         mistakes: What would be wrong with the draft, and with other files because of it. Mistakes that other files
             have anyway are not among them.
-        handovers: Sentences on prefixes whose objects would belong to another load than before, or would be left to
-            one by the draft's load.
+        handovers: Sentences on prefixes whose objects would belong to another load than before, or which the draft's
+            load would leave to another load.
     """
 
     mistakes: tuple[LoadFileMistake, ...]
@@ -51,16 +51,16 @@ def _handovers(before: LoadFolder, after: LoadFolder, draft: str, text: str) -> 
     known[draft] = known.get(draft, set()) | set(read_load_file(text, draft).exclude)
     for name, config in after.loads.items():
         for pattern in sorted(set(config.exclude) - known.get(name, set())):
-            owner = "the load of which it is the source" if name == draft else f"load {draft}"
+            owner = "the load that has it as its source" if name == draft else f"load {draft}"
             yield f"Load {name} leaves what is below {pattern} to {owner}."
 
 
 def write_load_file(path: Path, text: str) -> None:
-    """Write a load file so that whoever reads the folder sees the old text or the new one, never a part.
+    """Write a load file in one step: readers of the folder see the old text or the new one, never a part.
 
     Args:
         path: The file. A link is followed, and a file that exists keeps its mode.
-        text: What it shall hold, newlines as they are.
+        text: The new text; its newlines are written as they are.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -73,14 +73,14 @@ def write_load_file(path: Path, text: str) -> None:
 
 
 def create_load_file(path: Path, text: str) -> bool:
-    """Write a load file that must not be there yet, all of it or nothing.
+    """Write a load file that must not exist yet, all of it or nothing.
 
     Args:
-        path: The file; its folder is made if it is missing.
-        text: What it shall hold, newlines as they are.
+        path: The file; its folder is created if it is missing.
+        text: The text; its newlines are written as they are.
 
     Returns:
-        Whether it was written; False where something is there, which is left as it is.
+        Whether it was written; False if the path exists already, which is then left as it is.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -99,7 +99,10 @@ def create_load_file(path: Path, text: str) -> bool:
 
 @contextmanager
 def _written_beside(real: Path, path: Path, text: str) -> Iterator[Path]:
-    """Give a file beside a load file that holds the text, and is gone afterwards. Hidden files are no load files."""
+    """Give a hidden file beside a load file that holds the text, and remove it afterwards.
+
+    Hidden files are not load files.
+    """
     hidden = real.with_name(f".{real.name}.{os.getpid()}")
     try:
         with hidden.open("w", encoding="utf-8", newline="") as file:
@@ -116,5 +119,5 @@ def _written_beside(real: Path, path: Path, text: str) -> Iterator[Path]:
 
 def _unwritable(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
-        f"The load file {str(path)!r} cannot be written: {error.strerror}. Check who may write in its folder."
+        f"The load file {str(path)!r} cannot be written: {error.strerror}. Check the rights to write in its folder."
     )

@@ -1,4 +1,4 @@
-"""Reads a folder of load files, and settles what concerns more than one of them: names, and who owns an object."""
+"""Reads a folder of load files, and decides what concerns several of them: names, and which load owns an object."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from rsloader_provider.core.config.schedules import airflow_schedule
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.reading import LoadFileMistake
-from rsloader_provider.loader.load_files.one_file import FileClaims, read_claims, unreadable
+from rsloader_provider.loader.load_files.one_file import ReadFile, read_one_file, unreadable
 from rsloader_provider.loader.load_files.owners import settle_overlaps
 
 _ENDINGS = (".yaml", ".yml")
@@ -21,7 +21,7 @@ _HIDING_ESCAPE = re.compile(rb"\\[xuU/\r\n]")
 """YAML escapes that can hide a letter, a digit or a '/', so that a search in the bytes misses it."""
 
 _PLAIN = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_=./-")
-"""Bytes that stand for themselves wherever they stand in YAML; any other may end a value or fold a line."""
+"""Bytes that stand for themselves everywhere in YAML; any other may end a value or fold a line."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,13 @@ def read_load_folder(folder: Path, drafts: Mapping[str, str] | None = None) -> L
     """Read all load files, `*.yaml` and `*.yml`, in a folder and the folders below it. Hidden ones are left out.
 
     A broken file breaks its own load only; its prefixes, as far as they can be read, still belong to it.
-    Two loads of one name break each other. Of two sources that overlap the more specific one owns its
-    objects; where neither is, they break each other.
+    Two loads of one name break each other. If two sources overlap, the more specific one owns its objects; if neither
+    is more specific, the two loads break each other.
 
     Args:
         folder: The folder. An empty one has no loads.
-        drafts: Texts that are not written yet, by their files' paths below the folder: the folder is read as if
-            they were.
+        drafts: Texts that are not written yet, by their files' paths below the folder. They are read as if they were
+            written.
 
     Raises:
         ConfigurationError: There is no such folder.
@@ -90,8 +90,11 @@ def file_of_load(folder: Path, name: str) -> str:
     found = [_read(file, content) for file, content in _contents(folder) if _may_name(content, name)]
     files = [each.file for each in found if each.declared == name]
     if len(files) != 1:
-        where = f"in {len(files)} files: {', '.join(files)}. Give each load a name of its own" if files else "missing"
-        raise ConfigurationError(f"The load {name!r} is {where} in {folder}. `rsloader validate {folder}` lists all.")
+        if files:
+            problem = f"Several files in {folder} declare the load {name!r}: {', '.join(files)}. Change all but one."
+        else:
+            problem = f"No file in {folder} declares the load {name!r}."
+        raise ConfigurationError(f"{problem} Run `rsloader validate {folder}` to check them all.")
     return files[0]
 
 
@@ -99,8 +102,8 @@ def read_load_folder_with(folder: Path, more: Mapping[str, str]) -> LoadFolder:
     """Read all load files of a folder as if it held some more.
 
     Args:
-        folder: The folder, which need not be there.
-        more: Texts by name below the folder; a file that is there already is read instead.
+        folder: The folder, which need not exist.
+        more: Texts by name below the folder; a file that exists already is read instead.
     """
     there = dict(_contents(folder)) if folder.is_dir() else {}
     together = {**{name: text.encode() for name, text in more.items()}, **there}
@@ -119,7 +122,7 @@ def read_file_alone(path: Path) -> LoadFolder:
 
 
 def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
-    """Read one load as `read_load_folder` would, but parse only the files that can have a say in it.
+    """Read one load as `read_load_folder` would, but parse only the files that can affect it.
 
     Raises:
         ConfigurationError: There is no such folder, or no load of this name in it.
@@ -137,12 +140,12 @@ def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
         ]
         found = _settle([*named, *near])
     else:
-        # The name is the guess for a broken file, which depends on the names of all others; or there is none.
+        # The name was guessed for a broken file, from the names of all others; or there is no such load.
         found = _settle(_read(file, content) for file, content in contents)
     load = found.loads.get(name) or found.broken.get(name)
     if load is None:
         known = ", ".join(sorted([*found.loads, *found.broken])) or "none"
-        raise ConfigurationError(f"There is no load {name!r} in {folder}. There: {known}.")
+        raise ConfigurationError(f"There is no load {name!r} in {folder}. The loads there: {known}.")
     return load
 
 
@@ -150,7 +153,7 @@ def read_good_load(folder: Path, name: str) -> LoadConfig:
     """Read one load that can run.
 
     Raises:
-        ConfigurationError: There is no such folder or load, or its file has mistakes, which are told.
+        ConfigurationError: There is no such folder or load, or its file has mistakes, which the message lists.
     """
     load = read_one(folder, name)
     if isinstance(load, BrokenLoad):
@@ -161,7 +164,7 @@ def read_good_load(folder: Path, name: str) -> LoadConfig:
 def _contents(folder: Path) -> list[tuple[str, bytes | OSError]]:
     """Return the load files' names below the folder and their bytes, or why they cannot be read, sorted by name."""
     if not folder.is_dir():
-        what = "is no folder" if folder.exists() else "does not exist"
+        what = "is not a folder" if folder.exists() else "does not exist"
         raise ConfigurationError(
             f"The folder of load files, {str(folder)!r}, {what}. Create it, or name another in [rsloader] loads_folder."
         )
@@ -184,29 +187,29 @@ def _content(path: str, file: str) -> tuple[str, bytes | OSError]:
         return file, error
 
 
-def _read(file: str, content: bytes | OSError) -> FileClaims:
-    return unreadable(file, content) if isinstance(content, OSError) else read_claims(file, content)
+def _read(file: str, content: bytes | OSError) -> ReadFile:
+    return unreadable(file, content) if isinstance(content, OSError) else read_one_file(file, content)
 
 
-def _settle(files: Iterable[FileClaims]) -> LoadFolder:
+def _settle(files: Iterable[ReadFile]) -> LoadFolder:
     files = sorted(files, key=lambda each: each.file)
     excludes, overlaps = settle_overlaps(files)
     loads: dict[str, LoadConfig] = {}
     broken: dict[str, BrokenLoad] = {}
-    for name, claims in _by_name(files).items():
-        mistakes = [mistake for each in claims for mistake in (*each.mistakes, *overlaps[each.file])]
-        mistakes += _named_twice(claims)
+    for name, same_name in _by_name(files).items():
+        mistakes = [mistake for each in same_name for mistake in (*each.mistakes, *overlaps[each.file])]
+        mistakes += _named_twice(same_name)
         if mistakes:
-            schedule = next((each.schedule for each in claims if each.schedule), None)
+            schedule = next((each.schedule for each in same_name if each.schedule), None)
             broken[name] = BrokenLoad(name, tuple(sorted(mistakes)), schedule and airflow_schedule(schedule))
-        elif config := claims[0].config:
-            loads[name] = _excluding(config, excludes[claims[0].file])
+        elif config := same_name[0].config:
+            loads[name] = _excluding(config, excludes[same_name[0].file])
     return LoadFolder(loads, broken)
 
 
-def _by_name(files: list[FileClaims]) -> dict[str, list[FileClaims]]:
-    """Group files by the load's name. A file that declares none is named after itself, beside all that do."""
-    named: dict[str, list[FileClaims]] = {}
+def _by_name(files: list[ReadFile]) -> dict[str, list[ReadFile]]:
+    """Group files by the load's name. A file that declares no name gets one from its own, unlike all declared ones."""
+    named: dict[str, list[ReadFile]] = {}
     for each in files:
         if each.declared is not None:
             named.setdefault(each.declared, []).append(each)
@@ -219,10 +222,10 @@ def _by_name(files: list[FileClaims]) -> dict[str, list[FileClaims]]:
     return named
 
 
-def _named_twice(claims: list[FileClaims]) -> list[LoadFileMistake]:
+def _named_twice(files: list[ReadFile]) -> list[LoadFileMistake]:
     mistakes = []
-    for each in claims if len(claims) > 1 else ():
-        others = ", ".join(f"{other.file}:{other.line_of('load')}" for other in claims if other is not each)
+    for each in files if len(files) > 1 else ():
+        others = ", ".join(f"{other.file}:{other.line_of('load')}" for other in files if other is not each)
         message = f"load {each.declared!r} is also in {others}."
         mistakes.append(LoadFileMistake(each.file, each.line_of("load"), message, "Give each load a name of its own."))
     return mistakes
@@ -247,18 +250,18 @@ def _may_name(content: bytes | OSError, name: str) -> bool:
 
 
 def _may_overlap(content: bytes | OSError, source: SourcePattern) -> bool:
-    """Tell whether an S3 URL in the file may overlap the source, by comparing what stands before any wildcard.
+    """Tell whether an S3 URL in the file may overlap the source, by comparing the text before any wildcard.
 
-    A file with escapes that hide letters is read for the name that it may hide.
+    A file with escapes that can hide letters needs no search here: `_may_name` takes it.
     """
     if isinstance(content, OSError):
         return False
     start, wanted = f"s3://{source.bucket}".encode(), f"/{source.literal_prefix}".encode()
-    place = content.find(start)
-    while place >= 0:
-        after = content[place + len(start) : place + len(start) + len(wanted) + 1]
+    found = content.find(start)
+    while found >= 0:
+        after = content[found + len(start) : found + len(start) + len(wanted) + 1]
         same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(after, wanted, strict=False)))
         if same == len(wanted) or same == len(after) or after[same] not in _PLAIN:
             return True
-        place = content.find(start, place + 1)
+        found = content.find(start, found + 1)
     return False

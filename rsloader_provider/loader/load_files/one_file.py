@@ -1,4 +1,4 @@
-"""What one load file of a folder says, be it good or broken: its name, its schedule and its prefixes."""
+"""What one load file of a folder declares, good or broken: its name, its schedule and its prefixes."""
 
 from dataclasses import dataclass
 from itertools import chain
@@ -19,16 +19,16 @@ from rsloader_provider.core.load_file.yaml_salvage import top_level_text
 
 
 @dataclass(frozen=True)
-class FileClaims:
-    """A load file, read.
+class ReadFile:
+    """What was read from one load file.
 
     Attributes:
         file: Its path below the folder, with '/'.
-        text: What is in it; bytes that are no UTF-8 are replaced.
+        text: Its text; bytes that are not UTF-8 are replaced.
         config: The load, or None when the file has mistakes.
-        mistakes: Those.
+        mistakes: The file's mistakes.
         declared: The name that it gives the load; None when that cannot be read.
-        guessed: The same, or a name made from the file's.
+        guessed: The declared name, or one made from the file's name.
         schedule: The schedule's text; None when it cannot be read or is wrong.
         sources: The sources, as far as they can be read.
         written: The prefixes that the load writes manifests under, as far as they can be read.
@@ -45,7 +45,7 @@ class FileClaims:
     written: tuple[SourcePattern, ...]
 
     def line_of(self, key: str) -> int:
-        """Return the line of a top-level key's value; 1 when that cannot be told."""
+        """Return the line of a top-level key's value; 1 when it is not found."""
         found = top_level_text(self.text, key)
         return found[1] if found else 1
 
@@ -54,7 +54,7 @@ class FileClaims:
         return explore_yaml(self.text).line_of(("source", self.sources.index(source)))
 
 
-def read_claims(file: str, content: bytes) -> FileClaims:
+def read_one_file(file: str, content: bytes) -> ReadFile:
     """Read a load file's bytes; never raises."""
     try:
         text = content.decode("utf-8-sig")
@@ -66,19 +66,19 @@ def read_claims(file: str, content: bytes) -> FileClaims:
     except LoadFileError as error:
         return _broken(file, text, error.mistakes)
     written = tuple(SourcePattern(url.bucket, url.key) for url in config.manifest_prefixes)
-    return FileClaims(file, text, config, (), config.load, config.load, config.schedule, config.sources, written)
+    return ReadFile(file, text, config, (), config.load, config.load, config.schedule, config.sources, written)
 
 
-def unreadable(file: str, error: OSError) -> FileClaims:
-    """Return the claims of a file that cannot be opened."""
+def unreadable(file: str, error: OSError) -> ReadFile:
+    """Return what is known of a file that cannot be opened."""
     mistake = LoadFileMistake(file, 1, f"this cannot be read: {error.strerror}.", "Check the file and who may read it.")
     return _broken(file, "", (mistake,))
 
 
-def _broken(file: str, text: str, mistakes: tuple[LoadFileMistake, ...]) -> FileClaims:
+def _broken(file: str, text: str, mistakes: tuple[LoadFileMistake, ...]) -> ReadFile:
     declared = declared_name(text)
     prefixes = prefixes_in(text)
     sources = prefixes.pop("source", ())
     written = tuple(chain.from_iterable(prefixes.values()))
     name = load_name_in(text, file)
-    return FileClaims(file, text, None, mistakes, declared and declared[0], name, schedule_in(text), sources, written)
+    return ReadFile(file, text, None, mistakes, declared and declared[0], name, schedule_in(text), sources, written)

@@ -1,4 +1,4 @@
-"""Who owns an object when the sources of several loads overlap, or one load writes manifests below another's source."""
+"""Which load owns an object when sources overlap, or when one load writes manifests below another's source."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -7,30 +7,30 @@ from itertools import islice, permutations, product
 
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.load_file.reading import LoadFileMistake
-from rsloader_provider.loader.load_files.one_file import FileClaims
+from rsloader_provider.loader.load_files.one_file import ReadFile
 
 _Kind = tuple[SourcePattern, bool]
 """A pattern, and whether it is a source."""
 
 
 @dataclass(frozen=True)
-class _Claim:
-    """A pattern of one file: one of its sources, or where it writes."""
+class _OwnedPattern:
+    """A pattern that one file names: one of its sources, or a prefix that it writes under."""
 
     pattern: SourcePattern
-    owner: FileClaims
+    owner: ReadFile
     is_source: bool
 
 
 def settle_overlaps(
-    files: list[FileClaims],
+    files: list[ReadFile],
 ) -> tuple[dict[str, set[SourcePattern]], dict[str, list[LoadFileMistake]]]:
-    """Decide, for each file, what its load must leave to others and where nobody can tell.
+    """Decide, for each file, what its load must leave to others, and where the owner is not clear.
 
-    Only a file without mistakes of its own is decided about. A broken one still keeps what it owns.
+    Decisions are made only for files without mistakes. A broken file still keeps what it owns.
 
     Returns:
-        Patterns to exclude and mistakes, by file; both give something empty for any other key.
+        Patterns to exclude and mistakes, by file; both give an empty value for any other key.
     """
     excludes: dict[str, set[SourcePattern]] = defaultdict(set)
     mistakes: dict[str, list[LoadFileMistake]] = defaultdict(list)
@@ -51,28 +51,28 @@ def settle_overlaps(
     return excludes, mistakes
 
 
-def _overlapping(files: list[FileClaims]) -> Iterator[tuple[_Claim, _Claim]]:
+def _overlapping(files: list[ReadFile]) -> Iterator[tuple[_OwnedPattern, _OwnedPattern]]:
     """Yield each source with each pattern of another load that overlaps it."""
-    # Many loads write their manifests under one prefix: what they share is compared once.
-    alike: dict[_Kind, list[_Claim]] = defaultdict(list)
+    # Many loads write their manifests under one prefix: equal patterns are compared once.
+    alike: dict[_Kind, list[_OwnedPattern]] = defaultdict(list)
     for each in files:
         for pattern in dict.fromkeys(each.written):
-            alike[pattern, False].append(_Claim(pattern, each, is_source=False))
+            alike[pattern, False].append(_OwnedPattern(pattern, each, is_source=False))
         for source in dict.fromkeys(each.sources):
-            alike[source, True].append(_Claim(source, each, is_source=True))
+            alike[source, True].append(_OwnedPattern(source, each, is_source=True))
     for first, second in _near(sorted(alike, key=lambda key: (key[0].bucket, key[0].literal_prefix))):
         for one, two in product(alike[first], alike[second]):
             if not _same_load(one.owner, two.owner):
                 yield from ((mine, other) for mine, other in ((one, two), (two, one)) if mine.is_source)
-    for (_, is_source), claims in alike.items():
+    for (_, is_source), equal in alike.items():
         if is_source:
-            yield from ((one, two) for one, two in permutations(claims, 2) if not _same_load(one.owner, two.owner))
+            yield from ((one, two) for one, two in permutations(equal, 2) if not _same_load(one.owner, two.owner))
 
 
 def _near(keys: list[_Kind]) -> Iterator[tuple[_Kind, _Kind]]:
-    """Yield each two that overlap and of which one is a source.
+    """Yield each two patterns that overlap and of which at least one is a source.
 
-    Overlapping patterns begin alike: one's literal prefix begins with the other's. Sorted, they are close.
+    The literal prefixes of overlapping patterns begin alike: one begins with the other. Sorted, they are close.
     """
     for position, first in enumerate(keys):
         bucket, prefix = first[0].bucket, first[0].literal_prefix
@@ -83,31 +83,31 @@ def _near(keys: list[_Kind]) -> Iterator[tuple[_Kind, _Kind]]:
                 yield first, second
 
 
-def _same_load(one: FileClaims, other: FileClaims) -> bool:
-    """Tell whether two claims are of one load; two files of one name are a mistake already."""
+def _same_load(one: ReadFile, other: ReadFile) -> bool:
+    """Tell whether two files declare one load. Two such files are a mistake already."""
     return one.file == other.file or (one.declared is not None and one.declared == other.declared)
 
 
-def _gives_way(file: FileClaims, other: _Claim) -> bool:
+def _gives_way(file: ReadFile, other: _OwnedPattern) -> bool:
     return file.config is not None and any(each.covers(other.pattern) for each in file.config.exclude)
 
 
-def _undecided(mine: _Claim, other: _Claim, *, same: bool) -> LoadFileMistake:
-    how = "is also that" if same else "overlaps the one"
-    place = f"{other.owner.file}:{other.owner.line_of_source(other.pattern)}"
+def _undecided(mine: _OwnedPattern, other: _OwnedPattern, *, same: bool) -> LoadFileMistake:
+    how = "is the same as the one" if same else "overlaps the one"
+    where = f"{other.owner.file}:{other.owner.line_of_source(other.pattern)}"
     return LoadFileMistake(
         mine.owner.file,
         mine.owner.line_of_source(mine.pattern),
-        f"the source {how} of load {other.owner.guessed!r} ({place}): '{other.pattern}'.",
-        "Make one lie below the other, which then leaves it alone; or list one under 'exclude' of the other.",
+        f"the source {how} of load {other.owner.guessed!r} ({where}): '{other.pattern}'.",
+        "Put one below the other, which then leaves it alone; or list one under 'exclude' of the other load.",
     )
 
 
-def _under_manifests(mine: _Claim, other: _Claim) -> LoadFileMistake:
+def _under_manifests(mine: _OwnedPattern, other: _OwnedPattern) -> LoadFileMistake:
     return LoadFileMistake(
         mine.owner.file,
         mine.owner.line_of_source(mine.pattern),
         f"the source lies under '{other.pattern}', where load {other.owner.guessed!r} writes manifests "
         f"({other.owner.file}:{other.owner.line_of('manifests')}).",
-        "Let that load write its manifests elsewhere.",
+        "Choose another prefix for the manifests of that load.",
     )

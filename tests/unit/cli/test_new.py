@@ -169,12 +169,12 @@ def test_a_source_of_another_load_is_told_at_its_question(loads: Path) -> None:
     (loads / "orders.yaml").write_text(WRITTEN)
     (loads / "broken.yaml").write_text("load: broken\n")
     result = run(loads, "copies", "--source", "s3://acme-landing/orders/", answers=("s3://acme-landing/copies/",))
-    assert "the source is also that of load 'orders'" in result.stdout
+    assert "the source is the same as the one of load 'orders'" in result.stdout
     assert "broken.yaml" not in result.stdout
     assert result.exit_code == 1, "the answers end here"
     result = run(loads, "copies", "--no-questions", *OPTIONS)
     assert result.exit_code == 1
-    assert "the source is also that of load 'orders'" in result.stderr
+    assert "the source is the same as the one of load 'orders'" in result.stderr
     assert not (loads / "copies.yaml").exists()
 
 

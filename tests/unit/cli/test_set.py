@@ -193,7 +193,7 @@ def test_a_new_name_is_told_to_load_everything_again(loads: Path) -> None:
         (("orders", "targets[0].mode", "upsert"), "'mode' cannot be 'upsert'."),
         (("orders", "schedule", "--unset"), "'schedule' is missing."),
         (("orders", "on_clear", "--unset"), "nothing to take out"),
-        (("lines", "batch.max_age", "10m"), "The load 'lines' is missing in"),
+        (("lines", "batch.max_age", "10m"), "declares the load 'lines'"),
         (("orders", "source", "s3://acme-landing/returns/"), "returns.yaml"),
     ],
 )  # fmt: skip
@@ -247,7 +247,7 @@ def test_two_files_of_one_load_are_left_to_a_person(loads: Path) -> None:
     (loads / "copy.yaml").write_text(ORDERS)
     result = run(loads, "orders", "schedule", "5m")
     assert result.exit_code == 1
-    assert "The load 'orders' is in 2 files: copy.yaml, orders.yaml." in result.stderr
+    assert "declare the load 'orders': copy.yaml, orders.yaml." in result.stderr
 
 
 def test_a_link_is_followed_and_a_file_that_cannot_be_written_stays(loads: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def test_an_empty_folder_has_no_loads_and_a_missing_one_is_an_error(tmp_path: Pa
     with pytest.raises(ConfigurationError, match=r"does not exist.*loads_folder"):
         read_load_folder(tmp_path / "nope")
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="is no folder"):
+    with pytest.raises(ConfigurationError, match="is not a folder"):
         read_one(tmp_path / "file", "x")
 
 
@@ -150,10 +150,10 @@ def test_the_more_specific_load_owns_its_objects(tmp_path: Path) -> None:
 def test_two_loads_of_one_source_break_each_other(tmp_path: Path) -> None:
     """Each object would be loaded by both."""
     folder = folder_of(tmp_path, a=load_text("a", "s3://bkt/x/"), b=load_text("b", "s3://bkt/x/"))
-    hint = "Make one lie below the other, which then leaves it alone; or list one under 'exclude' of the other."
+    hint = "Put one below the other, which then leaves it alone; or list one under 'exclude' of the other load."
     assert said(folder) == [
-        f"a.yaml:2: the source is also that of load 'b' (b.yaml:2): 's3://bkt/x/'. {hint}",
-        f"b.yaml:2: the source is also that of load 'a' (a.yaml:2): 's3://bkt/x/'. {hint}",
+        f"a.yaml:2: the source is the same as the one of load 'b' (b.yaml:2): 's3://bkt/x/'. {hint}",
+        f"b.yaml:2: the source is the same as the one of load 'a' (a.yaml:2): 's3://bkt/x/'. {hint}",
     ]
 
 
@@ -197,12 +197,12 @@ def test_a_list_of_sources_breaks_with_the_line_of_the_one_that_is_wrong(tmp_pat
         c=load_text("c", "[s3://abc/, s3://log/m/x/]", "s3://other-log/"),
         d=load_text("d", "s3://abd/", "s3://log/m/"),
     )
-    hint = "Make one lie below the other, which then leaves it alone; or list one under 'exclude' of the other."
+    hint = "Put one below the other, which then leaves it alone; or list one under 'exclude' of the other load."
     assert said(folder) == [
-        f"a.yaml:4: the source is also that of load 'b' (b.yaml:5): 's3://bkt/y/'. {hint}",
-        f"b.yaml:5: the source is also that of load 'a' (a.yaml:4): 's3://bkt/y/'. {hint}",
+        f"a.yaml:4: the source is the same as the one of load 'b' (b.yaml:5): 's3://bkt/y/'. {hint}",
+        f"b.yaml:5: the source is the same as the one of load 'a' (a.yaml:4): 's3://bkt/y/'. {hint}",
         "c.yaml:2: the source lies under 's3://log/m/', where load 'd' writes manifests (d.yaml:5). "
-        "Let that load write its manifests elsewhere.",
+        "Choose another prefix for the manifests of that load.",
     ]
 
 
@@ -244,7 +244,7 @@ def test_manifests_of_other_loads_are_never_data(tmp_path: Path) -> None:
     assert excluded(folder.loads["all"]) == ["s3://bkt/failed/", "s3://bkt/manifests/", "s3://bkt/manifests/x/"]
     assert said(folder) == [
         "under.yaml:2: the source lies under 's3://bkt/manifests/', where load 'orders' writes manifests "
-        "(orders.yaml:5). Let that load write its manifests elsewhere."
+        "(orders.yaml:5). Choose another prefix for the manifests of that load."
     ]
 
 
@@ -288,7 +288,7 @@ def test_a_source_that_overlaps_is_seen_however_it_is_written(tmp_path: Path, ot
 def test_an_unknown_load_is_an_error_that_names_the_known(tmp_path: Path) -> None:
     """A file was renamed while its DAG was running."""
     folder_of(tmp_path, a=load_text("a", "s3://bkt/a/"), b="load: b\n[")
-    with pytest.raises(ConfigurationError, match=r"no load 'c'.*There: a, b"):
+    with pytest.raises(ConfigurationError, match=r"no load 'c'.*The loads there: a, b"):
         read_one(tmp_path, "c")
 
 
