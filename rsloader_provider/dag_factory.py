@@ -25,9 +25,9 @@ _CONTINUOUS_WAIT = timedelta(hours=1)
 def load_dags(folder: Path, **dag_arguments: Any) -> dict[str, DAG]:
     """Make the DAGs of a folder of load files, for `globals().update(...)` in a DAG file.
 
-    A broken load file gets a DAG of its load's name that shows what is wrong and fails with it; the other
-    loads go on. Beside them is `rsloader_operations`, a form with which people operate them, unless
-    `[rsloader] operations_dag` is False. A worker, which needs one DAG, gets that one only.
+    A broken load file gets a DAG with its load's name that shows the mistakes and fails with them; the other
+    loads go on. `rsloader_operations`, a form for operating the loads, is added unless `[rsloader] operations_dag`
+    is False. A worker, which needs one DAG, gets only that one.
 
     Args:
         folder: The folder, unless `[rsloader] loads_folder` in airflow.cfg names another.
@@ -73,8 +73,8 @@ def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
         "schedule": config.airflow_schedule,
         "start_date": _START,
         "catchup": False,
-        # Runs of one load take turns, as people expect to see them; nothing else rests on it. A run that waits for one
-        # of several targets must not hold up the others, so with several Airflow's own limit holds.
+        # Runs of one load take turns, because people expect it; nothing else depends on it. A run that waits for one
+        # of several targets must not hold up the others, so with several targets Airflow's own limit applies.
         **({"max_active_runs": 1} if len(config.targets) == 1 or config.schedule == "@continuous" else {}),
         "tags": ["rsloader", "shadow"] if config.shadow else ["rsloader"],
         "doc_md": _description(config),
@@ -87,10 +87,10 @@ def load_dag(config: LoadConfig, **dag_arguments: Any) -> DAG:
 
 
 def load_task_group(config: LoadConfig, **group_arguments: Any) -> TaskGroup:
-    """Make the tasks of one load as a group in the DAG at hand, for people who write DAGs themselves.
+    """Make the tasks of one load as a group in the current DAG, for people who write DAGs themselves.
 
     Args:
-        config: The load. Its schedule is the DAG's business here.
+        config: The load. Its schedule is not used: the DAG has its own.
         group_arguments: Anything else for the group; wins over what is set here.
     """
     with TaskGroup(**{"group_id": f"load_{config.load}".replace(".", "_"), **group_arguments}) as group:
@@ -104,7 +104,7 @@ def _tasks(config: LoadConfig) -> None:
         task_id="detect_new_objects",
         load_config=plain,
         poke_interval=15,
-        # A schedule looks again by itself; only a load that runs all the time waits for something to do.
+        # A scheduled run looks again by itself; only a load that runs all the time waits for something to do.
         timeout=_CONTINUOUS_WAIT if config.schedule == "@continuous" else 0,
     )
     buffer = BufferObjectsOperator(task_id="buffer_objects", load_config=plain)
@@ -121,13 +121,13 @@ def _load_tasks(task_id: str, plain: dict[str, Any], work: BaseOperator, *, in_o
         task_id=task_id,
         load_config=plain,
         map_index_template="{{ task.summary }}",
-        # Where order matters, one batch is loaded after the other, of all runs.
+        # Where order matters, batches are loaded one by one, across all runs.
         max_active_tis_per_dag=1 if in_order else None,
     ).expand_kwargs(work.output)
 
 
 def _suffixes(targets: tuple[Target, ...]) -> Iterator[tuple[Target, str]]:
-    """Give each target with what stands for it in the ids of its tasks, where few characters are allowed."""
+    """Give each target with its suffix in the ids of its tasks, where few characters are allowed."""
     taken: set[str] = set()
     for target in targets:
         suffix = re.sub(r"[^A-Za-z0-9_-]", "_", target.name)[:200]
@@ -139,7 +139,7 @@ def _suffixes(targets: tuple[Target, ...]) -> Iterator[tuple[Target, str]]:
 
 def _invalid_dag(name: str, broken: BrokenLoad, default_args: Mapping[str, Any]) -> DAG:
     report = "\n".join(str(mistake) for mistake in broken.mistakes)
-    # Code in lines of their own is not wrapped in Airflow's narrow window; code in a list is.
+    # Airflow's narrow window wraps code in a list, but not in a block of code.
     listed = "\n".join(f"- `` {mistake} ``" for mistake in broken.mistakes)
     with DAG(
         dag_id=_DAG_PREFIX + name,
@@ -159,7 +159,7 @@ def _description(config: LoadConfig) -> str:
     targets = "\n".join(f"- `{target.name}` ({target.mode})" for target in config.targets)
     sources = " and ".join(f"`{source}`" for source in config.sources)
     limits = config.batch
-    shadow = "**Shadow: nothing is loaded; the tasks tell what they would load.**\n\n" if config.shadow else ""
+    shadow = "**Shadow: nothing is loaded; the tasks report what they would load.**\n\n" if config.shadow else ""
     return (
         f"{shadow}Loads objects under {sources} into\n\n{targets}\n\n"
         f"A batch is loaded at {limits.max_files} files, {limits.max_bytes} bytes, or {limits.max_age} after its first "

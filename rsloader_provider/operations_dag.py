@@ -1,4 +1,4 @@
-"""The DAG `rsloader_operations`: what `rsloader` does at a command line, as a form for those who have none."""
+"""The DAG `rsloader_operations`: what `rsloader` does at a command line, as a form for people without one."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,11 +29,11 @@ _LABELS = {
     Action.DELETE_BATCHES: "Delete complete batches that are old (until)",
     Action.RESTORE: "Put deleted batches back (deleted)",
 }
-_DOC = """### What `rsloader` does at a command line, for those who have none
+_DOC = """### What `rsloader` does at a command line, for people without one
 
 Choose a load and an action; each action says in brackets which of the fields it reads.
 **Without `confirm`, nothing is changed**: the task's log shows what would be done. With the load's name in `confirm` it
-is done. The answer is in the log of the task `operate`, and the beginning of it in its XCom.
+is done. The task `operate` logs the answer; its XCom has the beginning of it.
 
 A user who may trigger this DAG may do all of this to every load: grant that right only to those who should.
 """
@@ -45,16 +45,16 @@ def operations_dag(folder: Path, loads: Sequence[str], default_args: Mapping[str
     Args:
         folder: The folder of the load files, which the task reads again.
         loads: The names of the loads to choose from; at least one.
-        default_args: Callbacks and the like of the people's own, which win over what is set here, but for retries.
+        default_args: Your own callbacks and the like; they win over what is set here, except for retries.
     """
     with DAG(
         dag_id=OPERATIONS_DAG_ID,
         schedule=None,
         start_date=datetime(2024, 1, 1, tzinfo=UTC),
         catchup=False,
-        # It runs only when somebody asks, who should not have to switch it on first.
+        # It runs only when somebody asks, and nobody should have to switch it on first.
         is_paused_upon_creation=False,
-        # A request is a person's, who looks at how it ends.
+        # A person asked, and looks at how it ends.
         default_args={"owner": "rsloader", **default_args, "retries": 0},
         tags=["rsloader", "operations"],
         params=_params(sorted(loads)),
@@ -71,7 +71,7 @@ def _params(loads: list[str]) -> dict[str, Param]:
         "action": Param(
             str(Action.BATCHES), type="string", enum=[*map(str, Action)], title="Action",
             values_display={str(action): label for action, label in _LABELS.items()},
-            description="In brackets: the fields that it reads, of those below.",
+            description="In brackets: the fields below that it reads.",
         ),
         "batch": Param(
             None, type=["null", "string"], title="Batch",
@@ -79,34 +79,34 @@ def _params(loads: list[str]) -> dict[str, Param]:
         ),
         "targets": Param(
             [], type=["null", "array"], items={"type": "string"}, title="Targets",
-            description="Names as connection/schema.table, one a line. None for all.",
+            description="Names as connection/schema.table, one per line. None for all.",
         ),
         "objects": Param(
             [], type=["null", "array"], items={"type": "string"}, title="Objects",
-            description="URLs s3://bucket/key, one a line.",
+            description="URLs s3://bucket/key, one per line.",
         ),
         "prefix": Param(
             None, type=["null", "string"], title="Prefix",
-            description="Instead of objects: all below s3://bucket/prefix/.",
+            description="Instead of objects: all objects below s3://bucket/prefix/.",
         ),
         "status": Param(
             ANY_STATUS, type="string", enum=statuses, title="Status", description="Only batches of this status.",
         ),
         "since": Param(
             None, type=["null", "string"], format="date-time", title="Since",
-            description="Only batches that were opened, or objects that were written, then or later.",
+            description="Only batches that were opened, or objects that were written, at this time or later.",
         ),
         "until": Param(
             None, type=["null", "string"], format="date-time", title="Until",
-            description="Only batches that were opened, or objects that were written, before. For deleting: only "
-            "batches that were locked before.",
+            description="Only batches that were opened, or objects that were written, before this time. For deleting: "
+            "only batches that were locked before it.",
         ),
         "deleted": Param(
             None, type=["null", "string"], format="multiline", title="Deleted batches",
-            description="What a deletion has printed in its log: one line of JSON for each batch.",
+            description="The lines of JSON that a deletion wrote to its log, one for each batch.",
         ),
         "confirm": Param(
             None, type=["null", "string"], title="Confirm",
-            description="Repeat the load's name to do it. Without it the log shows what would be done.",
+            description="Repeat the load's name to carry it out. Without it the log shows what would be done.",
         ),
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Puts new objects into batches and says which batches this run loads."""
+"""Puts new objects into batches, and gives the batches that this run loads."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -27,9 +27,9 @@ class BufferObjectsOperator(BaseOperator):
         load_config: The load, as plain JSON of a LoadConfig.
 
     Returns:
-        The keyword arguments of a mapped LoadBatchOperator: `{"batch", "target", "summary"}` for each pair; a list,
+        A list of the keyword arguments of a mapped LoadBatchOperator, `{"batch", "target", "summary"}` for each pair;
         empty when there is nothing to load. Those for `LoadConfig.targets_apart` are not among them: they are pushed
-        under the XCom key `apart`, as such a list by target.
+        under the XCom key `apart`, with one such list for each target.
     """
 
     def __init__(self, *, load_config: Mapping[str, Any], **kwargs: Any):

@@ -6,7 +6,7 @@ from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator,
 
 
 class InvalidLoadOperator(BaseOperator):
-    """Fails with what is wrong in a load file, so that a broken file is seen where its loads are looked for.
+    """Fails with the mistakes of a load file, so that people see them where they look for the load.
 
     Args:
         report: Every mistake, with file, line and hint.

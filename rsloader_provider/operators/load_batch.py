@@ -17,7 +17,7 @@ from rsloader_provider.task_failures import as_task_failures
 class LoadBatchOperator(BaseOperator):
     """Loads one batch into one target, exactly once.
 
-    Clearing it loads a batch that is loaded once more; a retry by Airflow never does.
+    Clearing the task loads a batch again that is loaded already; a retry by Airflow never does.
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig. The SQL of its targets is rendered when it runs.
@@ -62,10 +62,10 @@ class LoadBatchOperator(BaseOperator):
         }
 
     def _asker(self, context: Context) -> Asker:
-        """Tell a person from an automatic retry.
+        """Tell a person who cleared the task from an automatic retry.
 
-        Clearing sets `max_tries` to `try_number` + `retries`, and an automatic retry leaves it: the first try
-        since the task was made or cleared is therefore known, and it was cleared if it is not the very first.
+        Clearing sets `max_tries` to `try_number` + `retries`, and an automatic retry leaves it. So the first try
+        since the task was made or cleared is known, and the task was cleared if that is not the very first try.
         """
         ti = context["ti"]
         first_try = ti.max_tries - (self.retries or 0) + 1

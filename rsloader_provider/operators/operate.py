@@ -18,17 +18,17 @@ log = logging.getLogger(__name__)
 
 
 class OperateOperator(BaseOperator):
-    """Carries out one request, told line by line in the log. The DAG's params say which.
+    """Carries out the request in the DAG's params, and logs the answer line by line.
 
     A request that changes something is carried out only if `confirm` repeats the load's name; with an empty `confirm`
-    the log shows what would be done. A change is begun by the task's first try only: a second one, after clearing or an
-    automatic retry that somebody's cluster policy has ordered, could have loaded again what a run loaded meanwhile.
+    the log shows what would be done. Only the task's first try begins a change. A second try, after clearing or after
+    an automatic retry that a cluster policy sets, could load again what a run has loaded in the meantime.
 
     Args:
         loads_folder: The folder of the load files.
 
     Returns:
-        `{"action", "load", "done", …}`: what was found or done, of long lists the beginning.
+        `{"action", "load", "done", …}`: what was found or done; of long lists only the beginning.
     """
 
     def __init__(self, *, loads_folder: str, **kwargs: Any):
@@ -42,14 +42,14 @@ class OperateOperator(BaseOperator):
         load, confirm = params["load"], (params["confirm"] or "").strip()
         if confirm not in {"", load}:
             raise AirflowFailException(
-                f"'confirm' is {confirm!r}, and not {load!r}, the name of the load. Nothing was changed."
+                f"'confirm' is {confirm!r}, but the load is {load!r}. Nothing was changed. Repeat the load's name."
             )
         action = Action(params["action"])
         if confirm and action.changes and ti.try_number > 1:
             raise AirflowFailException(
-                f"{action} of load {load}: this is try {ti.try_number} of run {ti.dag_id}/{ti.run_id}, and an earlier "
-                "try may have done it, or part of it, as its log tells. This try changed nothing. Trigger the DAG "
-                "again, first without 'confirm' to see what is left to do."
+                f"{action} of load {load}: this is try {ti.try_number} of run {ti.dag_id}/{ti.run_id}. An earlier try "
+                "may have done it, or part of it; its log shows what. This try changed nothing. To ask again, trigger "
+                "the DAG again, first without 'confirm' to see what is left to do."
             )
         request = Request(
             action=action,
@@ -64,7 +64,7 @@ class OperateOperator(BaseOperator):
             until=_moment(params["until"]),
             deleted=params["deleted"] or "",
         )
-        user = getattr(context["dag_run"], "triggering_user_name", None) or "nobody that Airflow knows"
+        user = getattr(context["dag_run"], "triggering_user_name", None) or "a user unknown to Airflow"
         log.info("%s of load %s, asked for by %s in run %s", request.action, load, user, request.by)
         with as_task_failures():
             config = read_good_load(Path(self.loads_folder), load)

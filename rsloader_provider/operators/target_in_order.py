@@ -1,4 +1,4 @@
-"""Gives the work of one target that takes its batches in order."""
+"""Gives the work of one target that loads its batches in order."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from rsloader_provider.airflow_compat import BaseOperator, Context, XComArg
 class TargetInOrderOperator(BaseOperator):
     """Picks one target's work out of what BufferObjectsOperator pushes as `apart`.
 
-    Airflow maps tasks over what a task returns and over nothing else it pushes, so each mapped task that is to have
-    turns of its own needs a task before it.
+    Airflow maps tasks over what a task returns, and over nothing else that it pushes. So each mapped task with an order
+    of its own needs a task before it.
 
     Args:
         target: The target's name.

@@ -16,10 +16,10 @@ from rsloader_provider.triggers.new_objects import NewObjectsTrigger
 class NewObjectsSensor(BaseSensorOperator):
     """Succeeds when there is a new object, a batch that is due, or a batch left to load.
 
-    It looks once, and if there is nothing it waits in the triggerer, holding no task slot. When the timeout is
-    over it is skipped, not failed: nothing to do is no fault. Where it may wait there, it also waits one
-    `poke_interval` before it succeeds for nothing but batches that are left, so that a load that runs all the time does
-    not run in circles round a batch that cannot be loaded.
+    It looks once. If there is nothing, it waits in the triggerer, which holds no task slot. After the timeout it is
+    skipped, not failed: having nothing to do is not a failure. If only batches left by earlier runs are to be loaded
+    and it may wait, it waits one `poke_interval` before it succeeds. Otherwise a load that runs all the time would
+    start run after run for a batch that cannot be loaded.
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig.
@@ -33,7 +33,7 @@ class NewObjectsSensor(BaseSensorOperator):
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> None:
-        """Look, and wait if need be."""
+        """Look, and wait if necessary."""
         if not self.deferrable:
             try:
                 super().execute(context)

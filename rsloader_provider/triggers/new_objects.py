@@ -17,7 +17,7 @@ from rsloader_provider.loader.run.discover import Found, look_for_work
 class NewObjectsTrigger(BaseTrigger):
     """Fires for a new object, for a batch that is due, after a pause for a batch left to load, or at its deadline.
 
-    The event is only `{"found": bool}`: what was found is looked up anew, as anything may have changed since.
+    The event is only `{"found": bool}`: the tasks look again at what there is, as anything may have changed since.
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig.

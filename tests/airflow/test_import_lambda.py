@@ -71,7 +71,7 @@ def test_it_tells_first_asks_for_choices_and_then_writes(
     """Nothing of ours is there before, not even the tables."""
     monkeypatch.setenv("AIRFLOW__RSLOADER__DYNAMODB_TABLE_PREFIX", f"moved{loads.number}_")
     told = command.run("--apply", code=1)
-    assert "1 objects wait for your choice: --locked load, or --locked mark." in told
+    assert "1 objects need your choice: --locked load, or --locked mark." in told
     assert "Nothing was written: choose first." in told
     assert f"s3://{command.prefix}/2" in told, "the lost one"
     assert "Do it by --apply" in command.run("--locked", "mark")

@@ -110,7 +110,7 @@ def test_each_line_of_the_answer_is_logged_and_a_wrong_confirmation_refused(
     found = send(action="backfill", confirm=f" {loads.load} ", **written)
     assert found == {"action": "backfill", "load": loads.load, "done": True, "claimed": 0, "locked_batches": []}
     with pytest.raises(
-        AirflowFailException, match=f"'confirm' is 'another', and not '{loads.load}'.*Nothing was changed"
+        AirflowFailException, match=f"'confirm' is 'another', but the load is '{loads.load}'.*Nothing was changed"
     ):
         send(action="close-now", confirm="another")
     with pytest.raises(AirflowFailException, match=r"UnknownBatchError: .* has no batch nowhere"):
