@@ -1,6 +1,6 @@
-"""What an audit compares, and what it makes of it: one state for each object, and what can be put right by a write.
+"""What an audit compares and concludes: one state for each object, and what one write can repair.
 
-Nothing here asks anybody: listing, claim, batch and history are handed in.
+Nothing here reads from anywhere: listing, claim, batch and history are handed in.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from rsloader_provider.core.redshift.rows import HistoryRow
 
 
 class ObjectState(StrEnum):
-    """Where one object stands; each object has exactly one."""
+    """The state of one object; each object has exactly one."""
 
     NOT_SEEN = "not seen"
     """It matches the load, and nothing has claimed it yet."""
@@ -27,21 +27,21 @@ class ObjectState(StrEnum):
     LOADED = "loaded"
     """It is in every target."""
     MARKED = "marked as loaded"
-    """A person, or an import, said that it counts as loaded: no run loads it, and no history has it."""
+    """A person or an import marked it as loaded: no run loads it, and no history has it."""
     LEFT_OUT = "left out by a person"
-    """A person left it out of its batch: it stays claimed, and nothing loads it until it is asked for."""
+    """A person left it out of its batch: it stays claimed, and nothing loads it until a person asks for it."""
     LOADED_TWICE = "loaded more than once"
     """More often than a person asked for, or by two batches."""
     FAILED = "failed"
     """Its batch is in `error`."""
     CHANGED = "changed since its load"
-    """Other bytes lie under its key than those that were claimed."""
+    """Its key now holds other bytes than those that were claimed."""
     DELETED = "deleted since its load"
     """It is loaded, or marked so; the object is no longer there, as after a lifecycle rule."""
     GONE = "deleted before its load"
-    """It is claimed and not loaded, and no longer there."""
+    """It is claimed but not loaded, and no longer there."""
     NOT_CLAIMED = "in the history but not claimed"
-    """Redshift committed it, and DynamoDB does not know that."""
+    """Redshift committed it, but DynamoDB does not know that."""
     NOT_IN_HISTORY = "recorded as loaded but not in the history"
     """DynamoDB says loaded; the history, or the list of files that its COPY read, says otherwise."""
     BROKEN = "broken in DynamoDB"
@@ -49,7 +49,7 @@ class ObjectState(StrEnum):
 
     @property
     def is_wrong(self) -> bool:
-        """Whether somebody has to do something about such an object."""
+        """Whether a person has to do something about such an object."""
         return self not in _GOOD
 
 
@@ -66,14 +66,14 @@ Histories = Mapping[str, Sequence[HistoryRow]]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What holds for the objects of a batch, as far as the batch alone tells.
+    """What is known of a batch's objects from the batch alone.
 
     Attributes:
-        state: The state of those that are there and unchanged.
-        entries: Names of the objects in its segments; None where they are those that are claimed for it.
-        unread: Names of those that the COPY of a committed load did not read.
-        loaded_at: What was written before this moment has been loaded, be it what was claimed or not; None where no
-            history tells.
+        state: The state of the objects that are there and unchanged.
+        entries: Names of the objects in its segments; None where these are the objects that are claimed for it.
+        unread: Names of the objects that the COPY of a committed load did not read.
+        loaded_at: Everything written before this moment has been loaded, whether or not it is what was claimed; None
+            where no history shows the moment.
     """
 
     state: ObjectState
@@ -83,7 +83,7 @@ class Verdict:
 
 
 def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
-    """Give the state of a batch's objects, before S3 is looked at."""
+    """Give the state of a batch's objects as far as it is known without S3."""
     for target, rows in histories.items():
         progress = batch.targets.get(target)
         generations = [row.generation for row in rows]
@@ -107,7 +107,7 @@ def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
 def missing_in_history(batch: Batch, histories: Histories) -> list[str]:
     """Name the targets that are recorded as loaded while their history does not have the generation.
 
-    What had no objects any more when it was loaded left no row.
+    A batch that had no objects left when it was loaded wrote no row.
     """
     return [
         target
@@ -134,12 +134,12 @@ def judge_object(
 
     Args:
         found: The object as S3 lists it; None if it is not there.
-        claimed: ETag and size of its claim; None if nothing claims it.
-        verdict: What holds for the batch of the claim; None if there is no such batch.
+        claimed: ETag and size of its claim; None if it has no claim.
+        verdict: What is known of the claim's batch; None if there is no such batch.
         batch: That batch.
         copied_by: Batches whose committed COPY read the object although it is not theirs.
         name: Bucket and key.
-        looked: Whether S3 was asked: a claim outside of the source as it is now is judged without.
+        looked: Whether S3 was asked. A claim outside of the present source is judged without asking.
         left_out: Whether a person left it out of that batch.
     """
     if claimed is None:
@@ -168,10 +168,10 @@ def judge_object(
 
 
 def loaded_since(batch: Batch, histories: Histories) -> datetime | None:
-    """Give the moment up to which what was written under a loaded batch's keys is in every target.
+    """Give the moment before which everything written under a loaded batch's keys is in every target.
 
     Returns:
-        The earliest beginning among the loads of the current generations; None where one is not known.
+        The earliest beginning among the loads of the current generations; None if one of them is not known.
     """
     began = [
         row.loaded_at
@@ -184,15 +184,15 @@ def loaded_since(batch: Batch, histories: Histories) -> datetime | None:
 
 
 def mended(batch: Batch, histories: Histories, *, notify: bool) -> Batch:
-    """Give the batch as it should be recorded, by what its targets' histories prove.
+    """Give the batch as it should be recorded, from what its targets' histories prove.
 
-    A target whose current generation is in its history is loaded, whatever is recorded; one that is loaded has no
-    session to be ended; and the status is what the targets say. Everything else stays.
+    A target whose current generation is in its history is loaded, whatever is recorded. A loaded target has no session
+    left to end. The status follows from the targets. Everything else stays.
 
     Args:
         batch: A batch that was locked, as it was just read.
         histories: Its rows, read after it.
-        notify: Whether somebody is to be told once the batch is in all of its targets.
+        notify: Whether to notify once the batch is in all of its targets.
     """
     for target, progress in batch.targets.items():
         proof = next((row for row in histories.get(target, ()) if row.generation == progress.generation), None)
@@ -202,9 +202,9 @@ def mended(batch: Batch, histories: Histories, *, notify: bool) -> Batch:
             batch = forget_session(batch, target)
             continue
         if progress.state is not TargetState.LOADING:
-            # What ended without loading was wrong about that: it is one more attempt, which finds the row.
+            # The attempt ended as if it had not loaded, which was wrong. One more attempt stands for finding the row.
             batch = begin_attempt(batch, target, Asker("rsloader audit", batch.run or ""))
-        # Under the number of the attempt that holds it: if that one is alive, it finds its own write done.
+        # With the number of the attempt that holds it: if that attempt is alive, it finds its own write done.
         record = AttemptRecord.newest(batch, target)
         batch = record.finished(rows=proof.rows, query_id=proof.query_id, notify=notify).batch
     return settle(batch)

@@ -6,15 +6,15 @@ RsloaderError
 ├── AccessDeniedError            AWS or Redshift refused the credentials' rights
 ├── UnknownBatchError            no such batch, or no such target in it
 │   └── DeletedBatchError        a person deleted it; its objects stay claimed
-├── CorruptLedgerError           an item in DynamoDB does not say what it must
-├── AttemptLostError             a newer attempt took this one's place
-├── BadDataError                 COPY refused what is in the files; has the load errors
+├── CorruptLedgerError           an item in DynamoDB does not hold what it must
+├── AttemptLostError             a newer attempt replaced this one
+├── BadDataError                 COPY refused what is in the files; has the refused rows
 ├── ObjectsMissingError          objects of the batch are no longer in S3
 ├── OutOfOrderError              a newer batch is in the table that this one would overwrite
-├── UndecidedError               without a load history: nobody knows whether a COMMIT was carried out
-├── NothingToDecideError         a person decides what is not, or no longer, in question
+├── UndecidedError               without a load history: it is not known whether a COMMIT was carried out
+├── NothingToDecideError         a person decided something that is not, or no longer, in question
 ├── UnknownObjectError           the load has no claim of an object that a person named
-├── OperationRefusedError        what a person asked for would be wrong as things are; nothing was changed
+├── OperationRefusedError        what a person asked for would be wrong now; nothing was changed
 ├── StatementError               Redshift refused a statement
 └── TransientError               trying again is expected to help (retryable)
     ├── ConnectionLostError      the outcome of the last statement is unknown
@@ -32,13 +32,13 @@ class RsloaderError(Exception):
     """Anything that the loader reports to a person.
 
     Attributes:
-        retryable: Whether the same call, made again without anybody doing anything, may succeed.
+        retryable: Whether the same call may succeed when it is made again and nobody has done anything.
     """
 
     retryable = False
 
     def concerns(self, what: object) -> None:
-        """Have the message begin with what it happened to, unless it names that already.
+        """Put what the error happened to at the beginning of the message, unless the message names it already.
 
         >>> error = RsloaderError("Access denied.")
         >>> error.concerns("load orders")
@@ -52,7 +52,7 @@ class RsloaderError(Exception):
 
 @contextmanager
 def concerning(what: object) -> Iterator[None]:
-    """Have each error of ours say what it happened to, as `RsloaderError.concerns` does."""
+    """Put what they happened to at the beginning of our errors' messages, as `RsloaderError.concerns` does."""
     try:
         yield
     except RsloaderError as error:
@@ -69,7 +69,7 @@ class NotSetUpError(RsloaderError):
 
 
 class AccessDeniedError(RsloaderError):
-    """AWS or Redshift refused: the message names the action and what it was asked for."""
+    """AWS or Redshift refused; the message names the action and its object."""
 
 
 class UnknownBatchError(RsloaderError):
@@ -85,7 +85,7 @@ class UnknownObjectError(RsloaderError):
 
 
 class OperationRefusedError(RsloaderError):
-    """What a person asked for would be wrong as things are. Nothing was changed; the message says what to do first."""
+    """What a person asked for would be wrong now. Nothing was changed; the message says what to do first."""
 
 
 class CorruptLedgerError(RsloaderError):
@@ -93,24 +93,24 @@ class CorruptLedgerError(RsloaderError):
 
 
 class AttemptLostError(RsloaderError):
-    """A newer attempt at the same batch and target took this one's place: this one must stop.
+    """A newer attempt at the same batch and target replaced this one: this one must stop.
 
-    Not retryable, because a retry would in turn take the place of the one that is at work.
+    Not retryable, because a retry would in turn replace the attempt that is at work.
     """
 
 
 @dataclass(frozen=True)
 class RowError:
-    """One row that COPY refused, as SYS_LOAD_ERROR_DETAIL tells it.
+    """One row that COPY refused, as SYS_LOAD_ERROR_DETAIL has it.
 
     Attributes:
         file: The object's URL.
         line: Line in the file; 1 is the first. 0 where the format has no lines.
         column: The table's column, or empty when the row as a whole is at fault.
-        value: The field's text as it stands in the file.
+        value: The field's text as it is in the file.
         reason: Redshift's words.
         code: Redshift's error code, for example 1207.
-        query_id: Redshift's id of the COPY; None where nobody knows.
+        query_id: Redshift's id of the COPY; None if it is not known.
     """
 
     file: str
@@ -158,14 +158,14 @@ class OutOfOrderError(RsloaderError):
 
 
 class UndecidedError(RsloaderError):
-    """A COMMIT was sent, or was about to be, and nothing can tell whether it was carried out.
+    """A COMMIT was sent, or was about to be sent, and nothing shows whether it was carried out.
 
-    Only of targets with `history: none`. The message says what is known, and the commands for either case.
+    Only targets with `history: none` have it. The message says what is known, and has the command for either case.
     """
 
 
 class NothingToDecideError(RsloaderError):
-    """A person said whether a batch is in a table, and nobody had asked: it is known, or somebody else has said so."""
+    """A person said whether a batch is in a table, but it is known already, or somebody else has said it."""
 
 
 class StatementError(RsloaderError):

@@ -1,7 +1,7 @@
-"""What topics are told of the end of a batch, and what is kept beside its failed manifest: plain JSON.
+"""The messages that topics get when a batch ends, and the document beside its failed manifest: plain JSON.
 
 The names in camel case are those of the Lambda loader's messages, with the same values in the same form: URLs without
-`s3://`, the prefix without a `/` at its end. Its consumers go on as they are; what is new has new names.
+`s3://`, the prefix without a `/` at its end. Its consumers need no change; new values have new names.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, Row
 from rsloader_provider.core.ledger.batch import Batch
 
 _LARGEST = 200_000
-"""Bytes of a message. SNS takes 256 KiB, everything included, and those who pass it on put it into text once more.
+"""Bytes of a message. SNS takes 256 KiB, everything included, and a service that passes it on may quote it again.
 
 Source: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 """
@@ -25,7 +25,7 @@ _KEY_CHARACTERS = 100
 
 
 def success_message(batch: Batch, *, source: SourcePattern, key: str, manifest: S3Url) -> dict[str, Any]:
-    """Write what is told when a batch is in all of its targets.
+    """Write the message for a batch that is in all of its targets.
 
     Args:
         batch: The complete batch.
@@ -47,7 +47,7 @@ def failure_message(
     failed_manifest: S3Url | None = None,
     errors_file: S3Url | None = None,
 ) -> dict[str, Any]:
-    """Write what is told when a batch waits for a person, short enough for SNS.
+    """Write the message for a batch that waits for a person, short enough for SNS.
 
     Args:
         batch: The batch.
@@ -74,7 +74,7 @@ def failure_message(
 
 
 def errors_document(batch: Batch, *, target: str, manifest: S3Url, error: RsloaderError) -> bytes:
-    """Write what is kept beside a failed manifest: all that is known of why a batch is not in a target.
+    """Write the document beside a failed manifest: all that is known of why a batch is not in a target.
 
     Args:
         batch: The batch.
@@ -104,7 +104,7 @@ def errors_file_name(batch: Batch, target: str) -> str:
     if len(batch.targets) == 1:
         return f"{batch.batch}.errors.json"
     readable = re.sub(r"[^A-Za-z0-9_.-]", "_", target)[:_KEY_CHARACTERS]
-    # Other characters, and names that are as long, could give the same.
+    # Names that differ in the replaced characters, or after the cut, would otherwise give the same file name.
     digest = hashlib.sha256(target.encode()).hexdigest()[:8]
     return f"{batch.batch}.{readable}.{digest}.errors.json"
 
@@ -138,7 +138,7 @@ def _row(row: RowError) -> dict[str, Any]:
 
 
 def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Shorten the error's text, and if need be leave out the last rows and missing objects; the file has all."""
+    """Shorten the error's text and, if necessary, leave out the last rows and missing objects; the file has all."""
     kept = {**message, "error": message["error"][:_ERROR_CHARACTERS]}
     lists: dict[str, Sequence[Any]] = {name: kept[name] for name in ("errors", "missing")}
     while len(json.dumps(kept)) > _LARGEST and any(lists.values()):

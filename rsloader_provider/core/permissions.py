@@ -1,4 +1,4 @@
-"""What a load may do at the least: IAM policies as values, one renderer for them.
+"""The permissions that a load needs, and no more: IAM policies as values, and one renderer for them.
 
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference.html
 """
@@ -25,7 +25,7 @@ class Installation:
     Attributes:
         files_table: The DynamoDB table of claims.
         batches_table: The DynamoDB table of batches.
-        attention_index: The index of the latter.
+        attention_index: The index of the table of batches.
         region: The tables' region; `*` for any.
         account: The tables' account, twelve digits; `*` for any.
     """
@@ -85,16 +85,16 @@ def worker_policy(
 ) -> tuple[PolicyStatement, ...]:
     """Give what the role or user of the load's `aws_conn_id` needs to discover, buffer and load.
 
-    It cannot read a single object, nor touch another load's claims, batches or manifests. `rsloader setup` needs more,
-    once; so do buckets and topics that are encrypted with a KMS key of one's own.
+    It cannot read any object, and it cannot touch another load's claims, batches or manifests. `rsloader setup` needs
+    more, once; so do buckets and topics that are encrypted with a customer managed KMS key.
 
     Args:
         config: The load.
         installation: What things are called.
-        places: Where each connection leads to over which a target is reached by the Data API; None for none.
+        places: The database of each connection that a target uses with the Data API; None if there is no such target.
     """
     table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
-    # Each item's hash key is its load. None of these actions comes without one, so that the condition always decides.
+    # Each item's hash key is its load. Each of these actions has a hash key, so the condition always decides.
     own_items = {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": (as_recorded(config).load,)}}
     statements = [
         *_listing(config, installation),
@@ -127,7 +127,7 @@ def worker_policy(
     statements += _data_api_statements(installation, [*(places or {}).values()])
     if config.copy_options.secret_access_key is not None:
         key = f"arn:{installation.partition}:kms:{installation.region}:{installation.account}:key/*"
-        # Which key it was encrypted with, only KMS can tell; for which load, the condition.
+        # Only KMS knows which key encrypted the secret; the condition says for which load it was encrypted.
         own_secrets = {
             f"kms:EncryptionContext:{name}": (value,) for name, value in encryption_context(config.load).items()
         }
@@ -136,7 +136,7 @@ def worker_policy(
 
 
 def operator_policy(config: LoadConfig, installation: Installation) -> tuple[PolicyStatement, ...]:
-    """Give what those need besides `worker_policy` who take objects out of batches, delete batches and put them back.
+    """Give what people need, besides `worker_policy`, to take out objects, and to delete and restore batches.
 
     No task of the load's DAG needs it; the DAG `rsloader_operations` does.
     """
@@ -154,7 +154,7 @@ def operator_policy(config: LoadConfig, installation: Installation) -> tuple[Pol
 
 
 def _data_api_statements(installation: Installation, places: Sequence[DataApiPlace]) -> Iterator[PolicyStatement]:
-    """Allow SQL on the clusters and workgroups, and no look at statements that somebody else runs."""
+    """Allow SQL on the clusters and workgroups, without access to statements that somebody else runs."""
     needed: dict[tuple[str, str], dict[str, None]] = {}
     for place in places:
         for sid, action, arns in _data_api_needs(installation, place):
@@ -171,20 +171,20 @@ def _data_api_statements(installation: Installation, places: Sequence[DataApiPla
 
 
 def _data_api_needs(installation: Installation, place: DataApiPlace) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-    """Give a name, an action and its resources for each right that one place asks for."""
+    """Give a name, an action and its resources for each right that one database needs."""
 
     def arn(service: str, resource: str) -> str:
         region = place.region or installation.region
         return f"arn:{installation.partition}:{service}:{region}:{installation.account}:{resource}"
 
-    # The ARN of a workgroup holds an id of its own, and not its name.
+    # The ARN of a workgroup holds an id, not its name.
     workgroup = arn("redshift-serverless", "workgroup/*")
     cluster = place.cluster
     yield "RunSql", "redshift-data:ExecuteStatement", (
         workgroup if cluster is None else arn("redshift", f"cluster:{cluster}"),
     )  # fmt: skip
     if secret := place.secret_arn:
-        # Secrets Manager puts six characters of its own behind a name.
+        # Secrets Manager adds six characters after a name.
         is_name = not secret.startswith("arn:")
         secret = arn("secretsmanager", f"secret:{secret}-??????") if is_name else secret
         yield "LogInWithSecret", "secretsmanager:GetSecretValue", (secret,)
@@ -196,13 +196,14 @@ def _data_api_needs(installation: Installation, place: DataApiPlace) -> Iterator
 
 
 def reader_policies(config: LoadConfig, installation: Installation) -> dict[str, tuple[PolicyStatement, ...]]:
-    """Give what those need with whom Redshift reads the load's objects.
+    """Give what Redshift needs to read the load's objects, by who reads.
 
-    By role of `copy.iam_role`, where `default` is the cluster's or workgroup's own; else one policy, by the setting
-    that names the connection or the key.
+    That is a role of `copy.iam_role`, where `default` is the cluster's or workgroup's own; otherwise the setting that
+    names the connection or the key.
 
-    Of a chain the last role reads, and each before it may only take on the next. Listing has no condition here: to
-    those who may not list a whole bucket S3 answers that a missing object is forbidden, not that it is missing.
+    In a chain of roles the last one reads, and each role before it may only assume the next. Listing has no condition
+    here: without the right to list the whole bucket, S3 answers that a missing object is forbidden, not that it is
+    missing.
     """
     sources, manifests, jsonpaths = config.sources, config.manifests, config.copy_options.jsonpaths_url
     reading = (
@@ -238,7 +239,7 @@ def reader_policies(config: LoadConfig, installation: Installation) -> dict[str,
 
 
 def _listing(config: LoadConfig, installation: Installation) -> Iterator[PolicyStatement]:
-    """Allow listing under the sources: a statement for each bucket, as a condition holds for all that one names."""
+    """Allow listing under the sources: one permission for each bucket, because its condition holds for all buckets."""
     prefixes: dict[str, list[str]] = {}
     for each in config.listed_prefixes:
         prefixes.setdefault(each.bucket, []).append(each.key)
@@ -267,7 +268,7 @@ def _manifest_arn(installation: Installation, config: LoadConfig, prefix: S3Url)
 
 
 def _literally(text: str) -> str:
-    """Write what has a meaning in policies so that it stands for itself.
+    """Escape the characters that have a meaning in policies.
 
     >>> _literally("100$/what?/")
     '100${$}/what${?}/'

@@ -33,14 +33,14 @@ class TargetState(StrEnum):
 
 
 class Notification(StrEnum):
-    """Whether a topic has been told how a batch ended."""
+    """Whether a topic was notified of how a batch ended."""
 
     DUE = "due"
-    """It is to be told. If that stays, somebody stopped in between or the topic's answer was lost, and nobody knows
-    whether it was."""
+    """It is to be notified. If that stays, a process stopped in between or the topic's answer was lost, and it is not
+    known whether it was notified."""
     SENT = "sent"
     REFUSED = "refused"
-    """The topic could not be told; the task's log says why."""
+    """The topic could not be notified; the task's log says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class TargetProgress:
         state: See TargetState.
         generation: Starts at 1; each reprocessing that a person asks for opens the next.
         attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
-        opened_by: The task try or the command by which a person last asked for the batch, be it for this generation or
-            for one more attempt at it; None if nobody has.
+        opened_by: The task try or the command by which a person last asked for the batch, for this generation or for
+            one more attempt at it; None if nobody has.
         session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
             connect ends it. None when there is nothing to end.
         announces: Whether the attempt of that session announces its COMMIT, as it does without a load history. Then

@@ -12,10 +12,10 @@ _LAST_YEAR = 9998
 def batch_time(batch_id: str) -> datetime:
     """Give the moment at which a batch was opened, as its id holds it (aware, UTC).
 
-    A clock may have been wrong, or a person at work: the moment can lie in the future.
+    The moment can lie in the future: a clock may have been wrong, or a person may have made up the id.
 
     Raises:
-        ValueError: It is no batch id, or one that no later one could follow.
+        ValueError: It is not a batch id, or no later id could follow it.
     """
     opened = ULID.from_str(batch_id).datetime
     if opened.year > _LAST_YEAR:
@@ -24,12 +24,12 @@ def batch_time(batch_id: str) -> datetime:
 
 
 def next_batch_id(now: datetime, previous: str | None, randomness: Callable[[int], bytes]) -> str:
-    """Make the id of a new batch, which sorts after the previous batch whatever the clocks say.
+    """Make the id of a new batch. It sorts after the previous batch, whatever the clocks say.
 
     Args:
         now: The moment of opening (aware, UTC).
         previous: The id of the batch that it follows; None for a load's first.
-        randomness: Gives so many random bytes.
+        randomness: Gives as many random bytes as it is asked for.
     """
     if previous is not None:
         now = max(now, batch_time(previous) + timedelta(milliseconds=1))

@@ -18,7 +18,7 @@ class Claim:
         batch: The batch that has it.
         size_bytes: Its size when it was claimed.
         etag: Its ETag then.
-        last_modified: When it had been written (aware, UTC).
+        last_modified: When it was written (aware, UTC).
         claimed_at: When it was claimed (aware, UTC).
         left_out_at: When a person left it out of that batch (aware, UTC): it stays claimed, and no later attempt loads
             it; None for any other object.
@@ -58,8 +58,8 @@ class Segment:
 
         Args:
             names: The objects.
-            is_open: Whether its batch is open. Otherwise the objects may have been loaded, and the segment keeps who
-                has left.
+            is_open: Whether its batch is open. Otherwise the objects may have been loaded, and the segment keeps the
+                names of those that left.
         """
         leaving = frozenset(names)
         if not is_open:

@@ -27,8 +27,8 @@ def due_reason(batch: Batch, limits: BatchLimits, now: datetime) -> str | None:
         return "max_files"
     if batch.size_bytes >= limits.max_bytes:
         return "max_bytes"
-    # A batch that was opened in the future was opened by another clock. An age that is negative would let it wait until
-    # this clock is there; taken without its sign, batches are early by as much as the clocks disagree, never late.
+    # A batch that was opened in the future was opened by another clock. With a negative age it would wait until this
+    # clock catches up; without the sign, batches are early by as much as the clocks disagree, never late.
     if abs(now - batch.opened_at) >= limits.max_age:
         return "max_age"
     return None

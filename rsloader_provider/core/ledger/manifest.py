@@ -44,7 +44,7 @@ def render_manifest(entries: Iterable[Entry]) -> bytes | None:
 
 
 def name_by_content(name: str, content: bytes) -> str:
-    """Name a manifest that has other sizes than the batch's own, so that nobody else writes another one there.
+    """Name a manifest that has other sizes than the batch's own, so that nobody writes another one under its name.
 
     >>> name_by_content("orders/01J.manifest", b"{}")
     'orders/01J-44136fa355b3678a.manifest'

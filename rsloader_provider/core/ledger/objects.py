@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 LEDGER_KEY_BYTES = 1024
-"""The longest sort key of DynamoDB. An S3 key alone may be that long, and the bucket comes before it."""
+"""The longest sort key in DynamoDB. An S3 key alone may be that long, and the bucket comes before it."""
 
 _DIGEST_CHARACTERS = 64
 
@@ -47,8 +47,8 @@ class S3Object:
 def ledger_key(name: str) -> str:
     """Give the sort key under which an object is claimed.
 
-    It is the object's name, so that claims sort as S3 lists; only a name that is too long for
-    DynamoDB is cut and told apart by a digest, and then sorts beside its neighbours in no particular order.
+    It is the object's name, so that claims sort as S3 lists. Only a name that is too long for DynamoDB is cut and made
+    unique by a digest; it then sorts near its neighbours, in no particular order.
 
     Args:
         name: Bucket and key, `bucket/key`.
@@ -63,10 +63,10 @@ def ledger_key(name: str) -> str:
 
 
 def ledger_prefix(prefix: str) -> str:
-    """Give what every ledger key of the objects begins with whose names begin with a prefix.
+    """Give the beginning that the ledger keys of all objects below a prefix share.
 
-    That is the prefix, but for one that reaches into what is cut from long names: then it is less, and the keys of
-    other objects may begin with it too.
+    That is the prefix itself. Only a prefix that is longer than what is kept of long names is cut as they are; the keys
+    of other objects may then begin with it too.
 
     Args:
         prefix: How names begin, `bucket/…`.

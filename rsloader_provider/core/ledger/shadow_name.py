@@ -1,13 +1,13 @@
-"""Under which name a load keeps its claims and batches."""
+"""The name under which a load keeps its claims and batches."""
 
 from rsloader_provider.core.config import LoadConfig
 
 SHADOW = "@shadow"
-"""No load's name holds an '@', so that a shadow's records are nobody else's."""
+"""No load's name holds an '@', so no other load has a shadow's records."""
 
 
 def as_recorded(config: LoadConfig) -> LoadConfig:
-    """Give the load under the name that it has in the ledger: its own, or for a shadow one beside it.
+    """Give the load under the name that it has in the ledger: its own, or a shadow's name beside it.
 
     Safe to call twice.
     """

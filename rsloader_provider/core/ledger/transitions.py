@@ -57,7 +57,7 @@ class Asker:
 
 
 def needs_loading(progress: TargetProgress, asker: Asker) -> bool:
-    """Tell whether there is something to do for whoever asks.
+    """Tell whether there is something to do for the one who asks.
 
     A loaded batch is loaded again only for a person.
     """
@@ -103,7 +103,7 @@ def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
     commit = progress.unanswered
     if commit is None or not progress.is_undecided:
         raise NothingToDecideError(
-            f"{batch} is {progress.state} in {target}, and no person has to say whether it is. Nothing was changed."
+            f"There is nothing to decide: {batch} is {progress.state} in {target}. Nothing was changed."
         )
     decided = replace(progress, unanswered=None, error=None)
     if loaded:
@@ -134,15 +134,15 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
         return batch
     if progress.state is TargetState.LOADING:
         raise OperationRefusedError(
-            f"{batch} is being loaded into {target}: attempt {progress.attempt} of run {batch.run} has begun and not "
-            "ended. Nothing was changed. Try again when that attempt has ended; if its run is over, the next run "
-            "takes the batch up by itself."
+            f"{batch} is being loaded into {target}: attempt {progress.attempt} of run {batch.run} has not ended. "
+            "Nothing was changed. Try again when that attempt has ended; if its run is over, the next run takes the "
+            "batch up by itself."
         )
     if progress.unanswered is not None:
         raise OperationRefusedError(
-            f"Whether {batch} is in {target} is for a person to say, before it is loaded again: "
-            f"`rsloader mark-loaded {batch.load} {batch.batch} {target}` if its rows are there, otherwise "
-            f"`rsloader mark-not-loaded {batch.load} {batch.batch} {target}`. Nothing was changed."
+            f"It is not known whether {batch} is in {target}. Nothing was changed. Before it is loaded again, look in "
+            f"the table: if its rows are there, run `rsloader mark-loaded {batch.load} {batch.batch} {target}`, "
+            f"otherwise `rsloader mark-not-loaded {batch.load} {batch.batch} {target}`."
         )
     asked = replace(progress, state=TargetState.WAITING, opened_by=by)
     if progress.state is TargetState.LOADED:
@@ -159,10 +159,10 @@ def reprocess_marked(batch: Batch, targets: Mapping[str, Mapping[str, Any]], by:
         by: The request.
 
     Raises:
-        OperationRefusedError: It is no such batch.
+        OperationRefusedError: The batch's objects are not only marked as loaded.
     """
     if not batch.is_marked:
-        raise OperationRefusedError(f"{batch} is not one of marked objects: it has targets of its own.")
+        raise OperationRefusedError(f"The objects of {batch} are not only marked as loaded: it has targets.")
     waiting = {name: TargetProgress(settings, opened_by=by) for name, settings in targets.items()}
     return settle(replace(batch, targets=waiting))
 
@@ -183,7 +183,7 @@ def take_out(batch: Batch, entries: Iterable[Entry]) -> Batch:
             raise OperationRefusedError(
                 f"{batch} is being loaded into {target}, or what attempt {progress.attempt} of run {batch.run} did is "
                 "not known yet, so no object can be taken out of it. Nothing was changed. Try again when the next "
-                f"attempt has found that out: `rsloader unlock {batch.load} {batch.batch}` tells who makes it."
+                f"attempt has found that out: `rsloader unlock {batch.load} {batch.batch}` shows which run makes it."
             )
     sizes = [entry.size_bytes for entry in entries]
     files = batch.files - len(sizes)

@@ -1,11 +1,11 @@
-"""An access key of AWS, long-lived or temporary, that the loader hands on."""
+"""An AWS access key, long-lived or temporary, that the loader gives to Redshift."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A key; its secret halves stand in no `repr`, and so in no message and no traceback.
+    """A key. Its `repr` does not show the secret halves, so no message or traceback holds them.
 
     >>> AccessKey("AKIA…", "secret")
     AccessKey(access_key_id='AKIA…')
@@ -22,5 +22,5 @@ class AccessKey:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What nobody may be told."""
+        """The texts that must never be shown."""
         return tuple(filter(None, (self.secret_access_key, self.session_token)))

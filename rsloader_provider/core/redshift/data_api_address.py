@@ -1,4 +1,4 @@
-"""Where the Redshift Data API finds a database, and as whom: read from a connection as the driver's hook reads it."""
+"""Where the Redshift Data API finds a database, and its user: read from a connection as the driver's hook reads it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from rsloader_provider.core.errors import ConfigurationError
 
 @dataclass(frozen=True, slots=True)
 class DataApiPlace:
-    """A database of a cluster or of a workgroup, and how to be let in.
+    """A database of a cluster or of a workgroup, and how to log in.
 
     Attributes:
         database: The database.
         cluster: The cluster; None for a workgroup.
         workgroup: The workgroup of Redshift Serverless; None for a cluster.
-        user: The cluster's database user; None where the secret or the workgroup says who it is.
+        user: The cluster's database user; None where the secret or the workgroup has it.
         secret_arn: Name or ARN of a secret in Secrets Manager with user and password; None for temporary credentials.
-        region: Where that is; None for the region of the AWS credentials.
+        region: The region of all this; None for the region of the AWS credentials.
     """
 
     database: str
@@ -37,7 +37,7 @@ def data_api_place(
     else the cluster is `cluster_identifier` or the host's first part. The password is not used.
 
     Raises:
-        ConfigurationError: Something is missing; names the connection and the key.
+        ConfigurationError: Something is missing; the message names the connection and the key.
     """
 
     def missing(key: str, what: str) -> ConfigurationError:

@@ -1,4 +1,4 @@
-"""How a batch's rows get into its table: what each mode does around COPY, inside of the load's transaction."""
+"""How a batch's rows get into its table: what each mode does before and after COPY, in the load's transaction."""
 
 from dataclasses import dataclass
 
@@ -24,7 +24,7 @@ Source: https://docs.aws.amazon.com/redshift/latest/dg/r_MERGE.html, r_TRUNCATE.
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What one load of a table consists of.
+    """The parts of one load into a table.
 
     Attributes:
         before: Statements before COPY.
@@ -40,10 +40,10 @@ class Filling:
 
 
 def filling(target: Target) -> Filling:
-    """Tell how a target is filled.
+    """Give the statements that fill a target.
 
-    Whatever the mode, all of it is undone with the transaction, and done again it gives the same table: but for
-    `append`, which adds the rows again.
+    In every mode all of it is undone with the transaction. Done again, it gives the same table, except with `append`,
+    which adds the rows again.
     """
     table = TableName(target.schema_name, target.table_name)
     name = staging_name(table)
@@ -51,7 +51,7 @@ def filling(target: Target) -> Filling:
         case "append":
             return Filling((), table)
         case "replace" | "truncate":
-            # After TRUNCATE there is as a rule nothing left to delete; but whoever loaded after it has committed rows.
+            # After TRUNCATE there is usually nothing left to delete; but somebody may have committed rows since.
             return Filling((sql.DeleteAll(table),), table)
         case "swap":
             filled = TableName(table.schema, name)

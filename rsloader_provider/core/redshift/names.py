@@ -22,7 +22,7 @@ class TableName:
 
 @dataclass(frozen=True, slots=True)
 class TemporaryTable:
-    """A table of the session's own, unquoted; it goes with the session."""
+    """A table of the session's own, unquoted; it disappears with the session."""
 
     table: str
 
@@ -50,7 +50,7 @@ def staging_name(target: TableName) -> str:
 
 
 def _fitting(name: str) -> str:
-    """Cut a name that is too long for Redshift, and let its hash tell it from others."""
+    """Cut a name that is too long for Redshift, and add its hash to keep it unique."""
     if len(name.encode()) <= _IDENTIFIER_BYTES:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:32]

@@ -229,7 +229,7 @@ def test_leaving_out_loses_to_an_attempt_and_is_refused(world: World):
     ("without", "error", "words"),
     [
         (["s3://landing/orders/9.csv"], UnknownObjectError, "does not have s3://landing/orders/9.csv"),
-        (["orders/2.csv"], ConfigurationError, "no S3 URL"),
+        (["orders/2.csv"], ConfigurationError, "is not an S3 URL"),
         (["s3://landing"], ConfigurationError, "is a bucket"),
         ([f"s3://landing/orders/{number}.csv" for number in "123"], OperationRefusedError, "Nothing would be left"),
     ],
@@ -249,7 +249,7 @@ def test_a_batch_that_is_being_loaded_is_refused_with_words(world: World):
     world.warehouse.accidents.append(Accident(sql.Commit, True))
     with pytest.raises(ConnectionLostError):
         load_batch(CONFIG, world.services, work.batch.batch, TARGET, Asker("t", "dag/run-1"))
-    with pytest.raises(OperationRefusedError, match="attempt 1 of run dag/run-1 has begun and not ended"):
+    with pytest.raises(OperationRefusedError, match="attempt 1 of run dag/run-1 has not ended"):
         reprocess_batch(CONFIG, world.services, work.batch.batch, by="alice-1")
     (holding,) = holdings("orders", world.services)
     assert "attempt 1 of run dag/run-1 holds it, Redshift session" in holding.sentence

@@ -168,7 +168,7 @@ def test_a_person_says_that_the_rows_are_there(world: World, undecided: tuple[Ba
     )  # fmt: skip
     assert load(world, batch, 3).outcome is Outcome.NOTHING_TO_DO
     assert rows(world) == before
-    with pytest.raises(NothingToDecideError, match="no person has to say"):
+    with pytest.raises(NothingToDecideError, match="nothing to decide"):
         decide_by_person(world.ledger, "orders", batch.batch, TARGET, loaded=False)
 
 
