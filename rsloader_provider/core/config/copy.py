@@ -31,8 +31,8 @@ class CopyOptions(Settings):
     """How Redshift's COPY reads the files."""
 
     format: Literal["csv", "text", "fixedwidth", "json", "avro", "parquet", "orc"] = Field(examples=["csv"])
-    """The files' format. `text` is delimited text without CSV's quoting, which the options REMOVEQUOTES and ESCAPE are
-    for; `json` and `avro` match fields to columns by name, or as `jsonpaths` says.
+    """The files' format. `text` is delimited text without CSV's quoting; its quotes and escapes are for the options
+    REMOVEQUOTES and ESCAPE. `json` and `avro` match fields to columns by name, or as `jsonpaths` says.
     """
 
     delimiter: Delimiter | None = Field(default=None, examples=["|"])
@@ -41,8 +41,8 @@ class CopyOptions(Settings):
     """
 
     fixed_width: FixedWidth | None = Field(default=None, validate_default=True, examples=["id:3,name:10"])
-    """The fields of fixedwidth files, in the order of the table's columns: a label, which means nothing, and how many
-    characters the field has.
+    """The fields of fixedwidth files, in the order of the table's columns: a label, which means nothing, and the
+    field's width in characters.
     """
 
     jsonpaths: JsonPaths | None = Field(default=None, examples=["auto ignorecase"])
@@ -95,7 +95,7 @@ class CopyOptions(Settings):
                 "Add secret_access_key with what `rsloader encrypt <load> --key <KMS key>` prints.",
             )
         if value is not None and info.data["access_key_id"] is None:
-            raise mistake("a secret without access_key_id.", "Add access_key_id, the id of the key that it is of.")
+            raise mistake("there is a secret but no access_key_id.", "Add access_key_id, the id of the secret's key.")
         return value
 
     @field_validator("iam_role")
@@ -113,13 +113,13 @@ class CopyOptions(Settings):
         taken_by = {"delimiter": _DELIMITED, "ignore_header": _WITH_HEADER, "jsonpaths": _BY_NAME}[str(info.field_name)]
         if value and copy_format and copy_format not in taken_by:
             raise mistake(
-                f"COPY takes no {info.field_name} with {copy_format}.",
+                f"COPY does not take {info.field_name} with {copy_format}.",
                 f"Leave it out; it is for {' and '.join(sorted(taken_by))}.",
             )
         if value == "noshred" and copy_format == "avro":
             raise mistake("COPY takes 'noshred' with json only.", "Write 'auto', or the URL of a JSONPaths file.")
         if isinstance(value, str) and '"' in value and copy_format == "csv":
-            raise mistake("in CSV the '\"' is the quote.", "Choose another delimiter, or write 'format: text'.")
+            raise mistake("'\"' is the quote in CSV.", "Choose another delimiter, or write 'format: text'.")
         return value
 
     @field_validator("fixed_width")
@@ -128,7 +128,7 @@ class CopyOptions(Settings):
         copy_format = info.data.get("format")
         if value and copy_format and copy_format != "fixedwidth":
             raise mistake(
-                f"COPY takes no fixed_width with {copy_format}.", "Leave it out, or write 'format: fixedwidth'."
+                f"COPY does not take fixed_width with {copy_format}.", "Leave it out, or write 'format: fixedwidth'."
             )
         if value is None and copy_format == "fixedwidth":
             raise mistake("fixedwidth files need a 'fixed_width'.", "Add for example: fixed_width: 'id:3,name:10'")
@@ -139,7 +139,9 @@ class CopyOptions(Settings):
     def _only_for_formats_without_their_own(cls, value: str | None, info: ValidationInfo) -> str | None:
         copy_format = info.data.get("format")
         if value and copy_format in _COMPRESSED_INSIDE:
-            raise mistake(f"{copy_format} files compress inside.", "Leave compression out; COPY finds it itself.")
+            raise mistake(
+                f"{copy_format} files are compressed inside.", "Leave compression out; COPY detects it by itself."
+            )
         return value
 
     @field_validator("options")

@@ -1,7 +1,6 @@
-"""The further clauses of COPY that a load file may give: which there are, what each takes, and with which formats.
+"""The further clauses of COPY that a load file may give: their names, their arguments and their formats.
 
-What is wrong is found here, while its author still looks at the file, and not by Redshift when the first batch is
-loaded.
+Mistakes are found here, while the author still looks at the file, and not by Redshift when it loads the first batch.
 
 Sources:
     https://docs.aws.amazon.com/redshift/latest/dg/r_COPY-parameters.html
@@ -35,12 +34,13 @@ _Kind = Literal["word", "number", "text", "sign"]
 
 @dataclass(frozen=True, slots=True)
 class _Argument:
-    """What stands behind a clause's name, and behind an AS, which never changes anything.
+    """What follows a clause's name; an AS may stand between them and changes nothing.
 
     Attributes:
         kinds: What it may be, the usual one first.
-        example: What may stand there, as SQL.
-        wanted: Says what the clause wants instead of a value (of a text: without quotes); None if that will do.
+        example: A valid argument, as SQL.
+        wanted: Says what the clause needs instead of a value (a text comes without its quotes); None if the value is
+            valid.
         optional: Whether the clause may stand without it.
     """
 
@@ -85,11 +85,11 @@ def _one_of(*words: str) -> Callable[[str], str | None]:
 
 
 def _at_most(limit: int) -> Callable[[str], str | None]:
-    return lambda value: None if int(value) <= limit else f"at most {limit}"
+    return lambda value: None if int(value) <= limit else f"a number of at most {limit}"
 
 
 def _no_line_end(value: str) -> str | None:
-    return "no line end, at which the record is over," if value == "\n" else None
+    return "a text other than a line end" if value == "\n" else None
 
 
 def _region(value: str) -> str | None:
@@ -132,14 +132,14 @@ _EXCLUSIVE = frozenset({"MAXERROR", "IGNOREALLERRORS"})
 _ACCESS = "set copy.iam_role, copy.aws_conn_id or copy.access_key_id"
 _NOT_HERE = {
     "FROM": "the objects come from the batch's manifest",
-    "MANIFEST": "every batch is loaded by a manifest",
+    "MANIFEST": "every batch is loaded with a manifest",
     "IAM_ROLE": _ACCESS,
     "CREDENTIALS": _ACCESS,
     "ACCESS_KEY_ID": _ACCESS,
     "SECRET_ACCESS_KEY": _ACCESS,
     "SESSION_TOKEN": _ACCESS,
-    "ENCRYPTED": "Redshift has ended client-side encryption; let S3 encrypt the objects with KMS",
-    "MASTER_SYMMETRIC_KEY": "Redshift has ended client-side encryption; let S3 encrypt the objects with KMS",
+    "ENCRYPTED": "Redshift no longer supports client-side encryption; let S3 encrypt the objects with KMS",
+    "MASTER_SYMMETRIC_KEY": "Redshift no longer supports client-side encryption; let S3 encrypt the objects with KMS",
     **dict.fromkeys(("FORMAT", "CSV", "PARQUET", "ORC"), "set copy.format"),
     **dict.fromkeys(("JSON", "AVRO"), "set copy.format and copy.jsonpaths"),
     "FIXEDWIDTH": "set copy.format and copy.fixed_width",
@@ -147,7 +147,7 @@ _NOT_HERE = {
     "IGNOREHEADER": "set copy.ignore_header",
     **dict.fromkeys(("GZIP", "BZIP2", "ZSTD", "LZOP"), "set copy.compression"),
     "NOLOAD": "it loads nothing, and the objects would count as loaded",
-    "JOB": "the load is the job already",
+    "JOB": "the load itself does what a COPY job does",
     "READRATIO": "it is for COPY from DynamoDB",
     **dict.fromkeys(("SHAPEFILE", "SIMPLIFY", "SSH"), "loads of this kind are not supported"),
 }
@@ -167,17 +167,17 @@ _END = _Part("sign", "")
 
 
 def check_copy_options(options: str, *, copy_format: str | None, delimiter: str | None = None) -> str:
-    """Return COPY options without blanks around them, once COPY takes each clause beside what the load says.
+    """Return COPY options without blanks around them, if COPY takes each clause together with the load's settings.
 
     Args:
-        options: Clauses as they stand behind the ones that the loader writes.
-        copy_format: The load's `copy.format`; None when that is wrong itself, and any format's clauses are then taken.
+        options: Clauses that follow the ones that the loader writes.
+        copy_format: The load's `copy.format`; None when that is wrong itself: then any format's clauses are accepted.
         delimiter: The load's `copy.delimiter`; None for the format's own.
 
     Raises:
-        ValueError: There is a ';', a comment, a quote that is not closed or that COPY does not know; or there are
-            clauses that COPY does not know, that lack their argument, that stand twice, that the format does not take
-            or that the load sets elsewhere. All such clauses are named.
+        ValueError: There is a ';', a comment, or a quote that is not closed or that COPY does not know. Or a clause is
+            unknown to COPY, lacks its argument, appears twice, does not go with the format, or is set elsewhere in the
+            load. The error names all such clauses.
     """
     reader = _Reader(_parts(options), copy_format, delimiter)
     mistakes = list(reader.mistakes())
@@ -188,12 +188,12 @@ def check_copy_options(options: str, *, copy_format: str | None, delimiter: str 
 
 
 def _parts(options: str) -> list[_Part]:
-    """Cut options into their parts; of quoted ones the quotes are still there."""
+    """Cut options into their parts; quoted ones keep their quotes."""
     parts: list[_Part] = []
     glued = False
     for kind, text in tokens(options):
         if kind == "comment":
-            raise mistake("copy options hold a comment.", "Write comments in the load file, behind a '#'.")
+            raise mistake("copy options hold a comment.", "Write comments in the load file, after a '#'.")
         if kind == "unclosed":
             raise mistake(
                 f"copy options hold a quote ({text}) that is not closed.", "In quotes write ' as '' and \\ as \\\\."
@@ -202,7 +202,7 @@ def _parts(options: str) -> list[_Part]:
             raise mistake("copy options hold a ';' outside quotes.", "Write clauses of COPY only, without ';'.")
         if "\0" in text or text.startswith("$"):
             # COPY knows no dollar quotes, so what seems to stand inside of one may not.
-            raise mistake("copy options hold a '$' outside quotes, or a NUL.", "Quote with '.")
+            raise mistake("copy options hold a '$' outside quotes, or a NUL.", "Use single quotes.")
         is_number = text.isascii() and text.isdigit()
         if is_number and glued:
             parts[-1] = _Part("number", parts[-1].text + text)
@@ -221,7 +221,7 @@ def _kind(kind: str, text: str) -> _Kind:
 
 
 class _Reader:
-    """Reads the clauses one after another.
+    """Reads the clauses one by one.
 
     Args:
         parts: The options, cut.
@@ -237,12 +237,12 @@ class _Reader:
         self._seen: set[str] = set()
 
     def mistakes(self) -> Iterator[tuple[str, str]]:
-        """Yield what is wrong, and for each what to write instead."""
+        """Yield each mistake with what to write instead."""
         while self._next < len(self._parts):
             part = self._take()
             if part.name not in CLAUSES:
                 yield self._unknown(part)
-                # What seems to belong to it is no mistake of its own.
+                # What seems to belong to it is not reported as another mistake.
                 while self._next < len(self._parts) and self._peek().name not in {*CLAUSES, *_NOT_HERE}:
                     self._next += 1
                 continue
@@ -254,7 +254,7 @@ class _Reader:
 
     def _misplaced(self, name: str, clause: Clause) -> Iterator[tuple[str, str]]:
         if name in self._seen:
-            yield f"the COPY clause {name} stands twice.", "Write it once."
+            yield f"the COPY clause {name} appears twice.", "Write it once."
         elif name in _EXCLUSIVE and self._seen & _EXCLUSIVE:
             yield f"COPY does not take {' and '.join(sorted(_EXCLUSIVE))} together.", "Leave one of them out."
         if self._format is not None and self._format not in clause.formats:
@@ -276,21 +276,21 @@ class _Reader:
             return  # the next clause follows
         self._next += fits or part.kind in {"number", "text"}
         if wanted:
-            yield f"{name} wants {wanted} behind it.", f"Write for example: {name} {argument.example}"
+            yield f"{name} needs {wanted} after it.", f"Write for example: {name} {argument.example}"
         elif name == "QUOTE" and value in _value(f"'{self._delimiter or ','}'"):
-            yield "COPY's quote stands in its delimiter.", "Choose another QUOTE, or another 'delimiter'."
+            yield "the delimiter holds COPY's quote.", "Choose another QUOTE, or another 'delimiter'."
 
     def _unknown(self, part: _Part) -> tuple[str, str]:
         if reason := _NOT_HERE.get(part.name):
             return f"copy options repeat or contradict the load: {part.name}.", f"Leave {part.name} out: {reason}."
         if part.text == ",":
-            return "copy options hold a ',' between clauses.", "Part clauses by blanks."
+            return "copy options hold a ',' between clauses.", "Separate clauses with blanks."
         if part.kind != "word":
-            return f"{shown(part.text)} belongs to no COPY clause.", "Write the clause's name before it."
+            return f"{shown(part.text)} does not belong to any COPY clause.", "Write the clause's name before it."
         taken = [name for name, clause in CLAUSES.items() if self._format is None or self._format in clause.formats]
         if close := difflib.get_close_matches(part.name, [*taken, *CLAUSES, *_NOT_HERE], n=1, cutoff=0.7):
-            return f"COPY knows no clause {shown(part.text)}.", f"Did you mean {close[0]}?"
-        return f"COPY knows no clause {shown(part.text)}.", f"It knows {', '.join(taken)}."
+            return f"COPY has no clause {shown(part.text)}.", f"Did you mean {close[0]}?"
+        return f"COPY has no clause {shown(part.text)}.", f"It has {', '.join(taken)}."
 
     def _peek(self) -> _Part:
         return self._parts[self._next] if self._next < len(self._parts) else _END

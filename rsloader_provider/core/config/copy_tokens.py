@@ -1,6 +1,6 @@
-"""What may stand in the COPY options that people write into a load.
+"""Cuts the COPY options that people write into a load.
 
-This reads just enough SQL to know quotes and comments from the rest. It warns early; Redshift has the last word.
+This reads just enough SQL to tell quotes and comments from the rest. It warns early; Redshift has the last word.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""People's regular expressions, matched by RE2: in time that grows with the text alone, whatever they wrote.
+"""People's regular expressions, matched by RE2: the time depends on the text's length only, whatever they wrote.
 
 Python's own engine tries one way after another, and for `(a+)+$` there are more ways than time.
 """
@@ -20,9 +20,9 @@ _HINTS = (
     (r"\\Z", "RE2 does not know \\Z.", "Write '$', which stands for the end of the key only."),
     (r"\\[uUN]", "RE2 does not know \\u, \\U and \\N.", r"Write the character itself, or \x{20AC} for its code point."),
     (r"\(\?[a-zA-Z]*[xaLu]", "RE2 does not know the flags x, a, L and u.", "Write it without; i, m and s are known."),
-    (r"\(\?#", "RE2 knows no comments.", "Put the comment behind a '#' of the load file."),
-    (r"[*+?}]\+|\(\?>", "RE2 knows no possessive or atomic repetition.", "Write it without: it saves nothing here."),
-    (r"\(\?\(", "RE2 knows no conditional groups.", "Write both cases with '|'."),
+    (r"\(\?#", "RE2 does not know comments.", "Write the comment in the load file, after a '#'."),
+    (r"[*+?}]\+|\(\?>", "RE2 does not know possessive or atomic repetition.", "Write it without: RE2 is fast anyway."),
+    (r"\(\?\(", "RE2 does not know conditional groups.", "Write both cases with '|'."),
     (r"\{\d{4}|\{\d*,\d{4}|repetition size", "RE2 repeats 1,000 times at most, all nested ones together.",
      "Write smaller numbers, or '*'."),
 )  # fmt: skip
@@ -34,10 +34,10 @@ def linear(expression: str) -> Any:
     """Compile an expression, or take it from the cache.
 
     Returns:
-        What has `search`, `match` and `fullmatch` as Python's patterns do.
+        An object with `search`, `match` and `fullmatch`, as Python's patterns have them.
 
     Raises:
-        re2.error: It is no expression of RE2's.
+        re2.error: RE2 does not take the expression.
         UnicodeEncodeError: It holds half of a surrogate pair.
     """
     options = re2.Options()
@@ -47,12 +47,12 @@ def linear(expression: str) -> Any:
 
 
 def check_expression(expression: str) -> str:
-    r"""Return an expression that RE2 takes and that means there what it means in Python.
+    r"""Return an expression, if RE2 takes it and it means the same there as in Python.
 
-    A difference that is left is documented: `\d`, `\s`, `\w` and `\b` know ASCII only.
+    One difference is left and documented: `\d`, `\s`, `\w` and `\b` know ASCII only.
 
     Raises:
-        ValueError: It is none; the error says what to write instead.
+        ValueError: It is not such an expression; the error says what to write instead.
     """
     try:
         linear(expression)
@@ -65,9 +65,10 @@ def check_expression(expression: str) -> str:
                 raise mistake(f"{shown(expression)}: {problem}", hint) from error
         what = "" if holds_secret(expression) else f": {said}"
         raise mistake(
-            f"{shown(expression)} is no regular expression{what}.", r"Write for example '\.csv$' (in single quotes)."
+            f"{shown(expression)} is not a valid regular expression{what}.",
+            r"Write for example '\.csv$' (in single quotes).",
         ) from error
     if _REPEAT_FROM_NOTHING.search(expression):
         # RE2 would take it for five characters that stand for themselves.
-        raise mistake(f"{shown(expression)}: RE2 knows no {{,n}}.", "Write {0,n}; for a brace itself write \\{.")
+        raise mistake(f"{shown(expression)}: RE2 does not know {{,n}}.", "Write {0,n}; for a brace itself write \\{.")
     return expression

@@ -1,7 +1,7 @@
-"""Secrets in load files: `kms:` and the base64 of what KMS made of the secret, for one load alone.
+"""Secrets in load files: `kms:` and base64 of the secret, encrypted by KMS for one load alone.
 
-KMS binds a ciphertext to its encryption context, so that a secret copied into another load's file decrypts nothing, and
-a policy can let a worker decrypt the secrets of its own loads only.
+KMS binds a ciphertext to its encryption context. A secret copied into another load's file can therefore not be
+decrypted, and a policy can let a worker decrypt the secrets of its own loads only.
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/encrypt_context.html
 """
 
@@ -34,12 +34,12 @@ def ciphertext_of(text: str) -> bytes:
     """Read what `secret_text` wrote.
 
     Raises:
-        ValueError: It is no such text. The error does not repeat it.
+        ValueError: The text does not have this form. The error does not repeat it.
     """
     try:
         ciphertext = base64.b64decode(text.removeprefix(KMS), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("this is no base64") from None
+        raise ValueError("this is not base64") from None
     if not text.startswith(KMS) or not ciphertext:
         raise ValueError(f"this is not '{KMS}' and base64")
     return ciphertext

@@ -1,6 +1,6 @@
-"""One load's configuration: what a load file says, and what people who write DAGs by hand build themselves.
+"""One load's configuration: from a load file, or built by people who write DAGs by hand.
 
-Every model is frozen, refuses unknown keys, and goes to plain JSON and back:
+Every model is frozen, refuses unknown keys, and converts to plain JSON and back:
 `model_validate(model_dump(mode="json", by_alias=True, exclude_defaults=True))` gives an equal one.
 """
 
@@ -41,7 +41,7 @@ class BatchLimits(Settings):
 
 
 class Notify(Settings):
-    """Where the outcome of each batch is told: ARNs of standard SNS topics."""
+    """Where the outcome of each batch is reported: ARNs of standard SNS topics."""
 
     success: TopicArn | None = None
     """The topic for batches that were loaded. Without it nothing is sent."""
@@ -54,7 +54,7 @@ class LoadConfig(Settings):
     """One load: from prefixes in S3 to tables in Redshift."""
 
     load: LoadName = Field(examples=["orders"])
-    """The load's name; its DAG is `rsloader_<load>`. It stands in DynamoDB and in the history: a load with another
+    """The load's name; its DAG is `rsloader_<load>`. DynamoDB and the history keep it: a load with another
     name loads everything again.
     """
 
@@ -64,12 +64,12 @@ class LoadConfig(Settings):
     """
 
     exclude: tuple[SourcePattern, ...] = Field(default=(), examples=[["s3://acme-landing/orders/old/"]])
-    """Prefixes below a source to leave alone. Sources of other loads in the same folder of load files are added by
-    themselves.
+    """Prefixes below a source to leave alone. The sources of other loads in the same folder of load files are added
+    automatically.
     """
 
     file_filter: RegularExpression | None = Field(default=None, examples=[r"\.csv$"])
-    """A regular expression of RE2's that is searched in the whole key. Without it every object is loaded."""
+    """An RE2 regular expression that is searched for in the whole key. Without it every object is loaded."""
 
     schedule: Schedule
     """When to look for new objects: cron with five fields, a preset such as `@hourly`, `@continuous`, or a duration
@@ -77,8 +77,8 @@ class LoadConfig(Settings):
     """
 
     shadow: bool = Field(default=False, strict=True)
-    """Whether the load only tells what it would load: it writes no manifest, asks Redshift nothing and tells no topic,
-    and what it records in the meantime is forgotten once this is taken out.
+    """Whether the load only reports what it would load. It writes no manifest, sends nothing to Redshift and notifies
+    no topic. What it records meanwhile is not used once this setting is removed.
     """
 
     batch: BatchLimits = BatchLimits()
@@ -94,21 +94,21 @@ class LoadConfig(Settings):
     """The prefix under which manifests are written; a `/` at its end is added when missing."""
 
     failed_manifests: Prefix | None = None
-    """The prefix under which the manifest of a failed batch is kept as well. Without it none is kept."""
+    """The prefix under which a copy of a failed batch's manifest is kept. Without it no copy is kept."""
 
     targets: tuple[Target, ...] = Field(min_length=1, examples=[[{"table": "public.orders"}]])
     """The tables that each batch is loaded into; at least one."""
 
     notify: Notify = Notify()
-    """Where outcomes are told."""
+    """Where outcomes are reported."""
 
     aws_conn_id: ConnectionId = "aws_default"
-    """The Airflow connection for S3, DynamoDB and SNS. Where nobody made `aws_default`, boto3 looks for credentials
+    """The Airflow connection for S3, DynamoDB and SNS. If `aws_default` does not exist, boto3 looks for credentials
     itself.
     """
 
     on_clear: Literal["reload", "skip"] = "reload"
-    """What clearing `load_batch` does for a batch that is loaded: load it again, or leave it."""
+    """What clearing `load_batch` does with a batch that is loaded already: load it again, or leave it."""
 
     @field_validator("exclude")
     @classmethod
@@ -131,19 +131,19 @@ class LoadConfig(Settings):
         if value and (under := next(filter(SourcePattern(value.bucket, value.key).covers, sources), None)):
             raise mistake(
                 f"the source '{under}' lies under '{value}', where manifests are written.",
-                "Nothing below that is taken for data: choose a prefix of its own.",
+                "Choose another prefix for manifests: nothing below it is loaded.",
             )
         return value
 
     @field_validator("targets")
     @classmethod
     def _each_target_once(cls, value: tuple[Target, ...]) -> tuple[Target, ...]:
-        # Redshift folds names to small letters, quoted ones too, unless it is told otherwise.
+        # By default Redshift folds names to small letters, quoted ones too.
         names = [f"{target.conn_id}/{target.schema_name}.{target.table_name}".lower() for target in value]
         twice = first_repeated(names)
         if twice is not None:
             raise mistake(
-                f"the target {value[twice].name!r} stands twice.",
+                f"the target {value[twice].name!r} appears twice.",
                 "Name each connection and table once; small and capital letters are the same.",
                 at=(twice, "table"),
             )
@@ -157,8 +157,8 @@ class LoadConfig(Settings):
             for index, target in enumerate(value):
                 if target.transport == "data_api":
                     raise mistake(
-                        "over the Data API AWS keeps the text of COPY for a day, with the access key in it, for all "
-                        "who may call redshift-data:DescribeStatement.",
+                        "the Data API does not keep the access key secret: for a day, everybody who may call "
+                        "redshift-data:DescribeStatement can read the text of COPY, which holds the key.",
                         "Let Redshift read with copy.iam_role, or write 'transport: driver'.",
                         at=(index, "transport"),
                     )
@@ -172,7 +172,7 @@ class LoadConfig(Settings):
         for index, target in enumerate(value):
             if fields is not None and target.columns and len(target.columns) != fields:
                 raise mistake(
-                    f"the files fill {fields} column{'s' * (fields > 1)} and here are {len(target.columns)}.",
+                    f"the files fill {fields} column{'s' * (fields > 1)}, but this names {len(target.columns)}.",
                     "Name as many columns as copy.fixed_width has fields; for 'jsonpaths: noshred' name one.",
                     at=(index, "columns"),
                 )
@@ -183,7 +183,7 @@ class LoadConfig(Settings):
         jsonpaths = self.copy_options.jsonpaths_url
         if jsonpaths is not None and self.matches(jsonpaths.bucket, jsonpaths.key):
             raise mistake(
-                "the JSONPaths file lies in the source, and would be loaded as data.",
+                "the JSONPaths file lies in the source, so it would be loaded as data.",
                 "Put it elsewhere, or exclude its prefix.",
                 at=("copy", "jsonpaths"),
             )
@@ -191,9 +191,9 @@ class LoadConfig(Settings):
 
     @property
     def targets_apart(self) -> tuple[Target, ...]:
-        """The targets that take their batches strictly in order while the load has others besides.
+        """The targets that load their batches strictly in order, if the load has several targets; else none.
 
-        Each gets work of its own in a run, and takes its turns by itself, so that it holds up none of the others.
+        In a run each of them has its own tasks and its own order, so that it does not hold up the others.
         """
         return tuple(each for each in self.targets if each.mode != "append") if len(self.targets) > 1 else ()
 
@@ -210,8 +210,8 @@ class LoadConfig(Settings):
     def matches(self, bucket: str, key: str) -> bool:
         """Tell whether an object belongs to this load.
 
-        It does when it is below a source, below no exclusion and none of the load's own manifest
-        prefixes, and the filter finds something in its key. Folder markers are not told apart here: that takes a size.
+        It does when it is below a source, when it is not below an exclusion or one of the load's own manifest prefixes,
+        and when the filter finds something in its key. Folder markers are not recognized here: that needs the size.
         """
         return (
             self.source_of(bucket, key) is not None
@@ -221,12 +221,12 @@ class LoadConfig(Settings):
         )
 
     def source_of(self, bucket: str, key: str) -> SourcePattern | None:
-        """Give the first source that an object is below, be it excluded or not; None if there is none."""
+        """Give the first source that an object is below, excluded or not; None if there is none."""
         return next((each for each in self.sources if each.bucket == bucket and each.matches(key)), None)
 
     @property
     def listed_prefixes(self) -> tuple[S3Url, ...]:
-        """The prefixes that S3 has to list for this load: no object is under two of them. See `prefixes_to_list`."""
+        """The prefixes to list for this load; no object is under two of them. See `prefixes_to_list`."""
         return prefixes_to_list(self.sources)
 
     @property

@@ -15,5 +15,5 @@ class Settings(BaseModel):
         extra="forbid",
         populate_by_name=True,
         use_attribute_docstrings=True,
-        hide_input_in_errors=True,  # who builds a load by hand may have written a secret into it
+        hide_input_in_errors=True,  # a load that is built by hand may hold a secret
     )

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ByteSize, PlainSerializer, TypeAdapter, Va
 from rsloader_provider.core.config.mistakes import mistake, shown
 
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(days=366)
-"""Anything outside is taken for a slip: shorter than Airflow schedules, or longer than a year."""
+"""Anything else counts as a mistake: it is shorter than Airflow can schedule, or longer than a year."""
 
 _NUMBER = r"\d{1,12}(?:\.\d{1,12})?"
 _DURATION = re.compile(
@@ -43,7 +43,7 @@ def parse_duration(value: object) -> timedelta:
             f"{_shown(value)} is not a duration.", "Write for example 30s, 5m, 1h30m or 2d; a number means seconds."
         ) from error
     if not SHORTEST <= duration <= LONGEST:
-        raise mistake(f"{_shown(value)} is no duration from 1s to 366d.", "Write for example 30s, 5m, 1h30m or 2d.")
+        raise mistake(f"{_shown(value)} is not between 1s and 366d.", "Write for example 30s, 5m, 1h30m or 2d.")
     return duration
 
 

@@ -23,7 +23,7 @@ _LEAP_YEAR_BEFORE = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def schedule_text(value: object) -> str:
-    """Return a schedule as it is kept: the text given, or a duration's usual form.
+    """Return a schedule in the form that is kept: the given text, or a duration's usual form.
 
     Args:
         value: Text, seconds as a number, or a timedelta.
@@ -54,7 +54,7 @@ def airflow_schedule(text: str) -> str | timedelta:
             "Write five; for seconds write a duration: 30s.",
         )
     if len(fields) != 5 or not all(map(_FIELD.fullmatch, fields)) or _UNSTEADY.search(text):
-        raise mistake(f"{shown(text)} is no schedule.", _EXAMPLES)
+        raise mistake(f"{shown(text)} is not a valid schedule.", _EXAMPLES)
     _check_cron(text)
     return text
 
@@ -65,7 +65,7 @@ def _check_cron(text: str) -> None:
     except CroniterBadDateError as error:
         raise mistake(f"the cron expression {shown(text)} names a day that never comes.", _EXAMPLES) from error
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise mistake(f"{shown(text)} is no cron expression: {str(error).rstrip('.')}.", _EXAMPLES) from error
+        raise mistake(f"{shown(text)} is not a valid cron expression: {str(error).rstrip('.')}.", _EXAMPLES) from error
 
 
 Schedule = Annotated[

@@ -21,7 +21,7 @@ _PREFIX_BYTES = 600
 """A manifest's key adds the load's name and the batch to the prefix, and S3's keys end at 1,024 bytes."""
 
 _DELIMITER = re.compile(r"(?:\\t|\\(?!000|012|015|134)[01][0-7]{2}|[\x01-\x09\x0b\x0c\x0e-\x5b\x5d-\x7f]){1,16}")
-"""ASCII, without line ends, NUL and any backslash but of the two notations."""
+"""ASCII without line ends and NUL; a backslash only in the two notations."""
 
 _FIELD = re.compile(r"\s*(\w+)\s*:\s*([0-9]+)\s*")
 _ROW_CHARACTERS = 4 * 1024 * 1024
@@ -44,12 +44,12 @@ def is_load_name(text: str) -> bool:
 def _load_name(text: str) -> str:
     if text.lower() == _OPERATIONS:
         raise mistake(
-            f"no load can be called {text!r}: rsloader_operations is the DAG with which people operate all loads.",
+            f"{text!r} is not a valid load name: rsloader_operations is the DAG that operates all loads.",
             "Give the load another name.",
         )
     if not is_load_name(text):
         raise mistake(
-            f"{shown(text)} is no name for a load.",
+            f"{shown(text)} is not a valid load name.",
             "Begin with a letter; go on with letters, digits, '_', '-' and single '.'; at most 200 characters.",
         )
     return text
@@ -58,16 +58,16 @@ def _load_name(text: str) -> str:
 def _prefix(url: S3Url) -> S3Url:
     prefix = url.as_prefix()
     if "*" in prefix.key:
-        raise mistake(f"'{url}' holds a '*'.", "Files are written there: only a source may have wildcards.")
+        raise mistake(f"'{url}' holds a '*'.", "Write a prefix without '*': only a source may have wildcards.")
     if len(prefix.key.encode()) > _PREFIX_BYTES:
-        raise mistake("the prefix is over 600 bytes.", "The loader's names must fit behind it: write a shorter one.")
+        raise mistake("the prefix is over 600 bytes.", "Write a shorter one: the loader adds its own names to it.")
     return prefix
 
 
 def _topic(text: str) -> str:
     if not _TOPIC.fullmatch(text):
         raise mistake(
-            f"{shown(text)} is no ARN of a standard SNS topic.",
+            f"{shown(text)} is not the ARN of a standard SNS topic.",
             "Write arn:aws:sns:<region>:<account, 12 digits>:<topic>.",
         )
     return text
@@ -75,7 +75,7 @@ def _topic(text: str) -> str:
 
 def _role(text: str) -> str:
     if text != "default" and not all(map(_ROLE.fullmatch, text.split(","))):
-        # Keys are what people most often write here, and any text may be one: it is never repeated.
+        # People who make a mistake here most often write a key. Any text may be one, so it is never repeated.
         raise mistake(
             "this is neither 'default' nor a role's ARN.",
             "Write arn:aws:iam::<account, 12 digits>:role/<name>; chain roles with ',' and no blanks. To read with a "
@@ -89,7 +89,7 @@ def _delimiter(text: str) -> str:
     if _DELIMITER.fullmatch(text):
         return text
     raise mistake(
-        f"{shown(text)} is no delimiter.",
+        f"{shown(text)} is not a valid delimiter.",
         r"Write one ASCII character or a few, for example '|' or '|~|', '\t' for a tab, or octal '\001'.",
     )
 
@@ -99,12 +99,13 @@ def _fixed_width(text: str) -> str:
     for field, written in zip(fields, text.split(","), strict=True):
         if field is None:
             raise mistake(
-                f"{shown(written)} is no field of fixed width.",
-                "Write label:width, parted by ',', for example 'id:3,name:10'; labels have letters, digits and '_'.",
+                f"{shown(written)} is not a fixed-width field.",
+                "Write label:width, with ',' between fields, for example 'id:3,name:10'. A label has letters, digits "
+                "and '_'.",
             )
         if not 0 < int(field[2]) <= _ROW_CHARACTERS:
             raise mistake(
-                f"the field {shown(field[1])} has {field[2]} characters.", f"A width is from 1 to {_ROW_CHARACTERS}."
+                f"the field {shown(field[1])} has {field[2]} characters.", f"Write a width from 1 to {_ROW_CHARACTERS}."
             )
     return ",".join(f"{field[1]}:{int(field[2])}" for field in fields if field)
 
@@ -114,21 +115,21 @@ def _jsonpaths(text: str) -> str:
         return text
     if not text.startswith("s3://"):
         raise mistake(
-            f"{shown(text)} is no way to map fields to columns.",
+            f"{shown(text)} is not a way to map fields to columns.",
             "Write 'auto', 'auto ignorecase', 'noshred' (json only), or the URL of a JSONPaths file: s3://bucket/key.",
         )
     url = S3Url.parse(text)
     if not url.key or url.key.endswith("/"):
-        raise mistake(f"'{url}' is no object.", "Write the URL of one JSONPaths file: s3://bucket/key.")
+        raise mistake(f"'{url}' is not an object.", "Write the URL of one JSONPaths file: s3://bucket/key.")
     return str(url)
 
 
 def _identifier(text: str) -> str:
     if not text or len(text.encode(errors="surrogatepass")) > _IDENTIFIER_BYTES:
-        raise mistake(f"{shown(text)} is no name that Redshift takes.", "A name has 1 to 127 bytes.")
+        raise mistake(f"{shown(text)} is not a valid name in Redshift.", "A name has 1 to 127 bytes.")
     if any(character in "'\"" or not character.isprintable() for character in text):
         raise mistake(
-            f"{shown(text)} holds a quote or a control character.", "Write the name without quotes of its own."
+            f"{shown(text)} holds a quote or a control character.", "Write the name without quotes around it."
         )
     return text
 
@@ -136,7 +137,7 @@ def _identifier(text: str) -> str:
 def _table(text: str) -> str:
     parts = text.split(".")
     if len(parts) > 2:
-        raise mistake(f"{shown(text)} has more than one '.'.", "Write schema.table; the connection tells the database.")
+        raise mistake(f"{shown(text)} has more than one '.'.", "Write schema.table; the connection has the database.")
     for part in parts:
         _identifier(part)
     return text
@@ -146,9 +147,9 @@ def _connection(text: str) -> str:
     if "://" in text or not _CONNECTION.fullmatch(text):
         # It may be a whole connection with its password.
         raise mistake(
-            "this is no id of an Airflow connection.",
-            "Write only the id that the connection has in Airflow: letters, digits and -_.:/#!(). Its address, login "
-            "and password stay there.",
+            "this is not the id of an Airflow connection.",
+            "Write only the id that the connection has in Airflow: letters, digits and -_.:/#!(). Airflow keeps its "
+            "address, login and password.",
         )
     return text
 
@@ -164,45 +165,45 @@ def _one_as_text(sources: tuple[SourcePattern, ...]) -> str | list[str]:
 
 def _none_below_another(sources: tuple[SourcePattern, ...]) -> tuple[SourcePattern, ...]:
     for index, each in enumerate(sources):
-        for place, other in enumerate(sources):
-            # Of two that are the same the second is in vain.
-            if place != index and other.covers(each) and (place < index or not each.covers(other)):
-                how = "stands twice" if each == other else f"lies below '{other}', which takes all of it"
+        for other_index, other in enumerate(sources):
+            # Of two equal sources, the second is reported.
+            if other_index != index and other.covers(each) and (other_index < index or not each.covers(other)):
+                how = "appears twice" if each == other else f"lies below '{other}', which takes all of it"
                 raise mistake(f"the source '{each}' {how}.", "Leave it out.", at=(index,))
     return sources
 
 
 def _at_most_24_days(duration: timedelta) -> timedelta:
     if duration > timedelta(days=24):
-        raise mistake("Redshift's statement timeout ends at 24 days.", "Write less, or leave it out for no limit.")
+        raise mistake("Redshift's statement timeout has 24 days at most.", "Write less, or leave it out for no limit.")
     return duration
 
 
 def _access_key_id(text: str) -> str:
-    # The halves of a key are easily confused, so that what is written here is never repeated.
+    # The two halves of a key are easily confused, so what is written here is never repeated.
     if not _ACCESS_KEY_ID.fullmatch(text):
-        raise mistake("this is no id of an access key.", "Write the id that begins with AKIA.")
+        raise mistake("this is not the id of an access key.", "Write the id that begins with AKIA.")
     if text.startswith("ASIA"):
         raise mistake(
             "this is the id of a temporary key, which ends within hours.",
-            "Write copy.aws_conn_id: the connection's temporary credentials are fetched anew for each COPY.",
+            "Write copy.aws_conn_id: the connection's temporary credentials are fetched again for each COPY.",
         )
     return text
 
 
 def _kms_secret(text: str) -> str:
     if not text.startswith(KMS):
-        # Whatever stands here is most likely the secret itself: it is never repeated.
+        # This text is most likely the secret itself: it is never repeated.
         raise mistake(
-            "a secret stands here as it is (not shown).",
-            "Everybody who may read load files would have it: change the secret, and write what `rsloader encrypt "
+            "the secret is not encrypted (it is not shown here).",
+            "Change the secret, because everybody who can read the load file has it. Then write what `rsloader encrypt "
             "<load> --key <KMS key>` prints.",
         )
     try:
         ciphertext_of(text)
     except ValueError:
         raise mistake(
-            f"behind '{KMS}' there is no base64.", "Copy the whole line that `rsloader encrypt` printed."
+            f"what follows '{KMS}' is not base64.", "Copy the whole line that `rsloader encrypt` printed."
         ) from None
     return text
 
@@ -246,7 +247,7 @@ Sources = Annotated[
         }
     ),
 ]
-"""Prefixes, written as one text or as a list of texts; one is written back as a text."""
+"""Prefixes, written as one text or as a list of texts; a single one is written back as a text."""
 
 Statements = Annotated[
     tuple[Annotated[str, AfterValidator(check_sql)], ...],

@@ -1,4 +1,4 @@
-"""Places in S3: one object or prefix, and a pattern of prefixes with Hive wildcards."""
+"""URLs in S3: of one object or prefix, and a pattern of prefixes with Hive wildcards."""
 
 import ipaddress
 import re
@@ -35,17 +35,17 @@ class S3Url:
         """Read `s3://bucket/key`; the key is taken as it stands, nothing in it is decoded.
 
         Raises:
-            ValueError: It is no S3 URL, S3 allows no such bucket, the key is over 1,024 bytes, or
-                there are credentials in it.
+            ValueError: It is not an S3 URL, S3 does not allow such a bucket, the key is over 1,024 bytes, or the text
+                holds credentials.
         """
         return cls(*_bucket_and_key(text))
 
     def join(self, suffix: str) -> Self:
-        """Return the URL with `suffix` put behind the key as it stands, without a '/' between them."""
+        """Return the URL with `suffix` added to the key as it is, without a '/' between them."""
         return type(self)(self.bucket, self.key + suffix)
 
     def as_prefix(self) -> Self:
-        """Return the URL with a key that ends with '/', unless it is empty: what may be written under."""
+        """Return the URL as a prefix to write under: with a key that is empty or ends with '/'."""
         return self if not self.key or self.key.endswith("/") else self.join("/")
 
     def __str__(self) -> str:
@@ -79,7 +79,8 @@ class SourcePattern:
         """Read `s3://bucket/prefix/`, `s3://bucket/data/year=*/month=*/` or `s3://bucket`.
 
         Raises:
-            ValueError: It is no S3 URL, S3 allows no such bucket, a '/' is missing at the end, or it has a '**'.
+            ValueError: It is not an S3 URL, S3 does not allow such a bucket, a '/' is missing at the end, or it has a
+                '**'.
         """
         bucket, pattern = _bucket_and_key(text)
         if "**" in pattern:
@@ -138,7 +139,7 @@ class SourcePattern:
 
 
 def prefixes_to_list(patterns: Iterable[SourcePattern]) -> tuple[S3Url, ...]:
-    """Give the prefixes under which S3 has to list, so that all below the patterns is listed, and nothing twice.
+    """Give the prefixes to list in S3, so that all objects below the patterns are listed, and none twice.
 
     None of them begins with another, and they are sorted as the claims are: one listing after the other is one
     sorted stream of `bucket/key`.
@@ -159,23 +160,23 @@ def _bucket_and_key(text: str) -> tuple[str, str]:
     if holds_secret(text):
         raise mistake(
             "this URL holds a key, a password or a signature.",
-            "Write s3://bucket/prefix/; the Airflow connection of aws_conn_id has the credentials.",
+            "Write s3://bucket/prefix/; the credentials belong in the Airflow connection of aws_conn_id.",
         )
     scheme, separator, rest = text.partition("://")
     bucket, _, key = rest.partition("/")
     if not separator or scheme.lower() not in {"s3", "s3a", "s3n"}:
-        raise mistake(f"{text!r} is no S3 URL.", "Write s3://bucket/prefix/.")
+        raise mistake(f"{text!r} is not an S3 URL.", "Write s3://bucket/prefix/.")
     if scheme != "s3":
         raise mistake(f"{text!r} does not begin with s3://.", f"Write 's3://{rest}'.")
     if not _BUCKET.fullmatch(bucket) or ".." in bucket or _is_ip_address(bucket):
         raise mistake(
-            f"S3 allows no bucket named {bucket!r}.",
+            f"{bucket!r} is not a valid bucket name.",
             "A bucket's name has 3 to 63 small letters, digits, '-' and '.', and no wildcard.",
         )
     if not text.isascii() and any("\ud800" <= each <= "\udfff" for each in text):
         raise mistake(f"the key in this URL of bucket {bucket!r} is not Unicode.", "S3's keys are UTF-8.")
     if len(key.encode()) > _KEY_LIMIT_BYTES:
-        raise mistake(f"the key in this URL of bucket {bucket!r} is over 1,024 bytes.", "S3 has no longer keys.")
+        raise mistake(f"the key in this URL of bucket {bucket!r} is over 1,024 bytes.", "Keys in S3 are not longer.")
     return bucket, key
 
 

@@ -12,7 +12,7 @@ from rsloader_provider.core.config.mistakes import holds_secret, mistake
 
 
 class SqlRenderer(Protocol):
-    """Renders templates, and knows what they may have taken from elsewhere."""
+    """Renders templates, and knows the secrets that they can reach."""
 
     def render(self, text: str, values: Mapping[str, Any]) -> str:
         """Render a template.
@@ -22,18 +22,18 @@ class SqlRenderer(Protocol):
             values: The load's own values by name.
 
         Raises:
-            jinja2.TemplateError: The template is wrong, or uses a name that nobody knows.
-            Exception: Whatever else it calls raises.
+            jinja2.TemplateError: The template is wrong, or uses an unknown name.
+            Exception: Anything that the template calls may raise its own errors.
         """
         ...
 
     def redacted(self, text: str) -> str:
-        """Take the secrets that templates could reach out of an error's text."""
+        """Remove from an error's text the secrets that templates can reach."""
         ...
 
 
 _STANDS_IN = "_jinja_"
-"""A name, and in quotes a text: what an expression is taken for where nobody can know its value."""
+"""Stands for an expression while its value is unknown: a name, and in quotes a text."""
 
 _BEGIN = {"variable_begin": _STANDS_IN, "block_begin": " ", "comment_begin": " ", "raw_begin": " ", "raw_end": " "}
 _END = {"variable_end", "block_end", "comment_end", "raw_begin", "raw_end"}
@@ -52,14 +52,14 @@ def check_template(text: str) -> None:
     """Check that a text is a Jinja template.
 
     Raises:
-        ValueError: It is none; the mistake has the line.
+        ValueError: It is not a valid template; the mistake has the line.
     """
     try:
         _environment().parse(text)
     except TemplateSyntaxError as error:
         said = "" if holds_secret(text) else f": {(error.message or '').rstrip('.')}"
         raise mistake(
-            f"this is no Jinja template{said}.",
+            f"this is not a valid Jinja template{said}.",
             "Close {{ }} and {% %}; where such signs are meant as SQL, write them between {% raw %} and {% endraw %}.",
             line=error.lineno,
         ) from None
@@ -71,11 +71,11 @@ def names_used(text: str) -> set[str]:
 
 
 def readable_part(text: str) -> tuple[str, bool, bool]:
-    r"""Return what can be read of a template before it is rendered, each line where it was.
+    r"""Return the part of a template that can be read before it is rendered, each line where it was.
 
     Returns:
-        The text with a name in place of each expression and without statements and comments of Jinja; whether
-        there was an expression; whether there was a statement.
+        The text with a name instead of each expression, and without Jinja's blocks and comments; whether there was an
+        expression; whether there was a block.
 
     >>> readable_part("DELETE FROM {{ target }} {# all #}\n{% if a %} WHERE b {% endif %}")[0]
     'DELETE FROM _jinja_  \n  WHERE b  '
@@ -94,22 +94,22 @@ def readable_part(text: str) -> tuple[str, bool, bool]:
 
 
 def render_in(environment: Environment, text: str, *names: Mapping[str, Any]) -> str:
-    """Render a template to text, whatever the environment makes of values otherwise.
+    """Render a template to text, also in an environment that would give native types.
 
     Args:
-        environment: Jinja's; also one for native types, whose own rendering would take quotes off a text.
+        environment: Jinja's. One for native types would itself remove quotes from a text.
         text: The template.
-        names: What the template's names mean; the first that has a name says.
+        names: The values of the template's names; the first mapping that has a name counts.
     """
     template = environment.from_string(text)
-    # Template.render copies what it is given, and with that asks for each lazy value, be it used or not.
+    # Template.render copies its arguments, and so would compute each lazy value, used or not.
     known: Any = ChainMap(*names, template.globals)  # type: ignore[arg-type]
     context = environment.context_class(environment, known, template.name, template.blocks)
     return "".join(map(str, template.root_render_func(context)))
 
 
 class PlainSqlRenderer:
-    """Renders where there is no Airflow: only the load's own values are known, and any other name is an error."""
+    """Renders without Airflow: only the load's own values are known, and any other name is an error."""
 
     def render(self, text: str, values: Mapping[str, Any]) -> str:
         """Render a template in Jinja's sandbox."""

@@ -1,4 +1,4 @@
-"""SQL in pieces, as Redshift reads it: what is quoted or a comment is told from words. sqlglot does the reading."""
+"""SQL in pieces, as Redshift reads it: words, and apart from them quotes and comments. sqlglot does the reading."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 
 class UnreadableSqlError(Exception):
-    """A quote, a dollar quote or a comment has no end, or none that is sure, so that nobody knows where SQL begins."""
+    """A quote, a dollar quote or a comment has no certain end, so it is not known where SQL begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Token:
 
     @property
     def word(self) -> str:
-        """The token in upper case; what is quoted keeps its quotes, and so is never equal to a bare word."""
+        """The token in upper case. A quoted one keeps its quotes, so it never equals a bare word."""
         return self.text.upper()
 
 
@@ -52,7 +52,7 @@ def tokens(sql: str) -> list[Token]:
 
 
 def _gaps(sql: str, found: list[Token]) -> Iterator[str]:
-    """Yield what stands before, between and behind tokens: blanks and comments."""
+    """Yield the text before, between and after tokens: blanks and comments."""
     begin = 0
     for token in found:
         yield sql[begin : token.start]
@@ -62,12 +62,12 @@ def _gaps(sql: str, found: list[Token]) -> Iterator[str]:
 
 @cache
 def _reader() -> tuple[Any, type[Exception]]:
-    # sqlglot takes longer to import than a DAG to build, and most loads have no SQL of their own.
+    # Importing sqlglot takes longer than building a DAG, and most loads have no SQL of their own.
     from sqlglot.dialects.redshift import Redshift  # noqa: PLC0415
     from sqlglot.errors import TokenError  # noqa: PLC0415
 
     class Tokenizer(Redshift.Tokenizer):
-        # What follows these words sqlglot takes as one string up to the next semicolon, quoted ones too.
+        # After these words sqlglot would take all text up to the next semicolon, even a quoted one, as one string.
         COMMANDS: ClassVar[set[Any]] = set()
 
     return Tokenizer(dialect=Redshift()).tokenize, TokenError

@@ -46,9 +46,9 @@ class Target(Settings):
     """
 
     history: Literal["table", "none"] = "table"
-    """How a load whose outcome nobody heard of is found again: in a `table` of the loader's own schema; or, with
-    `none`, for those who may have no such schema, from Redshift's system views as far as the user may read them.
-    Where they cannot tell, the batch waits for a person.
+    """How the loader finds out whether a load was committed when the answer got lost. `table` keeps a load history in
+    the loader's own schema. `none` is for those who cannot have such a schema: the loader reads Redshift's system views
+    as far as the user may; if they do not say, the batch waits for a person.
     """
 
     columns: tuple[Identifier, ...] | None = Field(default=None, min_length=1, examples=[["id", "amount"]])
@@ -84,7 +84,7 @@ class Target(Settings):
         mode = info.data.get("mode", "append")
         if value == "none" and mode != "append":
             raise mistake(
-                f"mode {mode} needs the load history, which tells the newest batch in the table.",
+                f"mode {mode} needs the load history, which knows the newest batch in the table.",
                 "Leave history out, or write 'mode: append'.",
             )
         return value
@@ -94,7 +94,7 @@ class Target(Settings):
     def _only_to_merge(cls, value: tuple[str, ...] | None, info: ValidationInfo) -> tuple[str, ...] | None:
         mode, columns = info.data.get("mode"), info.data.get("columns")
         if mode == "merge" and value is None:
-            raise mistake("mode merge needs to know what identifies a row.", "Write merge_on: [id].")
+            raise mistake("mode merge needs the columns that identify a row.", "Write for example: merge_on: [id]")
         if value and mode not in {"merge", None}:
             raise mistake(f"merge_on means nothing with mode {mode}.", "Leave it out, or write 'mode: merge'.")
         for index, name in enumerate(value or ()):
@@ -107,7 +107,7 @@ class Target(Settings):
     def _each_column_once(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
         twice = first_repeated([column.lower() for column in value or ()])
         if value and twice is not None:
-            raise mistake(f"the column {value[twice]!r} stands twice.", "Name each column once.", at=(twice,))
+            raise mistake(f"the column {value[twice]!r} appears twice.", "Name each column once.", at=(twice,))
         return value
 
     @property
@@ -127,5 +127,5 @@ class Target(Settings):
 
 
 def first_repeated(names: list[str]) -> int | None:
-    """Give the place of the first name that stands twice; None if each stands once."""
+    """Give the index of the first repeated name; None if no name is repeated."""
     return next((index for index, name in enumerate(names) if name in names[:index]), None)

@@ -1,4 +1,4 @@
-"""Pre-SQL and post-SQL as statements: one text may hold several, and none may end the load's transaction."""
+"""Pre-SQL and post-SQL as statements. One text may hold several; none may end the load's transaction."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ class UserSql:
     """One statement of pre-SQL or post-SQL.
 
     Attributes:
-        text: As it is written, comments before and in it too, without the ';' at its end.
-        words: Its tokens in upper case, without comments; what is quoted keeps its quotes.
+        text: As it is written, including comments before and in it, without the ';' at its end.
+        words: Its tokens in upper case, without comments; quoted ones keep their quotes.
         line: Line of its first word in the whole text; 1 is the first.
     """
 
@@ -24,7 +24,7 @@ class UserSql:
 
 
 def split_sql(sql: str) -> list[UserSql]:
-    """Cut a text at its semicolons. What holds nothing but blanks and comments is left out.
+    """Cut a text at its semicolons. Parts that hold only blanks and comments are left out.
 
     >>> [each.text for each in split_sql("DELETE FROM a; /* ; */ INSERT INTO b VALUES (';'); -- done")]
     ['DELETE FROM a', "/* ; */ INSERT INTO b VALUES (';')"]
@@ -106,7 +106,7 @@ and the type of columns)"""
 def refusal(statement: UserSql) -> tuple[str, str] | None:
     """Say why a statement may not run in the load's transaction, and what to write instead; None if it may.
 
-    A stored procedure may commit as well, and nothing here tells.
+    A stored procedure may commit as well; that cannot be seen here.
     """
     for kind in _ENDS_TRANSACTION:
         if kind.matches(statement.words):
@@ -119,15 +119,15 @@ def refusal(statement: UserSql) -> tuple[str, str] | None:
 
 
 def check_sql(text: str) -> str:
-    """Return a text of pre-SQL or post-SQL without blanks around it, once it is right as far as it can be read.
+    """Return a text of pre-SQL or post-SQL without blanks around it, if it is right as far as it can be read.
 
-    A Jinja expression stands for a name or a value here; what it becomes is checked again when it is rendered.
+    A Jinja expression stands for a name or a value here; the rendered text is checked again.
 
     Raises:
-        ValueError: It is no template, no SQL or empty, or one of its statements may not run in the transaction.
+        ValueError: It is not a template, not SQL, or empty; or one of its statements may not run in the transaction.
     """
     if "\0" in text:
-        raise mistake("SQL with a NUL in it.", "Take the character out.")
+        raise mistake("the SQL holds a NUL.", "Remove the character.")
     check_template(text)
     readable, has_expressions, has_blocks = readable_part(text)
     try:
@@ -135,9 +135,9 @@ def check_sql(text: str) -> str:
     except UnreadableSqlError as error:
         if has_blocks:  # either branch may close the quote, and both are in the text
             return text.strip()
-        raise mistake(f"SQL with {error}", r"In quotes write ' as '' and \ as \\.") from None
+        raise mistake(f"the SQL holds {error}", r"In quotes write ' as '' and \ as \\.") from None
     if not statements and not (has_expressions or has_blocks):
-        raise mistake("a text with no statement.", "Write SQL, or leave it out.")
+        raise mistake("the text holds no statement.", "Write SQL, or leave it out.")
     for statement in statements:
         if reason := refusal(statement):
             raise mistake(*reason, line=statement.line)

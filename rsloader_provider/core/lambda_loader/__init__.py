@@ -1,1 +1,1 @@
-"""What AWS's Lambda-based loader kept, and what it means here."""
+"""What AWS's Lambda-based loader kept, and what it means for our loads."""

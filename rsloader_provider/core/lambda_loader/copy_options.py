@@ -1,4 +1,4 @@
-"""The Lambda loader's COPY options: what is a setting of its own here is moved to that setting."""
+"""The Lambda loader's COPY options: a clause for which our load file has a setting is moved to that setting."""
 
 import re
 from collections.abc import Sequence
@@ -8,21 +8,21 @@ _PIECE = re.compile(r"'(?:[^'\\]|\\.|'')*'|[^\s']+")
 _COMPRESSIONS = {"GZIP": "gzip", "BZIP2": "bzip2", "ZSTD": "zstd", "LZOP": "lzop"}
 _ACCESS = {"CREDENTIALS", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN", "TOKEN"}
 _IMPOSSIBLE = {
-    "ENCRYPTED": "Redshift has ended client-side encryption",
-    "MASTER_SYMMETRIC_KEY": "Redshift has ended client-side encryption",
+    "ENCRYPTED": "Redshift no longer supports client-side encryption",
+    "MASTER_SYMMETRIC_KEY": "Redshift no longer supports client-side encryption",
     "NOLOAD": "it loads nothing, and the objects would count as loaded",
 }
 
 
 @dataclass(slots=True)
 class MovedOptions:
-    """What became of them.
+    """What became of the clauses.
 
     Attributes:
         settings: Settings of `copy`, by name.
         options: The clauses that stay options.
         refused: Clauses that no load can have, each with the reason.
-        dropped: Clauses that are left out because the load says the same by itself, or may not say them.
+        dropped: Clauses that are left out because a load does the same anyway, or must not have them.
     """
 
     settings: dict[str, str | int] = field(default_factory=dict)
@@ -39,7 +39,7 @@ def move_options(text: str) -> MovedOptions:
     ({'compression': 'gzip', 'delimiter': '|'}, "TIMEFORMAT 'auto'")
     """
     moved = MovedOptions()
-    # The loader put a ';' behind its statement, and some put one behind their options.
+    # The loader put a ';' after its statement, and some people put one after their options.
     pieces = [each for piece in _PIECE.findall(text) if (each := piece if piece[0] == "'" else piece.replace(";", ""))]
     kept: list[str] = []
     while pieces:
@@ -52,10 +52,10 @@ def move_options(text: str) -> MovedOptions:
         elif word == "WITH":
             continue  # COPY takes it before any clause, and it means nothing
         elif word == "MANIFEST":
-            moved.dropped.append("MANIFEST: every batch is loaded by a manifest")
+            moved.dropped.append("MANIFEST: every batch is loaded with a manifest")
         elif word in _ACCESS:
             _operand(pieces)
-            moved.dropped.append(f"{word}: credentials do not belong into options; see copy.iam_role")
+            moved.dropped.append(f"{word}: credentials do not belong in options; see copy.iam_role")
         elif word in _IMPOSSIBLE:
             moved.refused.append(f"{word}: {_IMPOSSIBLE[word]}")
         else:
@@ -65,7 +65,7 @@ def move_options(text: str) -> MovedOptions:
 
 
 def _operand(pieces: list[str]) -> str:
-    """Take what stands behind a clause's word, without its AS, '=' and quotes."""
+    """Take what follows a clause's word, without its AS, '=' and quotes."""
     while pieces and pieces[0].upper() in {"AS", "="}:
         pieces.pop(0)
     return _unquoted(pieces.pop(0)) if pieces else ""
@@ -85,5 +85,5 @@ def _set(moved: MovedOptions, word: str, operand: str) -> None:
 
 
 def names_one_of(options: str, words: Sequence[str]) -> bool:
-    """Tell whether options hold one of these words, quoted or not: as the Lambda loader looked for them."""
+    """Tell whether options hold one of these words, quoted or not, as the Lambda loader did."""
     return any(word in options.upper() for word in words)

@@ -1,7 +1,7 @@
-"""What became of each file that the Lambda loader heard of, and what is done about it here.
+"""What became of each file that the Lambda loader had an event for, and what is done about it here.
 
 The loader decoded keys once: in its tables a blank is '+', and so is a plus; in its manifests '+' became a blank and
-'%2B' a plus. So the manifests of complete batches alone tell what was loaded, and a file with a plus never was.
+'%2B' a plus. So only the manifests of complete batches show what was loaded, and a file with a plus never was.
 """
 
 import json
@@ -28,9 +28,9 @@ class FileFate(StrEnum):
     UNKNOWN = "unknown"
     """Its batch was deleted from the table, or cannot be read."""
     CHOSEN = "chosen to be loaded"
-    """The person said so of its batch."""
+    """The person chose that for its batch."""
     LOST = "lost"
-    """It was recorded, and no batch that was loaded or will be has it: the loader lost it silently."""
+    """It was recorded, but it is in no batch that was or will be loaded: the loader lost it silently."""
 
 
 class Choice(StrEnum):
@@ -59,7 +59,7 @@ _ORDER = (
     FileFate.UNKNOWN,
     FileFate.LOST,
 )
-"""What is told of a file that several batches have: the first of these."""
+"""The fate of a file that several batches have is the first of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class JudgedFile:
 
     Attributes:
         fate: See FileFate.
-        batch: The batch that says so; None where none does.
+        batch: The batch that the fate comes from; None where there is none.
         size_bytes: Its size as the batch recorded it; None where that is not known.
     """
 
@@ -82,8 +82,8 @@ class Fates:
     """The fates of all files of one configuration.
 
     Attributes:
-        by_name: By name as S3 has it, as far as the manifests and the decoding tell.
-        lost: Names as the tables have them of files that are lost, with the batch that should have had them.
+        by_name: By name as S3 has it, as far as the manifests and the decoding show it.
+        lost: Names of lost files as the tables have them, with the batch that should have had them.
         without_manifest: Complete batches whose manifest is gone; their entries count as loaded.
     """
 
@@ -96,10 +96,10 @@ class Fates:
         return next((written for written in (name, as_written(name)) if written in self.lost), None)
 
     def lost_name(self, written: str) -> str | None:
-        """Give the object that a lost name of the tables stands for, if nothing in S3 has shown which it is.
+        """Give the object that a lost name of the tables means, if nothing in S3 has shown which it is.
 
         Returns:
-            None if it may well stand for an object that was loaded.
+            None if it may mean an object that was loaded.
         """
         name = as_in_manifest(written)
         return None if name in self.by_name else name
@@ -115,7 +115,7 @@ def as_in_manifest(written: str) -> str:
 
 
 def as_written(name: str) -> str:
-    """Give the name that the loader's tables have for an object: a blank in a key comes as '+' with its event.
+    """Give the name that the loader's tables have for an object: an event writes a blank in a key as '+'.
 
     >>> as_written("landing/a b.csv")
     'landing/a+b.csv'
@@ -127,13 +127,13 @@ def manifest_names(content: bytes) -> frozenset[str]:
     """Read the names in a manifest of the loader's.
 
     Raises:
-        ValueError: It is no manifest.
+        ValueError: It is not a manifest.
     """
     try:
         entries: list[dict[str, Any]] = json.loads(content)["entries"]
         return frozenset(str(entry["url"]).removeprefix("s3://") for entry in entries)
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"it is no manifest ({error!r})") from None
+        raise ValueError(f"it is not a manifest ({error!r})") from None
 
 
 def judge_files(
@@ -153,7 +153,7 @@ def judge_files(
     fates = Fates()
     known: set[str] = set()
     suspects: dict[str, str | None] = {}
-    # Of several batches that loaded a file the newest counts: an object may have been put again for it.
+    # If several batches loaded a file, the newest counts: the object may have been put again for it.
     for batch in sorted(batches, key=lambda each: each.last_update or _LONG_AGO, reverse=True):
         known.add(batch.batch)
         if (choice := decided.get(batch.batch)) is not None:
@@ -177,7 +177,7 @@ def judge_files(
         if as_in_manifest(written) not in fates.by_name:
             fates.lost[written] = batch_id
         elif "+" in written:
-            # Either name may be meant: where the one with the plus is there as well, it was never loaded.
+            # Either name may be meant. If there is an object with the plus as well, it was never loaded.
             fates.lost.setdefault(written, batch_id)
     return fates
 
@@ -194,7 +194,7 @@ def _note(fates: Fates, found: JudgedFile, name: str) -> None:
 
 
 def partly_loaded(batches: Iterable[LambdaBatch]) -> Iterator[tuple[LambdaBatch, tuple[str, ...]]]:
-    """Give the batches that failed in one cluster and were loaded into others, with those."""
+    """Give the batches that failed in one cluster and were loaded into others, each with the latter."""
     for batch in batches:
         if batch.status in {LambdaStatus.ERROR, LambdaStatus.LOCKED} and batch.loaded_clusters:
             yield batch, batch.loaded_clusters

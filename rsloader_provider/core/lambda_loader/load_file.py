@@ -90,7 +90,7 @@ class ConversionChoices:
 
 
 def load_names(prefixes: Iterable[str]) -> dict[str, str]:
-    """Name a load for each prefix, always the same one for the same prefixes: names stand in the ledger.
+    """Name a load for each prefix; the same prefixes always give the same names, because the ledger holds them.
 
     >>> load_names(["landing/data/year=*", "landing"])
     {'landing/data/year=*': 'landing_data_year', 'landing': 'landing'}
@@ -106,9 +106,9 @@ def load_names(prefixes: Iterable[str]) -> dict[str, str]:
 
 
 def connection_ids(clusters: Iterable[LambdaCluster]) -> dict[LambdaCluster, str]:
-    """Name a connection for each cluster; those that differ in nothing that a connection holds share one.
+    """Name a connection for each cluster; clusters with the same connection details share one.
 
-    Two items may hold one password in two ciphertexts, so the password is left out of the comparison.
+    Two items may hold one password in two ciphertexts, so passwords are not compared.
     """
     ids: dict[LambdaCluster, str] = {}
     owners: dict[str, tuple[object, ...]] = {}
@@ -125,7 +125,7 @@ def connection_ids(clusters: Iterable[LambdaCluster]) -> dict[LambdaCluster, str
 
 
 def connection_address(cluster: LambdaCluster) -> tuple[str, int, str | None, str]:
-    """Give what tells a connection from others, but for its password."""
+    """Give what distinguishes a connection from others, without its password."""
     return cluster.endpoint, cluster.port, cluster.database, cluster.user
 
 
@@ -137,7 +137,7 @@ def convert(
     choices: ConversionChoices,
     secret_access_key: str | None,
 ) -> tuple[dict[str, Any], list[ImportFinding]]:
-    """Give a load's settings, and what a person should know about them.
+    """Give a load's settings, with what a person should know about them.
 
     Args:
         config: The configuration.
@@ -147,7 +147,7 @@ def convert(
         secret_access_key: The secret of the access key as a load file holds it; None to do without.
 
     Returns:
-        Plain data in the order in which a load file is best read; not validated.
+        Plain data, in the order that is best to read in a load file; not validated.
     """
     conversion = _Conversion(config, choices)
     settings: dict[str, Any] = {"load": load, "source": source_of(config.prefix)}
@@ -170,7 +170,7 @@ def convert(
 
 
 def source_of(prefix: str) -> str:
-    """Give the source of a configuration: the loader took whole folders, and '*' for what stands behind a '='.
+    """Give the source of a configuration: the loader took whole folders, and '*' for what follows a '='.
 
     >>> source_of("landing/data/year=*")
     's3://landing/data/year=*/'
@@ -190,9 +190,9 @@ def as_yaml(settings: Mapping[str, Any], prefix: str) -> str:
 
 
 def as_re2(pattern: str) -> str:
-    r"""Write a regular expression of JavaScript's as RE2 takes it, as far as the two only spell things differently.
+    r"""Write a JavaScript regular expression for RE2, where the two only spell things differently.
 
-    What RE2 cannot say is left as it is, for the load file's validation to refuse.
+    What RE2 does not know is left as it is; the load file's validation refuses it.
 
     >>> as_re2(r"\u00e4[^]*\/(?<day>\d+)\.csv$")
     '\\x{00e4}[\\s\\S]*/(?P<day>\\d+)\\.csv$'
@@ -215,7 +215,7 @@ def _shifted(replacement: str) -> str:
 
 
 class _Conversion:
-    """Converts the parts of one configuration and gathers what is worth knowing."""
+    """Converts the parts of one configuration, and collects what a person should know."""
 
     def __init__(self, config: LambdaConfig, choices: ConversionChoices):
         self._config = config
@@ -244,20 +244,20 @@ class _Conversion:
         except (ValueError, OverflowError):
             number = 0
         if text and number < 1:
-            self._note(f"{name} is {text!r}, which is no limit; it is left out.", "Set it in the load file.")
+            self._note(f"{name} is {text!r}, which is not a limit; it is left out.", "Set it in the load file.")
         return number if number > 0 else None
 
     def copy(self, secret_access_key: str | None) -> dict[str, Any]:
         config = self._config
         moved = move_options(config.get("copyOptions"))
         for refused in moved.refused:
-            self._note(f"copyOptions hold {refused}.", "Take it out of the item.", is_blocking=True)
+            self._note(f"copyOptions hold {refused}.", "Remove it from the item.", is_blocking=True)
         for dropped in moved.dropped:
             self._note(f"copyOptions: left out {dropped}.")
         if config.symmetric_key is not None:
             self._note(
-                "masterSymmetricKey is set, and Redshift has ended client-side encryption.",
-                "Let S3 encrypt the files with KMS, and take the key out of the item.",
+                "masterSymmetricKey is set, but Redshift no longer supports client-side encryption.",
+                "Let S3 encrypt the files with KMS, and remove the key from the item.",
                 is_blocking=True,
             )
         settings: dict[str, Any] = {"format": config.get("dataFormat").strip().lower()}
@@ -277,7 +277,7 @@ class _Conversion:
         if settings["format"] == "fixedwidth":
             settings.pop("delimiter", None)
         if settings["format"] in _COMPRESSED_INSIDE and settings.pop("compression", None):
-            self._note(f"the compression is left out: {settings['format']} files compress inside.")
+            self._note(f"the compression is left out: {settings['format']} files are compressed inside.")
         if moved.options:
             settings["options"] = moved.options
         return settings | self._access(str(settings.pop("iam_role", "")), secret_access_key)

@@ -1,7 +1,7 @@
 """What the Lambda loader's three tables hold, in every shape that its versions 1 to 2.8.3 wrote.
 
-An item is plain Python, as a boto3 DynamoDB resource gives it. Whatever cannot be read is a finding with table, key and
-remedy, never an error: the rest is read all the same.
+An item is plain Python, as a boto3 DynamoDB resource gives it. What cannot be read becomes a finding with table, key
+and remedy, never an error: the rest is still read.
 """
 
 import base64
@@ -27,14 +27,14 @@ _TRUE = {"true", "1", "yes", "y"}
 
 @dataclass(frozen=True, slots=True)
 class ImportFinding:
-    """Something that a person should know or do before the Lambda loader is left.
+    """Something that a person should know or do before leaving the Lambda loader.
 
     Attributes:
         table: The table of the item that it is about.
         key: The item's key.
-        text: What is the matter.
+        text: What is wrong or worth knowing.
         remedy: What to do; empty when there is nothing to do.
-        is_blocking: Whether the item is left out for it.
+        is_blocking: Whether the item is left out because of it.
     """
 
     table: str
@@ -80,7 +80,7 @@ class LambdaCluster:
 
 @dataclass(frozen=True, slots=True)
 class LambdaConfig:
-    """One configuration: a prefix and what becomes of its files. What an item lacks is None or empty.
+    """One configuration: a prefix and what is done with its files. What an item lacks is None or empty.
 
     Attributes:
         prefix: Its key, `bucket` or `bucket/prefix`.
@@ -113,9 +113,9 @@ class LambdaStatus(StrEnum):
     COMPLETE = "complete"
     ERROR = "error"
     REPROCESSING = "reprocessing"
-    """Its files are being put through again."""
+    """Its files are being loaded again."""
     REPROCESSED = "reprocessed"
-    """Its files were put through again, and are in later batches."""
+    """Its files were to be loaded again, and are in later batches."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +129,7 @@ class LambdaBatch:
         entries: Size in bytes by name, `bucket/key` as the loader wrote it; None where the size is not recorded.
         manifest: The manifest, `bucket/key`; None where none is recorded.
         last_update: When it was written last (aware, UTC); None where that is missing.
-        loaded_clusters: Endpoints that an unsuccessful batch was loaded into nevertheless.
+        loaded_clusters: Endpoints of the clusters into which an unsuccessful batch was loaded.
     """
 
     prefix: str
@@ -147,7 +147,7 @@ class LambdaFile:
 
     Attributes:
         name: `bucket/key`, as the loader wrote it.
-        batch: The batch that took it last; None if it stopped before that.
+        batch: The batch that took it last; None if the loader stopped before that.
     """
 
     name: str
@@ -155,7 +155,7 @@ class LambdaFile:
 
 
 def read_config(item: Item) -> tuple[LambdaConfig | None, list[ImportFinding]]:
-    """Read a configuration; None if it cannot be moved as it is, for the reasons given."""
+    """Read a configuration. It is None if it cannot be moved; the findings say why."""
     key = _key(item, "s3Prefix")
     findings = _Findings(CONFIG_TABLE, key)
     if not _text(item.get("s3Prefix")):
@@ -167,7 +167,9 @@ def read_config(item: Item) -> tuple[LambdaConfig | None, list[ImportFinding]]:
     if listed is None or listed == []:
         listed = [item]
     if not isinstance(listed, Sequence) or isinstance(listed, str):
-        findings.block("loadClusters is no list.", "Correct the item; `loadClusters` lists maps, one for each cluster.")
+        findings.block(
+            "loadClusters is not a list.", "Correct the item; `loadClusters` lists maps, one for each cluster."
+        )
         listed = []
     clusters = [each for number, cluster in enumerate(listed, 1) if (each := _cluster(cluster, number, findings))]
     secret_key = _optional_ciphertext(item, "secretKeyForS3", findings)
@@ -191,11 +193,11 @@ def read_config(item: Item) -> tuple[LambdaConfig | None, list[ImportFinding]]:
 
 
 def read_batch(item: Item) -> tuple[LambdaBatch | None, list[ImportFinding]]:
-    """Read a batch; None if it cannot be read, for the reason given."""
+    """Read a batch. It is None if it cannot be read; the findings say why."""
     key = f"{_key(item, 's3Prefix')}, batch {_key(item, 'batchId')}"
     findings = _Findings(BATCH_TABLE, key)
     status = _text(item.get("status"))
-    remedy = "Its files count as of an unknown batch: look at the item, correct it, or choose with --deleted."
+    remedy = "Its files count as files of an unknown batch: correct the item, or choose with --unknown."
     if status not in {*LambdaStatus}:
         findings.block(f"its status is {status or 'missing'}.", remedy)
     entries: dict[str, int | None] = {}
@@ -224,7 +226,8 @@ def read_file(item: Item) -> LambdaFile | ImportFinding:
     """Read a processed file."""
     name = _text(item.get("loadFile"))
     if "/" not in name:
-        return ImportFinding(FILES_TABLE, _key(item, "loadFile"), "this names no bucket and key.", "Delete the item.")
+        text = "this does not name a bucket and a key."
+        return ImportFinding(FILES_TABLE, _key(item, "loadFile"), text, "Delete the item.")
     return LambdaFile(name, _text(item.get("batchId")) or None)
 
 
@@ -232,13 +235,13 @@ def ciphertext_from(value: object) -> bytes:
     """Read an encrypted value: base64 since 2.4.0; before that JSON, a list of bytes or Node's form of a buffer.
 
     Raises:
-        ValueError: It is none of them. The error does not repeat it.
+        ValueError: It has none of these forms. The error does not repeat it.
     """
     raw = getattr(value, "value", value)  # boto3 wraps what DynamoDB holds as binary
     if isinstance(raw, bytes | bytearray):
         return bytes(raw)
     if not isinstance(raw, str) or not raw:
-        raise ValueError("it is no text")
+        raise ValueError("it is not text")
     try:
         if "[" in raw:
             parsed = json.loads(raw)
@@ -277,14 +280,14 @@ def _check_version(version: str, findings: _Findings) -> None:
         numbers = ()
     if not (1,) <= numbers <= LAST_VERSION:
         findings.note(
-            f"its version {version} is none of 1 to 2.8.3; it is read as far as it has their attributes.",
+            f"its version {version} is not from 1 to 2.8.3; of its attributes, those of these versions are read.",
             "Compare the load file with the item.",
         )
 
 
 def _cluster(item: Any, number: int, findings: _Findings) -> LambdaCluster | None:
     if not isinstance(item, Mapping):
-        findings.block(f"cluster {number} is no map.", "Correct the item, or write the load file by hand.")
+        findings.block(f"cluster {number} is not a map.", "Correct the item, or write the load file by hand.")
         return None
     missing = [name for name in _CLUSTER_FIELDS if item.get(name) in (None, "")]
     if missing:
@@ -329,7 +332,7 @@ def _optional_ciphertext(item: Item, name: str, findings: _Findings) -> bytes | 
 
 
 def _loaded_clusters(value: object) -> tuple[str, ...]:
-    """Give the clusters that took a batch, of the JSON that a batch keeps by cluster; 0 is good, -1 is not."""
+    """Give the clusters that have a batch, from the JSON that a batch keeps by cluster; 0 is good, -1 is not."""
     try:
         states = json.loads(str(value)) if value else {}
         return tuple(sorted(name for name, state in states.items() if state.get("status") == 0))
@@ -343,12 +346,12 @@ def _key(item: Item, name: str) -> str:
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or "/" not in value:
-        raise ValueError(f"{value!r} names no bucket and key")
+        raise ValueError(f"{value!r} does not name a bucket and a key")
     return value
 
 
 def _text(value: object) -> str:
-    """Give text, or a number as text, and nothing for anything else. Numbers may have been written as strings."""
+    """Give text, or a number as text; anything else gives an empty text. Numbers may have been written as strings."""
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal):
         return ""
     return str(value).strip(" \t\r\n") if isinstance(value, str) and value.strip() else str(value)
@@ -374,14 +377,14 @@ def _moment(value: object) -> datetime | None:
 
 
 def owning_prefix(name: str, prefixes: Iterable[str] | Mapping[str, object]) -> str | None:
-    """Find the configuration whose the loader took a file for: the one with the longest prefix of whole folders.
+    """Find the configuration that the loader used for a file: the one with the longest prefix of whole folders.
 
     Args:
         name: `bucket/key`, as the loader wrote it.
         prefixes: All configurations; a mapping or a set.
 
     Returns:
-        The prefix; None if no configuration has one.
+        Its prefix; None if no configuration fits.
     """
     folders = name.split("/")[:-1]
     starred = [folder[: folder.index("=") + 1] + "*" if "=" in folder else folder for folder in folders]

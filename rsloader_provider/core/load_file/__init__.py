@@ -1,1 +1,1 @@
-"""Load files as text: read, explained where they are wrong, written and changed in place."""
+"""Load files as text: read, checked with a hint for each mistake, written, and changed in place."""

@@ -1,6 +1,6 @@
 """A new load file from answers to questions: which questions matter, whether an answer is right, and the file's text.
 
-What may be answered, and what comes with what, is known to the models alone: they are asked each time.
+Only the models know which answers are right and which settings go together, so they are asked each time.
 """
 
 import textwrap
@@ -15,7 +15,7 @@ from rsloader_provider.core.load_file.catalog import Setting, settings
 from rsloader_provider.core.load_file.hints import describe
 
 Answers = Mapping[str, Any]
-"""Values by the paths of their settings, `targets[].table` for the only target. What has no answer is not there."""
+"""Values by the paths of their settings, `targets[].table` for the only target. Settings without answer are missing."""
 
 _HEAD = (
     "# Written by `rsloader new`. docs/reference/configuration.md has all settings; `rsloader validate` checks them.\n"
@@ -27,7 +27,7 @@ def complaints(answers: Answers) -> dict[str, str]:
     """Return what is wrong with a load of these answers, by the path of the setting: a message with its hint."""
     data = nested(answers)
     for setting in settings().values():
-        if setting.model and setting.required:  # so that what is missing in it is told, not that it is missing itself
+        if setting.model and setting.required:  # so that the report names what is missing in it, not the section itself
             data.setdefault(setting.key, [{}] if "array" in setting.kinds else {})
     found: dict[str, str] = {}
     try:
@@ -42,7 +42,7 @@ def complaint(answers: Answers, path: str, value: Any) -> str | None:
     """Return what is wrong with one more answer; None when it is right.
 
     Args:
-        answers: The other answers; some may still be missing, which is not told here.
+        answers: The other answers; some may still be missing, which is not reported here.
         path: The setting's path.
         value: The answer; None for leaving the setting out.
     """
@@ -62,13 +62,13 @@ def matters(answers: Answers, setting: Setting) -> bool:
 
 
 def completed(answers: Answers) -> Answers:
-    """Return the answers with examples for what is not answered yet and must be: what a folder can be checked with."""
+    """Return the answers, with examples for required settings that have none: enough to check a folder with."""
     examples = {each.path: (*each.examples, *each.choices) for each in settings().values() if each.required}
     return {path: some[0] for path, some in examples.items() if some and not settings()[path].model} | dict(answers)
 
 
 def nested(answers: Answers) -> dict[str, Any]:
-    """Return the answers as a load file says them, in the order of the models.
+    """Return the answers as the data of a load file, in the order of the models.
 
     >>> nested({"targets[].table": "orders", "batch.max_files": 2})
     {'batch': {'max_files': 2}, 'targets': [{'table': 'orders'}]}
@@ -88,7 +88,7 @@ def nested(answers: Answers) -> dict[str, Any]:
 
 
 def load_file_text(answers: Answers) -> str:
-    """Return a load file with these answers, without those that say what holds anyway."""
+    """Return a load file with these answers, without those that are the default."""
     said = {path: value for path, value in answers.items() if value != settings()[path].default}
     blocks = [_HEAD]
     for key, value in nested(said).items():

@@ -1,4 +1,4 @@
-"""Every setting of a load file as the models describe it, for whoever asks for one, changes one or lists them all."""
+"""Every setting of a load file as the models describe it: to ask for one, to change one, or to list them all."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -20,12 +20,12 @@ class Setting:
     Attributes:
         path: Where it stands, without positions in lists: `batch.max_age`, `targets[].table`.
         description: What it means, as its model says.
-        required: Whether a load file must have it (where the mapping around it is there at all).
-        default: What holds without it, as a load file would say it; None where that is nothing.
+        required: Whether a load file must have it, if the mapping around it is there.
+        default: The value without it, as a load file would write it; None where there is no default.
         kinds: What may be written, as JSON Schema names it: string, integer, number, boolean, array, object.
         choices: The only texts that it takes; empty where it takes others.
         examples: Some values.
-        least: The smallest number that it takes; None where there is none, or it is no number.
+        least: The smallest number that it takes; None where there is none, or it is not a number.
         most: The largest.
         model: Description of the mapping that it is; empty for any other setting.
     """
@@ -58,7 +58,7 @@ class Setting:
 
 
 def first_sentence(text: str) -> str:
-    """Return what stands before the first full stop that ends a sentence.
+    """Return the first sentence, with its full stop.
 
     >>> first_sentence("`schema.table`, or `table`. Names are quoted.")
     '`schema.table`, or `table`.'
@@ -74,10 +74,10 @@ def settings() -> Mapping[str, Setting]:
 
 
 def value_of(path: str, text: str) -> Any:
-    """Return the value that somebody means who types `text` for a setting at a prompt or in a shell.
+    """Return the value that a person means by typing `text` for a setting, at a prompt or in a shell.
 
-    It is text unless the setting takes something else that `text` looks like: a number, true or false, or a list
-    or mapping as YAML writes them; where only a list of texts will do, `,` alone makes one as well. Nothing is
+    It is text, unless the setting takes something else that `text` looks like: a number, true or false, or a list
+    or mapping as YAML writes them. Where only a list of texts is valid, texts between `,` make one as well. Nothing is
     refused here; validation says what is wrong.
 
     >>> value_of("batch.max_files", "100"), value_of("file_filter", "[0-9]"), value_of("targets[].columns", "[a, b]")
@@ -94,7 +94,7 @@ def value_of(path: str, text: str) -> Any:
     if kinds & {"array", "object"} and text[:1] in {"[", "{"}:
         try:
             return read_yaml(text)
-        except Exception:  # noqa: BLE001 (a parser's errors have many types, and text is an answer as well)
+        except Exception:  # noqa: BLE001 (a parser's errors have many types; the text itself may be the answer)
             return text
     if setting and kinds == {"array"} and not setting.model:
         return [part.strip() for part in text.split(",")]

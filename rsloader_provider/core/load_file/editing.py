@@ -1,7 +1,7 @@
 """Changes one setting in the text of a load file and leaves every other character as its author wrote it.
 
-The parser says where each value begins and ends; what lies between is replaced. Afterwards the text is read again:
-if it says anything but what it said before with this one change, nothing is changed and a person has to edit it.
+The parser says where each value begins and ends; the text between is replaced. The new text is then read again. If it
+differs from the old one in more than this one setting, nothing is changed and a person has to edit the file.
 """
 
 import re
@@ -24,7 +24,7 @@ _HOW_TO = "Write keys with '.' between them, and an entry of a list in brackets:
 
 
 class _Removed:
-    """Stands for the value of a setting that is taken out."""
+    """Stands for the value of a setting that is removed."""
 
 
 _REMOVED = _Removed()
@@ -35,12 +35,12 @@ def set_value(text: str, path: str, written: str) -> str:
 
     Args:
         text: The file's text, which must be YAML; it may have other mistakes.
-        path: `batch.max_age`, `targets[0].mode`, `targets[redshift_archive/archive.orders].mode`. Mappings on the
-            way that are not there are added; entries of lists are not.
-        written: The value as somebody types it: see `setting_catalog.value_of`.
+        path: `batch.max_age`, `targets[0].mode`, `targets[redshift_archive/archive.orders].mode`. Missing mappings on
+            the way are added; missing entries of lists are not.
+        written: The value as somebody types it: see `catalog.value_of`.
 
     Raises:
-        ConfigurationError: The path leads nowhere, or the file is written in a way that takes a person.
+        ConfigurationError: The path leads nowhere, or the file is written in a way that only a person can change.
     """
     place = _place(path, read_yaml(text))
     value = value_of("".join(f".{step}" if isinstance(step, str) else "[]" for step in place)[1:], written)
@@ -55,11 +55,11 @@ def unset(text: str, path: str) -> str:
         path: As for `set_value`.
 
     Raises:
-        ConfigurationError: There is no such setting in the file, or it is written in a way that takes a person.
+        ConfigurationError: There is no such setting in the file, or only a person can change how it is written.
     """
     place = _place(path, read_yaml(text))
     if _at(compose_yaml(text), place) is None:
-        raise ConfigurationError(f"{path!r} is not set, so there is nothing to take out.")
+        raise ConfigurationError(f"{path!r} is not set, so there is nothing to remove.")
     while len(place) > 1 and len(_content(_at(compose_yaml(text), place[:-1]))) == 1:
         place = place[:-1]
     return _verified(text, _without(text, place), place, _REMOVED, path)
@@ -77,7 +77,7 @@ def _place(path: str, data: object) -> Place:
         else:
             place.append(_position(step["entry"], _value_at(data, tuple(place)), path))
     if end != len(path) or not place or isinstance(place[0], int):
-        raise ConfigurationError(f"{path!r} is no setting's path. {_HOW_TO}")
+        raise ConfigurationError(f"{path!r} is not the path of a setting. {_HOW_TO}")
     return tuple(place)
 
 
@@ -90,7 +90,7 @@ def _position(entry: str, entries: object, path: str) -> int:
     if entry.isascii() and entry.isdigit() and int(entry) < len(entries):
         return int(entry)
     known = ", ".join(f"[{position}]" + (f" {name}" if name else "") for position, name in enumerate(names)) or "none"
-    raise ConfigurationError(f"In {path!r} there is no entry '[{entry}]'. There: {known}.")
+    raise ConfigurationError(f"In {path!r} there is no entry '[{entry}]'. The entries: {known}.")
 
 
 def _target_name(entry: object) -> str | None:
@@ -116,7 +116,7 @@ def _with_value(text: str, place: Place, value: object, path: str) -> str:
             for missing in reversed(place[depth + 1 :]):
                 value = {missing: value}
             if not isinstance(node, yaml.MappingNode) or not isinstance(step, str):
-                raise ConfigurationError(f"In {path!r} nothing stands before {step!r} that could hold it. {_HOW_TO}")
+                raise ConfigurationError(f"In {path!r} the value before {step!r} cannot hold it. {_HOW_TO}")
             return _added(text, node, step, value)
         key, node = below
         if isinstance(node, yaml.ScalarNode) and not node.value and depth + 1 < len(place):
@@ -184,7 +184,7 @@ def _verified(before: str, after: str, place: Place, value: object, path: str) -
         done = False
     if not done:
         raise ConfigurationError(
-            f"{path!r} cannot be changed without changing more, as with an anchor that is used twice: edit the file."
+            f"{path!r} cannot be changed alone, for example because an anchor is used twice. Edit the file by hand."
         )
     return after
 
@@ -215,7 +215,7 @@ def _is_block(node: yaml.Node) -> bool:
 
 
 def _end(text: str, node: yaml.Node) -> int:
-    """Return where a value's last character ends; the parser counts the blank lines and comments after it as well."""
+    """Return the end of a value's last character; the parser's end comes after the blank lines and comments, too."""
     if _is_block(node):
         return max(
             _end(text, part) for entry in node.value for part in (entry if isinstance(entry, tuple) else [entry])
@@ -231,7 +231,7 @@ def _end_of_line(text: str, place: int) -> int:
 
 
 class _OneLine(yaml.SafeDumper):
-    """Writes text that holds a newline in double quotes: elsewhere YAML would need several lines for it."""
+    """Writes a text with newlines in double quotes: in any other form YAML needs several lines for it."""
 
     def represent_str(self, data: str) -> yaml.ScalarNode:
         node: yaml.ScalarNode = super().represent_str(data)
@@ -244,7 +244,7 @@ _OneLine.add_representer(str, _OneLine.represent_str)
 
 
 def _flow(value: object, style: str | None = None) -> str:
-    """Write a value in one line; in the quotes that it had, if it had some."""
+    """Write a value in one line, in the quotes that it had, if any."""
     quotes = style if style in {"'", '"'} and "\n" not in str(value) else None
     # In a list the emitter knows that ',' and ']' need quotes, and it writes no end of a document.
     text = yaml.dump(

@@ -25,7 +25,7 @@ def describe(error: ErrorDetails) -> tuple[Place, str, str]:
         error: One of `ValidationError.errors()` of `LoadConfig`.
 
     Returns:
-        The place, which for an unknown or missing key is the place where the key is or would be; message; hint.
+        Where it is, which for an unknown or missing key is where the key is or would be; the message; the hint.
     """
     place, context, given = error["loc"], error.get("ctx", {}), error["input"]
     name = next((part for part in reversed(place) if isinstance(part, str)), "")

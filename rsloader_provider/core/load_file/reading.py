@@ -1,4 +1,4 @@
-"""Reads one load file: YAML text becomes a `LoadConfig`, or a list of every mistake with its line and what to write."""
+"""Reads one load file: YAML text becomes a `LoadConfig`, or a list of all mistakes with line and what to write."""
 
 import re
 from dataclasses import dataclass
@@ -58,16 +58,16 @@ def read_load_file(text: str, file: str) -> LoadConfig:
 
     Args:
         text: What is in it.
-        file: How mistakes name it.
+        file: The name that mistakes give it.
 
     Raises:
         LoadFileError: It has mistakes; the error has all of them. Only broken YAML hides what comes after it.
     """
     try:
         return LoadConfig.model_validate(read_yaml(text), by_alias=True, by_name=False)
-    except Exception as error:  # noqa: BLE001 (a parser's errors have many types; each is explained below)
+    except Exception as error:  # noqa: BLE001 (a parser's errors have many types; each becomes a mistake below)
         mistakes = _mistakes_in(text, file)
-        # What reads fast and what explains could disagree; then the reader is right.
+        # The fast reader refused the file; the slow one, which finds the mistakes, could disagree.
         raise LoadFileError(
             mistakes or (LoadFileMistake(file, 1, f"{error}.", "See docs/configuration.md."),)
         ) from None
@@ -87,7 +87,7 @@ def _mistakes_in(text: str, file: str) -> tuple[LoadFileMistake, ...]:
     except ValidationError as error:
         for details in error.errors(include_url=False):
             if details["type"] == "too_short" and details["input"]:
-                continue  # pydantic counts good entries only, and the bad ones are told one by one
+                continue  # pydantic counts good entries only, and the bad ones are reported one by one
             place, message, hint = describe(details)
             within = details.get("ctx", {}).get("line")
             line = document.line_of(place, key=details["type"] == "extra_forbidden", within=within)
@@ -111,8 +111,8 @@ def load_name_in(text: str, file: str) -> str:
     """Return the best guess for the name of the load in a broken file, so that its DAG keeps its name.
 
     Returns:
-        What stands under `load` where that can be read and is a valid name; otherwise the file's name
-        without its ending, with '_' for what no name may hold.
+        The value of `load`, if it can be read and is a valid name; otherwise the file's name without its ending, with
+        '_' for characters that a name may not hold.
     """
     declared = declared_name(text)
     if declared:
@@ -131,12 +131,12 @@ def schedule_in(text: str) -> str | None:
 
 
 def prefixes_in(text: str) -> dict[str, tuple[SourcePattern, ...]]:
-    """Return what a broken file says about S3 as far as it can be read, so that no other load takes those objects.
+    """Return the S3 prefixes of a broken file as far as they can be read, so that no other load takes their objects.
 
-    A '/' that is missing at the end of a source is added: that may be the very mistake.
+    A '/' that is missing at the end of a source is added: that may be the mistake itself.
 
     Returns:
-        The patterns under `source`, which may have several, `manifests` and `failed_manifests`, by these keys.
+        The patterns by key: of `source`, which may have several, `manifests` and `failed_manifests`.
     """
     found = {key: top_level_texts(text, key) for key in ("source", "manifests", "failed_manifests")}
     patterns = {key: tuple(filter(None, map(_pattern_in, texts))) for key, texts in found.items()}

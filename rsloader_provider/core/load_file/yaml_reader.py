@@ -1,6 +1,6 @@
-"""YAML as load files are written in it: text, numbers, lists and mappings, each key once, and nothing that runs code.
+"""The YAML of load files: text, numbers, lists and mappings, each key once, and nothing that runs code.
 
-Only `true`, `false`, `null` and decimal numbers are not text. What YAML 1.1 makes of `on`, `no`, `12:30` or
+Only `true`, `false`, `null` and decimal numbers are not text. What YAML 1.1 reads in `on`, `no`, `12:30` or
 `2024-01-01` surprises people, and no setting takes it.
 """
 
@@ -21,16 +21,16 @@ except ImportError:  # PyYAML was built without libyaml: the same, slower
 _TAG = "tag:yaml.org,2002:"
 _SCALARS = {_TAG + kind for kind in ("str", "int", "float", "bool", "null")}
 _DEEPEST = 50
-"""Libyaml's composer recurses in C: some ten thousand levels end the process instead of raising an error. And what
-explains mistakes recurses in Python."""
+"""Libyaml's composer recurses in C: some ten thousand levels end the process instead of raising an error. The search
+for mistakes recurses in Python."""
 
 _LARGEST = 1_000_000
-"""Characters of a load file, and of what it says when each alias is written out: some lines of aliases of aliases
-stand for more text than fits into memory."""
+"""Characters of a load file, also with each alias written out: a few lines of aliases of aliases can stand for more
+text than fits into memory."""
 
 
 class _Loader(_SafeLoader):
-    """Refuses what the module's docstring does not name."""
+    """Refuses everything that the module's docstring does not name."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (yaml's own name and type)
     yaml_constructors = {  # noqa: RUF012 (likewise)
@@ -42,7 +42,7 @@ class _Loader(_SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         mapping = super().construct_mapping(node, deep)
         if len(mapping) != len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key stands twice", node.start_mark)
+            raise yaml.constructor.ConstructorError(None, None, "a key appears twice", node.start_mark)
         return mapping
 
 
@@ -59,7 +59,7 @@ def read_yaml(text: str) -> object:
     """Read one YAML document, as fast as libyaml does; None for an empty one.
 
     Raises:
-        Exception: Of whatever type; `explore_yaml` then says what is wrong and where.
+        Exception: Of any type; `explore_yaml` then says what is wrong and where.
     """
     if _may_be_large(text):
         explore_yaml(text)
@@ -67,17 +67,17 @@ def read_yaml(text: str) -> object:
 
 
 def compose_yaml(text: str) -> yaml.Node | None:
-    """Return the nodes of one YAML document that `read_yaml` has read, each with its place in the text."""
+    """Return the nodes of one YAML document that `read_yaml` has read, each with its position in the text."""
     node: yaml.Node | None = yaml.compose(text, _Loader)
     return node
 
 
 class Explored:
-    """A YAML document with the place of everything in it.
+    """A YAML document with the line of everything in it.
 
     Attributes:
         data: The document's value, without the parts that are mistakes by themselves.
-        mistakes: Those parts: each with its line and the error that says what is wrong.
+        mistakes: Those parts, each with its line and the error that says what is wrong.
     """
 
     def __init__(self, root: yaml.Node | None, lines: int):
@@ -90,13 +90,13 @@ class Explored:
         self.data: object = None if root is None else _Loader("").construct_document(root)
 
     def line_of(self, place: tuple[str | int, ...], *, key: bool = False, within: int | None = None) -> int:
-        """Return the line of a value, or of the closest thing around it that is there.
+        """Return the line of a value; if it is missing, of the innermost part around it.
 
         Args:
             place: Keys and positions from the top.
-            key: Whether the line of the value's key is meant.
-            within: Line of the value's text; None for where the value begins. Only a text behind `|` keeps its lines:
-                of any other its beginning is given.
+            key: Whether to return the line of the value's key.
+            within: Line of the value's text; None for the line where the value begins. Only a text after `|` keeps its
+                lines; for any other the line where it begins is returned.
         """
         node, line = self._root, self._line(self._root)
         for part in place:
@@ -113,7 +113,7 @@ class Explored:
         return 1 if node is None else min(_line_of(node.start_mark), self._lines)
 
     def _weed(self, node: yaml.Node) -> None:
-        """Note and take out what cannot be constructed. Aliases make the tree a graph, so each node is seen once."""
+        """Note and remove what cannot be constructed. Aliases make the tree a graph, so each node is visited once."""
         if id(node) in self._seen:
             return
         self._seen.add(id(node))
@@ -133,7 +133,7 @@ class Explored:
             if problem := _key_problem(key):
                 self.mistakes.append((self._line(key), problem))
             elif key.value in first_lines:
-                message = f"the key {key.value!r} stands twice; first in line {first_lines[key.value]}."
+                message = f"the key {key.value!r} appears twice; first in line {first_lines[key.value]}."
                 self.mistakes.append((self._line(key), mistake(message, "Keep one of them.")))
             else:
                 first_lines[key.value] = self._line(key)
@@ -141,10 +141,10 @@ class Explored:
 
 
 def explore_yaml(text: str) -> Explored:
-    """Read one YAML document slowly, keeping the place of everything.
+    """Read one YAML document slowly, and keep the line of everything.
 
     Raises:
-        YamlSyntaxError: It is no YAML, or too large; a parser stops at the first such place, so there is only one.
+        YamlSyntaxError: It is not YAML, or too large. A parser stops at the first such mistake, so there is only one.
     """
     lines = max(1, text.count("\n") + (not text.endswith("\n")))
     try:
@@ -157,15 +157,15 @@ def explore_yaml(text: str) -> Explored:
     except yaml.reader.ReaderError as error:
         # libyaml counts bytes.
         before = text.encode()[: error.position]
-        hint = "Take the control character out."
+        hint = "Remove the control character."
         raise YamlSyntaxError(min(before.count(b"\n") + 1, lines), f"{error.reason}", hint) from error
     except UnicodeEncodeError as error:
         line = text.count("\n", 0, error.start) + 1
-        raise YamlSyntaxError(line, "a character that is not Unicode", "Take it out.") from error
+        raise YamlSyntaxError(line, "a character that is not Unicode", "Remove it.") from error
 
 
 class YamlSyntaxError(Exception):
-    """The text is no YAML.
+    """The text is not YAML.
 
     Attributes:
         line: Where; 1 is the first.
@@ -194,15 +194,15 @@ def _problem(node: yaml.Node) -> ValueError | None:
             _Loader("").construct_object(node)
         except (ValueError, LookupError, OverflowError):
             shown = node.tag.replace(_TAG, "")
-            return mistake(f"{node.value[:40]!r} is no {shown}.", "Write a plain value.")
+            return mistake(f"{node.value[:40]!r} is not a valid {shown}.", "Write a plain value.")
     return None
 
 
 def _key_problem(key: yaml.Node) -> ValueError | None:
     if not isinstance(key, yaml.ScalarNode):
-        return mistake("a list or mapping as a key.", "A key is the name of a setting.")
+        return mistake("a list or mapping cannot be a key.", "A key is the name of a setting.")
     if key.tag != _TAG + "str":
-        return _problem(key) or mistake(f"{key.value!r} as a key.", "A key is the name of a setting.")
+        return _problem(key) or mistake(f"{key.value!r} cannot be a key.", "A key is the name of a setting.")
     return None
 
 
@@ -219,7 +219,7 @@ def _may_be_large(text: str) -> bool:
 
 
 def _check_shape(text: str) -> None:
-    """Walk through the document without building it, and refuse one that is nested too deep or too large."""
+    """Walk through the document without building it, and refuse it if it is nested too deeply or too large."""
     if len(text) > _LARGEST:
         raise YamlSyntaxError(1, f"over {_LARGEST:,} characters", "A load file has some dozens of lines.")
     sizes: dict[str, int] = {}
@@ -233,7 +233,7 @@ def _check_shape(text: str) -> None:
                 sizes[event.anchor] = size - before
         elif isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_anchors):
-                raise YamlSyntaxError(_line_of(event.start_mark), "an alias of what it stands in", "Write it out.")
+                raise YamlSyntaxError(_line_of(event.start_mark), "an alias inside its own anchor", "Write it out.")
             size += sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             size += 1
@@ -244,10 +244,10 @@ def _check_shape(text: str) -> None:
                 sizes[anchor] = size - start
         if len(open_anchors) > _DEEPEST:
             hint = "A load file has three levels."
-            raise YamlSyntaxError(_line_of(event.start_mark), "lists or mappings are nested too deep", hint)
+            raise YamlSyntaxError(_line_of(event.start_mark), "lists or mappings are nested too deeply", hint)
         if size > _LARGEST:
             problem = f"its aliases stand for over {_LARGEST:,} characters"
-            raise YamlSyntaxError(_line_of(event.start_mark), problem, "Write out what is meant.")
+            raise YamlSyntaxError(_line_of(event.start_mark), problem, "Write it with fewer aliases.")
 
 
 def _line_of(mark: Any) -> int:
@@ -262,7 +262,7 @@ _SYNTAX_HINTS = {
     "undefined alias": 'Put text that begins with * in quotes: schedule: "*/5 * * * *".',
     "mapping values are not allowed": "Put text that holds ': ' in quotes, and check the indentation.",
     "unknown escape character": r"In double quotes '\' begins an escape: write '\.csv$' in single quotes.",
-    "another document": "Write one load in one file, without '---' between.",
+    "another document": "Write one load in each file, and take out the '---' line.",
     "unexpected end of stream": "Close the quote.",
 }
 

@@ -1,4 +1,4 @@
-"""What can still be read of a load file that is not YAML as a whole."""
+"""Reads what it can of a load file that is not YAML as a whole."""
 
 import re
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from rsloader_provider.core.load_file.yaml_reader import _line_of, _Loader
 
 
 def top_level_text(text: str, key: str) -> tuple[str, int] | None:
-    """Find the text of a top-level key in a file that may be broken, and its line; the best guess there is.
+    """Guess the text of a top-level key in a file that may be broken, and its line.
 
     What the parser reads before it stops counts first; then the first line that looks like `key: text`.
 
@@ -28,7 +28,7 @@ def top_level_text(text: str, key: str) -> tuple[str, int] | None:
 
 
 def top_level_texts(text: str, key: str) -> tuple[str, ...]:
-    """Find the text of a top-level key in a file that may be broken, or all texts of its list; the best guess there is.
+    """Guess the text of a top-level key in a file that may be broken, or all texts of its list.
 
     Returns:
         Empty when there is no such key, or nothing under it is plain text.
@@ -43,7 +43,7 @@ def top_level_texts(text: str, key: str) -> tuple[str, ...]:
     else:
         written = []
     guessed = tuple(filter(None, map(_plain_guess, written)))
-    # What the parser reads before it stops may be a part only.
+    # The parser may have stopped after a part of the list.
     return found if len(found) >= len(guessed) else guessed
 
 

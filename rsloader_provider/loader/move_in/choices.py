@@ -12,7 +12,7 @@ from rsloader_provider.loader.ports.lambda_tables import LambdaTables
 from rsloader_provider.loader.services import Services
 
 Stage = Callable[[str, int | None], Callable[[int], None]]
-"""Begins a stage by its name and how much there is to do, None if nobody knows; gives what is called with each part."""
+"""Begins a stage, by its name and its amount of work (None if unknown); gives the function that reports each part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class ImportChoices:
     Attributes:
         region: The region of the Lambda loader, which its secrets are bound to.
         conversion: What concerns load files.
-        kms_key: The KMS key that access keys are encrypted with anew; None to do without access keys.
-        by_fate: What is done about objects, by fate or UNRECORDED; what is not there has to be chosen first.
+        kms_key: The KMS key that encrypts the access keys again; None to do without access keys.
+        by_fate: What is done about objects, by fate or UNRECORDED; a missing one has to be chosen first.
         decided: Batches that were decided about one by one.
         only: Prefixes to move; None for all.
     """

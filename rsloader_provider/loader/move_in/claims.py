@@ -1,4 +1,4 @@
-"""What an import claims: one walk over S3's listing of a load, beside what the Lambda loader's tables say."""
+"""What an import claims: one walk over S3's listing of a load, together with the Lambda loader's tables."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ _CHANGED_AFTER = timedelta(seconds=1)
 
 
 def ledger_name(config: LoadConfig, choices: ImportChoices) -> str:
-    """Give the name to claim under: the load's own, also while its file still says `shadow`, or the shadow's."""
+    """Give the name to claim under: the load's own, even if its file still says `shadow`, or the shadow's."""
     return as_recorded(config.model_copy(update={"shadow": choices.conversion.shadow})).load
 
 
@@ -27,9 +27,9 @@ class ClaimsWalk:
     """Plans the claims of one load.
 
     Args:
-        plan: Gets what is found.
-        fates: What the tables say.
-        moments: When each batch was written last.
+        plan: The plan to complete.
+        fates: The fates of the files, from the tables.
+        moments: When each batch was last written.
         services: Ours.
         choices: What the person chose.
     """
@@ -51,7 +51,7 @@ class ClaimsWalk:
         self._lost_met: set[str] = set()
 
     def run(self, told: Callable[[int], None]) -> None:
-        """Walk once, telling of each object."""
+        """Walk once, and report each object to `told`."""
         plan = self._plan
         config = plan.config
         if config is None:
@@ -80,7 +80,7 @@ class ClaimsWalk:
         try:
             return {*self._services.ledger.claimed_keys(load, prefix)}
         except NotSetUpError:
-            return set()  # whoever only looks may do so before our tables are made
+            return set()  # a plan may be made before our tables exist
 
     def _judge(self, found: S3Object, *, is_claimed: bool) -> None:
         plan = self._plan

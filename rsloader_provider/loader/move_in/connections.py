@@ -1,4 +1,4 @@
-"""Where the connections of an import go: into a file that Airflow imports, or to where its secrets backend looks."""
+"""Where the connections of an import go: into a file that Airflow imports, or into the store of its secrets backend."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from rsloader_provider.loader.ports.secret_store import SecretStore, Stored
 
 
 class ConnectionSink(Protocol):
-    """Takes connections, each once; one that is there already is never written over."""
+    """Takes connections, each once; a connection that exists already is never overwritten."""
 
     def put(self, connection: AirflowConnection) -> Stored:
         """Keep a connection."""
@@ -23,7 +23,7 @@ class ConnectionSink(Protocol):
         ...
 
     def __str__(self) -> str:
-        """Say where they go, for people."""
+        """Say where the connections go, for people."""
         ...
 
 
@@ -31,7 +31,7 @@ class ConnectionFile:
     """A file for `airflow connections import`, readable by its owner only: JSON, or URIs where it ends with `.env`.
 
     Args:
-        path: The file; it is added to if it is there.
+        path: The file; if it exists, connections are added to it.
     """
 
     def __init__(self, path: Path):
@@ -88,16 +88,16 @@ class ConnectionFile:
         return found
 
     def _unreadable(self) -> ConfigurationError:
-        # What it holds is secret, so it is not repeated.
+        # The file's text is secret, so it is not repeated.
         form = "lines of id=URI" if self._as_uris else "JSON"
         return ConfigurationError(
-            f"The file of connections {self._path} cannot be read as {form}. Name another by --connections."
+            f"The file of connections {self._path} cannot be read as {form}. Name another with --connections."
         )
 
     def _write(self, text: str) -> None:
-        """Put a new file in the place of the old one, with no moment at which others may read it."""
+        """Replace the file; at no moment may others read it."""
         try:
-            # Made readable by the owner only from the first.
+            # It is readable by its owner only, from the beginning.
             handle, name = tempfile.mkstemp(dir=self._path.parent, prefix=f".{self._path.name}.")
             try:
                 with os.fdopen(handle, "w", encoding="utf-8") as opened:
@@ -107,7 +107,7 @@ class ConnectionFile:
                 Path(name).unlink(missing_ok=True)
         except OSError as error:
             raise ConfigurationError(
-                f"The file of connections {self._path} cannot be written: {error.strerror}. Name another by "
+                f"The file of connections {self._path} cannot be written: {error.strerror}. Name another with "
                 "--connections."
             ) from None
 

@@ -13,12 +13,12 @@ from rsloader_provider.loader.ports.lambda_tables import LambdaTables
 from rsloader_provider.loader.ports.storage import Storage
 
 _READERS = 8
-"""Manifests that are read side by side: there is one for each batch that ever was."""
+"""Manifests that are read at the same time: there is one for each batch that ever was."""
 
 
 @dataclass(slots=True)
 class ReadFates:
-    """What was read.
+    """The result of reading.
 
     Attributes:
         batches: Every batch that could be read.
@@ -47,10 +47,10 @@ def read_fates(
         prefix: The configuration.
         files: Its processed files.
         decided: Batches that a person decided about one by one.
-        stage: Hears how far it is.
+        stage: Reports the progress.
 
     Raises:
-        NotSetUpError, AccessDeniedError, TransientError: As their names say. A manifest that is gone is none.
+        NotSetUpError, AccessDeniedError, TransientError: As their names say. A missing manifest is not an error.
     """
     read = ReadFates()
     told = stage(f"{prefix}: reading batches", None)
@@ -69,7 +69,7 @@ def read_fates(
             manifests[batch.batch] = names
             told(1)
     finally:
-        # Whoever stops here does not wait for the thousands that are left.
+        # A person who stops the import does not wait for the thousands that are left.
         readers.shutdown(cancel_futures=True)
     read.fates = judge_files(read.batches, manifests, files, decided)
     return read

@@ -1,7 +1,7 @@
 """Move over from the Lambda loader: load files, connections, and claims of what it has loaded.
 
-First everything is looked at, and nothing written; then what was seen is done, each thing only if it is not there
-yet. So an import may be stopped anywhere and made again, and the second time it changes nothing.
+First everything is read and nothing is written; then the plan is carried out, each part only if it is not there yet.
+So an import may be stopped anywhere and run again; once it is complete, another run changes nothing.
 """
 
 import logging
@@ -55,29 +55,29 @@ def _silent(_: str, __: int | None) -> Callable[[int], None]:
 
 
 def plan_import(ports: ImportPorts, choices: ImportChoices, stage: Stage = _silent) -> ImportReport:
-    """Look at everything, and write nothing.
+    """Read everything, and write nothing.
 
     Args:
         ports: What it works with.
         choices: What the person chose.
-        stage: Hears how far it is.
+        stage: Reports the progress.
 
     Raises:
         NotSetUpError, AccessDeniedError, TransientError: Tables, buckets or KMS cannot be reached. An item that cannot
             be read is a finding instead.
-        ConfigurationError: A prefix or a batch that was named is not there.
+        ConfigurationError: A prefix or a batch that the person named does not exist.
     """
     return _Planning(ports, choices, stage).run()
 
 
 def apply_import(report: ImportReport, ports: ImportPorts, choices: ImportChoices, stage: Stage = _silent) -> None:
-    """Do what was planned; what is there already is left as it is.
+    """Do what was planned; what exists already is left as it is.
 
     Args:
-        report: The plan, which gets what became of it.
+        report: The plan; the results are added to it.
         ports: What it works with.
         choices: The choices that it was planned with.
-        stage: Hears how far it is.
+        stage: Reports the progress.
 
     Raises:
         ConfigurationError: The person has to choose something first; nothing was written. Or a file cannot be written.
@@ -85,9 +85,9 @@ def apply_import(report: ImportReport, ports: ImportPorts, choices: ImportChoice
     """
     if waiting := report.undecided:
         listed = "; ".join(f"{option} for {objects:,} objects" for option, objects in sorted(waiting.items()))
-        raise ConfigurationError(f"Nothing was written. Choose first, each as load or mark: {listed}.")
+        raise ConfigurationError(f"Nothing was written. First choose load or mark for each of these: {listed}.")
     movable = [plan for plan in report.loads if plan.config is not None]
-    # Claims come first: a load file that Airflow sees before them would load everything again.
+    # Claims come first: if Airflow saw a load file before its claims, the load would load everything again.
     told = stage("marking as loaded", sum(len(plan.to_mark) for plan in movable))
     for plan in movable:
         if plan.config is not None and plan.to_mark:
@@ -129,24 +129,25 @@ class _Planning:
         plans = [self._plan_load(config, names[prefix], clusters) for prefix, config in sorted(wanted.items())]
         folder = self._validate(plans)
         files = self._read_files(configs)
-        for place, plan in enumerate(plans):
+        for position, plan in enumerate(plans):
             if plan.config is not None:
                 try:
                     self._plan_claims(plan, files.get(plan.prefix, []))
                 except (AccessDeniedError, NotSetUpError) as error:
-                    # A load without its claims would load everything again. What was counted so far is no plan.
-                    plans[place] = LoadPlan(plan.prefix, plan.load, plan.file)
+                    # A load without its claims would load everything again, and what was counted is incomplete.
+                    plans[position] = LoadPlan(plan.prefix, plan.load, plan.file)
                     self._find(
                         CONFIG_TABLE,
                         plan.prefix,
-                        f"what it has loaded cannot be told: {error}",
-                        "Allow it, or delete the configuration if its bucket is gone, and run the import again.",
+                        f"could not find out what it has loaded: {error}",
+                        "Allow the access, or delete the configuration if its bucket is gone. Then run the import "
+                        "again.",
                         is_blocking=True,
                     )
         self._report.loads = plans
         self._tell_other_loads(folder, plans)
         if unknown := sorted(set(self._choices.decided) - self._seen_batches):
-            raise ConfigurationError(f"The Lambda loader has no batch {', '.join(unknown)} of the prefixes at hand.")
+            raise ConfigurationError(f"The prefixes of this import have no batch {', '.join(unknown)}.")
         return self._report
 
     def _find(self, table: str, key: str, text: str, remedy: str = "", *, is_blocking: bool = False) -> None:
@@ -170,14 +171,14 @@ class _Planning:
         if unknown := sorted(only - configs.keys()):
             known = ", ".join(sorted(configs)) or "none"
             raise ConfigurationError(
-                f"{CONFIG_TABLE} has no readable configuration {', '.join(unknown)}. There: {known}."
+                f"{CONFIG_TABLE} has no readable configuration {', '.join(unknown)}. The readable ones: {known}."
             )
         return {prefix: configs[prefix] for prefix in only}
 
     def _decrypted(self, ciphertext: bytes, prefix: str, what: str, remedy: str) -> str | None:
         """Decrypt a value of the Lambda loader's; None, with a finding, if that cannot be done."""
         if not ciphertext:
-            return None  # that it cannot be read has been told
+            return None  # reported already as not readable
         try:
             return self._ports.keys.decrypt(
                 ciphertext, lambda_context(self._choices.region), subject=f"{prefix}, {what}", remedy=remedy
@@ -201,8 +202,8 @@ class _Planning:
                     self._find(
                         CONFIG_TABLE,
                         prefix,
-                        f"it has another password for {user} at {host} than a configuration before it.",
-                        f"Look which one is right, and give it to connection {conn_id}.",
+                        f"its password for {user} at {host} differs from the one in an earlier configuration.",
+                        f"Find out which one is right, and give it to connection {conn_id}.",
                     )
         self._report.connections = [(each, self._ports.sink.look(each)) for each in known.values()]
 
@@ -226,7 +227,7 @@ class _Planning:
         return plan
 
     def _validate(self, plans: Iterable[LoadPlan]) -> LoadFolder:
-        """Read the load files as they will stand in their folder, each beside all others."""
+        """Read the load files as they will be in their folder, each together with all others."""
         texts = {plan.file: as_yaml(plan.settings, plan.prefix) for plan in plans if plan.settings}
         folder = read_load_folder_with(self._ports.folder, texts)
         for plan in plans:
@@ -240,8 +241,8 @@ class _Planning:
                 self._find(
                     CONFIG_TABLE,
                     plan.prefix,
-                    f"{path} declares no load {plan.load!r}, under which its claims would go.",
-                    f"Give it its name again, `load: {plan.load}`, and run the import again.",
+                    f"{path} does not declare load {plan.load!r}, the name that its claims would have.",
+                    f"Write `load: {plan.load}` into it again, and run the import again.",
                     is_blocking=True,
                 )
             if plan.config is None and plan.load in folder.broken:
@@ -259,7 +260,10 @@ class _Planning:
         ours = {plan.load for plan in plans}
         for name in sorted(folder.broken.keys() - ours):
             self._find(
-                "load files", name, "it is broken by itself, or by the loads at hand.", "Run `rsloader validate`."
+                "load files",
+                name,
+                "it has mistakes of its own, or conflicts with the imported loads.",
+                "Run `rsloader validate`.",
             )
 
     def _read_files(self, configs: Mapping[str, LambdaConfig]) -> dict[str, list[LambdaFile]]:
@@ -287,16 +291,16 @@ class _Planning:
             self._find(
                 BATCH_TABLE,
                 plan.prefix,
-                f"{len(fates.without_manifest):,} complete batches have no manifest that can be read, so that their "
-                f"entries count as loaded, and what was lost of them is not known: {named}.",
-                "If you doubt one, give --load-batch and its id: its files are loaded again.",
+                f"{len(fates.without_manifest):,} complete batches have no manifest that can be read: {named}. Their "
+                "entries count as loaded, and it is not known whether any were lost.",
+                "If you doubt one, give --load-batch and its id; then its files are loaded again.",
             )
         for batch, clusters in partly_loaded(batches):
             self._find(
                 BATCH_TABLE,
                 f"{plan.prefix}, batch {batch.batch}",
-                f"it is {batch.status}, and was loaded into {', '.join(clusters)} nevertheless.",
-                "Take its rows out there before its files are loaded again.",
+                f"its status is {batch.status}, but it was loaded into {', '.join(clusters)}.",
+                "Delete its rows there before its files are loaded again.",
             )
         moments = {each.batch: each.last_update for each in batches}
         ClaimsWalk(plan, fates, moments, self._ports.services, self._choices).run(
@@ -312,7 +316,7 @@ def _settings_in(text: str, file: str) -> dict[str, Any] | None:
 
 
 def _settings_of(config: LoadConfig) -> dict[str, Any]:
-    """Give what two load files have to agree in: neither the secret, encrypted anew each time, nor `shadow`."""
+    """Give what two load files must agree in. The secret is encrypted again each time, and `shadow` may change."""
     settings = config.model_dump(mode="json", by_alias=True, exclude={"exclude", "shadow"})
     settings["copy"].pop("secret_access_key", None)
     return settings

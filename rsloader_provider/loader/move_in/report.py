@@ -1,4 +1,4 @@
-"""What an import found and what it does, for people and for programs. It holds no secret that it could show."""
+"""What an import found and what it does, for people and for programs. No output of it holds a secret."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -115,8 +115,8 @@ class ImportReport:
         connections: Each with what becomes of it.
         where: Where the connections go.
         findings: What a person should know.
-        without_load: Processed files that belong to no configuration.
-        is_applied: Whether it was done, and not only looked at.
+        without_load: Processed files that do not belong to any configuration.
+        is_applied: Whether it was carried out, not only planned.
     """
 
     loads: list[LoadPlan] = field(default_factory=list)
@@ -132,7 +132,7 @@ class ImportReport:
         return sum((each.undecided for each in self.loads), Counter())
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as plain JSON. No password or key stands in it."""
+        """Give it as plain JSON, without passwords and keys."""
         return {
             "is_applied": self.is_applied,
             "loads": [each.as_json() for each in self.loads],
@@ -159,16 +159,16 @@ class ImportReport:
         for connection, state in self.connections:
             yield f"Connection {connection.conn_id}: {_told(state, is_applied=self.is_applied)} ({self.where})."
         if self.without_load:
-            yield f"{self.without_load:,} processed files belong to no configuration and are left out."
+            yield f"{self.without_load:,} processed files do not belong to any configuration and are left out."
         for finding in self.findings:
             yield f"{'NOT MOVED' if finding.is_blocking else 'Note'}: {finding}"
         for option, objects in sorted(self.undecided.items()):
-            yield f"{objects:,} objects wait for your choice: {option} load, or {option} mark."
+            yield f"{objects:,} objects need your choice: {option} load, or {option} mark."
 
 
 def _about(plan: LoadPlan, *, is_applied: bool) -> Iterator[str]:
     if plan.config is None:
-        yield f"{plan.prefix}: cannot be moved; the reasons stand below."
+        yield f"{plan.prefix}: cannot be moved; the reasons are below."
         return
     counts = ", ".join(f"{objects:,} {fate}" for fate, objects in sorted(plan.counts.items())) or "nothing"
     state = _told(plan.file_state, is_applied=is_applied)
@@ -189,7 +189,7 @@ def _about(plan: LoadPlan, *, is_applied: bool) -> Iterator[str]:
         yield f"  {len(plan.changed):,} objects were overwritten after their load; their new content was never loaded:"
         yield from _some([f"s3://{name}" for name in plan.changed])
     if plan.unrecorded:
-        yield "  The Lambda loader never recorded for example:"
+        yield "  The Lambda loader never recorded these objects, for example:"
         yield from _some([f"s3://{name}" for name in plan.unrecorded])
 
 

@@ -18,7 +18,7 @@ from rsloader_provider.loader.services import Services
 
 @dataclass(frozen=True, slots=True)
 class ShadowReport:
-    """Objects since the shadow began, by who took them; names `bucket/key`, sorted.
+    """Objects since the shadow began, by the loader that took them; names `bucket/key`, sorted.
 
     Attributes:
         load: Name of the load.
@@ -51,10 +51,10 @@ def compare_shadow(config: LoadConfig, services: Services, tables: LambdaTables,
         config: The load, named as `import-lambda` named it.
         services: The ports.
         tables: The Lambda loader's tables.
-        stage: Hears how far it is.
+        stage: Reports the progress.
 
     Raises:
-        ConfigurationError: No configuration of the Lambda loader becomes this load.
+        ConfigurationError: The Lambda loader has no configuration for this load.
         NotSetUpError, AccessDeniedError, TransientError: As their names say.
     """
     recorded = as_recorded(config.model_copy(update={"shadow": True})).load

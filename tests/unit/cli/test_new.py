@@ -87,20 +87,20 @@ def test_only_questions_that_matter_are_asked(loads: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "wrong", "told"),
     [
-        (0, "1st", "'1st' is no name for a load. Begin with a letter"),
+        (0, "1st", "'1st' is not a valid load name. Begin with a letter"),
         (0, "", "'load' is missing."),
         (1, "s3://acme-landing/orders", "does not end with '/'"),
         (2, "(", "RE2"),
-        (3, "@often", "'@often' is no schedule. Write for example"),
+        (3, "@often", "'@often' is not a valid schedule. Write for example"),
         (3, "", "'schedule' is missing."),
         (4, "none", "'max_files' should be a whole number."),
         (5, "a lot", "'a lot' is not a size."),
         (6, "5 min", "'5 min' is not a duration."),
         (7, "cvs", "'format' cannot be 'cvs'. Write 'csv'."),
-        (8, '"', "in CSV the '\"' is the quote."),
+        (8, '"', "'\"' is the quote in CSV."),
         (12, "s3://acme-landing/", "where manifests are written"),
         (15, "a.b.c", "has more than one '.'"),
-        (18, "orders", "no ARN of a standard SNS topic"),
+        (18, "orders", "not the ARN of a standard SNS topic"),
     ],
 )
 def test_a_wrong_answer_is_told_as_by_validation_and_asked_for_again(
@@ -129,7 +129,7 @@ def test_what_an_option_says_is_asked_only_when_it_is_wrong(loads: Path) -> None
     answers = ("", "5m", "", "", "", "", "", "", "", "", "", "", "y")
     result = run(loads, "orders", *options, answers=answers)
     assert result.exit_code == 0, result.output
-    assert "--schedule: 'often' is no schedule." in result.stdout
+    assert "--schedule: 'often' is not a valid schedule." in result.stdout
     assert "copy.format" not in result.stdout
     assert "schedule: 5m\n" in (loads / "orders.yaml").read_text()
 

@@ -144,17 +144,20 @@ def test_newlines_of_windows_and_letters_of_other_alphabets_stay() -> None:
 def test_an_anchor_that_is_used_twice_is_left_to_a_person() -> None:
     """The change of one setting would be a change of two."""
     text = ORDERS.replace("'\\.csv$'", "&same '\\.csv$'").replace("table: archive.orders", "table: *same")
-    with pytest.raises(ConfigurationError, match="edit the file"):
+    with pytest.raises(ConfigurationError, match="Edit the file by hand"):
         set_value(text, "file_filter", "x")
 
 
 @pytest.mark.parametrize(
     ("path", "told"),
     [
-        ("batch..max_age", "no setting's path"),
+        ("batch..max_age", "not the path of a setting"),
         ("[0].mode", "no list"),
-        ("targets[2].mode", r"There: \[0\] redshift_default/public.orders, \[1\] redshift_archive/archive.orders"),
-        ("targets.mode", "nothing stands before 'mode'"),
+        (
+            "targets[2].mode",
+            r"The entries: \[0\] redshift_default/public.orders, \[1\] redshift_archive/archive.orders",
+        ),
+        ("targets.mode", "the value before 'mode' cannot hold it"),
         ("batch[0]", "no list"),
     ],
 )
@@ -192,7 +195,7 @@ def test_a_new_name_is_told_to_load_everything_again(loads: Path) -> None:
         (("orders", "batch.max_files", "many"), "orders.yaml:8: 'max_files' should be a whole number."),
         (("orders", "targets[0].mode", "upsert"), "'mode' cannot be 'upsert'."),
         (("orders", "schedule", "--unset"), "'schedule' is missing."),
-        (("orders", "on_clear", "--unset"), "nothing to take out"),
+        (("orders", "on_clear", "--unset"), "nothing to remove"),
         (("lines", "batch.max_age", "10m"), "declares the load 'lines'"),
         (("orders", "source", "s3://acme-landing/returns/"), "returns.yaml"),
     ],

@@ -57,7 +57,13 @@ def test_five_different_mistakes_in_three_files_are_all_printed_with_file_and_li
         "orders.yaml:9",
     ]
     for said, line in zip(
-        ["'1 minute' is not a duration", "this is not YAML", "'61 * * * *' is no cron", "Write 'format'", "be text"],
+        [
+            "'1 minute' is not a duration",
+            "this is not YAML",
+            "'61 * * * *' is not a valid cron",
+            "Write 'format'",
+            "be text",
+        ],
         lines,
         strict=False,
     ):
@@ -69,7 +75,7 @@ def test_text_that_looks_like_rich_markup_is_printed_as_it_stands(tmp_path: Path
     """A regular expression such as [/a] would otherwise end the program."""
     (tmp_path / "[bold]x.yaml").write_text("load: '[/red]'\n'[blink]k': 1\n")
     output = run("validate", tmp_path).output
-    assert "[bold]x.yaml:1: '[/red]' is no name for a load." in output
+    assert "[bold]x.yaml:1: '[/red]' is not a valid load name." in output
     assert "unknown key '[blink]k'." in output
 
 

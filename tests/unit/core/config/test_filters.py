@@ -46,7 +46,7 @@ def test_a_source_of_many_wildcards_does_not_either():
         (r"\u20ac", r"x\{20AC\}"),
         (r"(?x) a", "known"),
         (r"(?a)\w", "known"),
-        (r"(?#c)a", "behind a '#'"),
+        (r"(?#c)a", "after a '#'"),
         (r"a++", "Write it without"),
         (r"(?>a)b", "Write it without"),
         (r"(a)?(?(1)b|c)", r"both cases"),

@@ -45,7 +45,7 @@ def test_columns_are_names_each_of_them_once(columns: object) -> None:
 
 def test_two_targets_of_one_table_are_refused() -> None:
     """Redshift folds names to small letters: the same batch would be loaded twice into one table."""
-    with pytest.raises(ValidationError, match="stands twice"):
+    with pytest.raises(ValidationError, match="appears twice"):
         a_config(targets=[{"table": "orders"}, {"table": "Public.ORDERS"}])
     assert a_config(targets=[{"table": "orders"}, {"table": "orders", "conn_id": "other"}])
     assert a_config(targets=[{"table": "orders"}, {"table": "lines"}])
@@ -96,8 +96,8 @@ def test_a_text_without_a_statement_is_refused(statement: object) -> None:
 @pytest.mark.parametrize(
     ("statement", "mistake"),
     [
-        ("SELECT '{{ ds }", "this is no Jinja template"),
-        ("SELECT 1 {% if rows %}", "this is no Jinja template"),
+        ("SELECT '{{ ds }", "this is not a valid Jinja template"),
+        ("SELECT 1 {% if rows %}", "this is not a valid Jinja template"),
         ("{% if a %}{{ b }}; {% endif %}TRUNCATE x", "TRUNCATE would commit"),
         ("SELECT '{{ ds }}", "not closed"),
         ("INSERT INTO a VALUES ({{ rows }})", "'rows' is known after COPY only"),
@@ -133,5 +133,5 @@ def test_a_timeout_outside_redshifts_range_is_refused(timeout: str) -> None:
 @pytest.mark.parametrize("conn_id", ["", "a b", "a\n", "é" * 251, "a;b"])
 def test_what_airflow_takes_for_no_connection_is_refused(conn_id: str) -> None:
     """Airflow says 'not found', which sends people looking in the wrong place."""
-    with pytest.raises(ValidationError, match="no id of an Airflow connection"):
+    with pytest.raises(ValidationError, match="not the id of an Airflow connection"):
         target(conn_id=conn_id)

@@ -138,9 +138,9 @@ def test_options_are_read_with_their_quotes():
 
 
 def test_what_no_load_can_do_is_told():
-    assert "ENCRYPTED: Redshift has ended client-side encryption" in notes(copyOptions="ENCRYPTED")
+    assert "ENCRYPTED: Redshift no longer supports client-side encryption" in notes(copyOptions="ENCRYPTED")
     assert "left out MANIFEST" in notes(copyOptions="manifest")
-    assert "compress inside" in notes(dataFormat="PARQUET", compression="GZIP")
+    assert "compressed inside" in notes(dataFormat="PARQUET", compression="GZIP")
     assert "was not encrypted" in notes(loadClusters=[a_cluster(PASSWORD, useSSL=False)])
 
 

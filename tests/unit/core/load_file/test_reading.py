@@ -86,7 +86,7 @@ on_clear: maybe
 max_batches_per_run: 5000
 """
     assert mistakes(text) == [
-        "orders.yaml:1: '1orders' is no name for a load. Begin with a letter; go on with letters, digits, '_', '-' "
+        "orders.yaml:1: '1orders' is not a valid load name. Begin with a letter; go on with letters, digits, '_', '-' "
         "and single '.'; at most 200 characters.",
         "orders.yaml:2: 's3://acme-landing/orders' does not end with '/', so it could mean a folder or the start of "
         "many names. Write 's3://acme-landing/orders/', and choose among names with file_filter.",
@@ -104,7 +104,7 @@ max_batches_per_run: 5000
         "orders.yaml:13: 'mode' cannot be 'apend'. Write 'append'.",
         "orders.yaml:17: TRUNCATE would commit or break the load's transaction, and a failure after it could not be "
         "undone. To empty a table write DELETE FROM, or 'mode: replace'.",
-        "orders.yaml:19: the key 'load' stands twice; first in line 1. Keep one of them.",
+        "orders.yaml:19: the key 'load' appears twice; first in line 1. Keep one of them.",
         "orders.yaml:20: 'on_clear' cannot be 'maybe'. Write one of reload, skip.",
         "orders.yaml:21: 'max_batches_per_run' is 5000. Write at most 1000.",
     ]
@@ -118,7 +118,7 @@ max_batches_per_run: 5000
         (("load: orders", "load: true"), 1, "'load' is True, which is not text. Put it in quotes: 'true'."),
         (("load: orders", "load:"), 1, "'load' is empty. Write for example: load: orders"),
         (("load: orders\n", ""), 1, "'load' is missing. Add for example: load: orders"),
-        (("load: orders", "load: 2024-01-01"), 1, "'2024-01-01' is no name for a load."),
+        (("load: orders", "load: 2024-01-01"), 1, "'2024-01-01' is not a valid load name."),
         (
             ("load: orders", "!!python/name:os.system load: orders"),
             1,
@@ -126,9 +126,9 @@ max_batches_per_run: 5000
         ),
         (("load: orders", "load: !!python/object/apply:os.system [x]"), 1, "'!!python/object/apply:os.system' is not"),
         (("load: orders", "load: !!binary b3JkZXJz"), 1, "the tag '!!binary' is not allowed"),
-        (("load: orders", "load: !!int orders"), 1, "'orders' is no int. Write a plain value."),
-        (("load: orders", "load: orders\n5: x"), 2, "'5' as a key. A key is the name of a setting."),
-        (("load: orders", "load: orders\n[a]: x"), 2, "a list or mapping as a key."),
+        (("load: orders", "load: !!int orders"), 1, "'orders' is not a valid int. Write a plain value."),
+        (("load: orders", "load: orders\n5: x"), 2, "'5' cannot be a key. A key is the name of a setting."),
+        (("load: orders", "load: orders\n[a]: x"), 2, "a list or mapping cannot be a key."),
         (("load: orders", "load: orders\n<<: {on_clear: skip}"), 2, "unknown key '<<'."),
         (("load: orders", "load: orders\nx: 1"), 2, "unknown key 'x'. Known here: load, source, exclude"),
         (("load: orders", "load: orders\ntable: x"), 2, "unknown key 'table'. It belongs under 'targets'."),
@@ -143,12 +143,12 @@ max_batches_per_run: 5000
         (
             ("y]", "y]\n  - {table: Orders}"),
             16,
-            "the target 'redshift_default/public.Orders' stands",
+            "the target 'redshift_default/public.Orders' appears",
         ),
-        (("[on, no,", "[on, On,"), 15, "the column 'On' stands twice."),
+        (("[on, no,", "[on, On,"), 15, "the column 'On' appears twice."),
         (("format: csv", "format: 'cvs'"), 7, "'format' cannot be 'cvs'. Write 'csv'."),
-        (('"|"', "|"), 8, "'' is no delimiter."),
-        (("'\\.csv$'", "'('"), 3, "'(' is no regular expression: missing )"),
+        (('"|"', "|"), 8, "'' is not a valid delimiter."),
+        (("'\\.csv$'", "'('"), 3, "'(' is not a valid regular expression: missing )"),
     ],
 )
 def test_a_mistake_names_its_line_and_what_to_write(change: tuple[str, str], line: int, said: str) -> None:
@@ -168,7 +168,7 @@ def test_one_wrong_entry_in_a_list_is_one_mistake() -> None:
 def test_a_repeated_key_is_a_mistake_at_every_level() -> None:
     """YAML readers take the last one without a word, and the author looks at the first."""
     assert mistakes(GOOD.replace("  ignore_header: 1", "  format: text")) == [
-        "orders.yaml:9: the key 'format' stands twice; first in line 7. Keep one of them."
+        "orders.yaml:9: the key 'format' appears twice; first in line 7. Keep one of them."
     ]
 
 
@@ -181,10 +181,10 @@ def test_a_repeated_key_is_a_mistake_at_every_level() -> None:
         ("load: orders\nfile_filter: [a-z]+", 2, "Check indentation, brackets and quotes"),
         ('load: orders\nfile_filter: "\\.csv$"', 2, "in single quotes"),
         ("load: orders\nsource: a: b", 2, "in quotes"),
-        ("load: orders\n---\nload: other", 2, "one load in one file"),
+        ("load: orders\n---\nload: other", 2, "one load in each file"),
         ("load: orders\nsource: 'x", 2, "Close the quote"),
         ("load: orders\nsource: \x07", 2, "control character"),
-        ("load: orders\nsource: \ud800", 2, "Take it out"),
+        ("load: orders\nsource: \ud800", 2, "Remove it"),
         ("load: orders\nsource: " + "[" * 5000, 2, "three levels"),
         ("a: " * 1 + "{a: " * 100_000, 1, "three levels"),
         ("copy: {", 1, "Check indentation"),
@@ -219,9 +219,9 @@ BOMB = "bomb: [" + ", ".join(f"&a{level} {text}" for level, text in enumerate(LA
     [
         (BOMB + GOOD.replace("format: csv", "format: *a9"), "its aliases stand for over 1,000,000 characters"),
         (BOMB + GOOD.replace("load: orders", "load: *a9"), "its aliases stand for over 1,000,000 characters"),
-        ("load: orders\nbatch: &b {max_bytes: *b}\n", "an alias of what it stands in"),
-        ("[" * 500 + "]" * 500, "nested too deep"),
-        ("{a: " * 500 + "1" + "}" * 500, "nested too deep"),
+        ("load: orders\nbatch: &b {max_bytes: *b}\n", "an alias inside its own anchor"),
+        ("[" * 500 + "]" * 500, "nested too deeply"),
+        ("{a: " * 500 + "1" + "}" * 500, "nested too deeply"),
         ("# " + "x" * 1_000_000, "over 1,000,000 characters"),
     ],
     ids=["laughs in a choice", "laughs in a name", "circle", "deep lists", "deep mappings", "large"],
@@ -310,7 +310,7 @@ def test_all_sources_of_a_broken_file_are_read(text: str) -> None:
     ("source", "line", "said"),
     [
         ("[s3://abc/x/, s3://abc/x/y/]", 2, "the source 's3://abc/x/y/' lies below 's3://abc/x/', which takes all"),
-        ("\n- s3://abc/x/\n- s3://abd/\n- s3://abc/x/", 5, "the source 's3://abc/x/' stands twice. Leave it out."),
+        ("\n- s3://abc/x/\n- s3://abd/\n- s3://abc/x/", 5, "the source 's3://abc/x/' appears twice. Leave it out."),
         ("\n- s3://abc/x/2/\n- s3://abc/x/*/", 3, "the source 's3://abc/x/2/' lies below 's3://abc/x/*/', which"),
         ("\n- s3://abc/x/\n- s3://abc/y", 4, "'s3://abc/y' does not end with '/'"),
         ("\n- s3://abc/x/\n- 5", 4, "'source' is 5, which is not text. Put it in quotes: '5'."),

@@ -123,7 +123,7 @@ def test_what_the_load_does_not_match_is_left_alone(filled: World):
     [
         (Part(prefix="s3://landing/returns/"), OperationRefusedError, "it loads from s3://landing/orders/"),
         (Part(prefix="s3://elsewhere/orders/"), OperationRefusedError, "it loads from s3://landing/orders/"),
-        (Part(prefix="orders/"), ConfigurationError, "no S3 URL"),
+        (Part(prefix="orders/"), ConfigurationError, "is not an S3 URL"),
         (Part(since=NOON, until=NOON), OperationRefusedError, "Give the earlier moment first"),
     ],
 )

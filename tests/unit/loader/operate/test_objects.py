@@ -277,7 +277,7 @@ def test_objects_of_a_batch_that_is_being_loaded_are_refused(world: World):
         ({"urls": [url(9)]}, UnknownObjectError, "has not claimed s3://landing/orders/9.csv. The next run claims it"),
         ({"urls": ["s3://landing/returns/1.csv"]}, UnknownObjectError, "rsloader explain s3://landing/returns/1.csv"),
         ({"prefix": "s3://landing/returns/"}, UnknownObjectError, "it loads from s3://landing/orders/"),
-        ({"prefix": "orders/"}, ConfigurationError, "no S3 URL"),
+        ({"prefix": "orders/"}, ConfigurationError, "is not an S3 URL"),
         ({"urls": ["s3://landing"]}, ConfigurationError, "is a bucket"),
         ({}, ConfigurationError, "either objects or one prefix"),
         ({"urls": [url(1)], "prefix": PREFIX}, ConfigurationError, "either objects or one prefix"),

@@ -116,11 +116,11 @@ ROLE = "arn:aws:iam::123456789012:role/x"
         ({"iam_role": ROLE, "access_key_id": ID, "secret_access_key": SECRET_TEXT}, 5, "iam_role and access_key_id"),
         ({"aws_conn_id": "lake", "access_key_id": ID, "secret_access_key": SECRET_TEXT}, 6, "are two ways"),
         ({"access_key_id": ID}, 4, "the secret of access_key_id is missing"),
-        ({"secret_access_key": SECRET_TEXT}, 5, "a secret without access_key_id"),
-        ({"access_key_id": ID, "secret_access_key": SECRET}, 6, "a secret stands here as it is"),
-        ({"access_key_id": f"{SECRET}+", "secret_access_key": SECRET_TEXT}, 5, "no id of an access key"),
+        ({"secret_access_key": SECRET_TEXT}, 5, "there is a secret but no access_key_id"),
+        ({"access_key_id": ID, "secret_access_key": SECRET}, 6, "the secret is not encrypted"),
+        ({"access_key_id": f"{SECRET}+", "secret_access_key": SECRET_TEXT}, 5, "not the id of an access key"),
         ({"access_key_id": "ASIAIOSFODNN7EXAMPLE", "secret_access_key": SECRET_TEXT}, 5, "temporary key"),
-        ({"aws_conn_id": f"aws://{ID}:{SECRET}@"}, 5, "no id of an Airflow connection"),
+        ({"aws_conn_id": f"aws://{ID}:{SECRET}@"}, 5, "not the id of an Airflow connection"),
     ],
 )  # fmt: skip
 def test_one_way_at_a_time_and_every_mistake_has_its_line_and_a_hint(settings: dict[str, str], line: int, said: str):
