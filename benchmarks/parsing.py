@@ -54,7 +54,7 @@ with DAG(
 
 BY_FILE = """# for airflow
 from pathlib import Path
-from rsloader_provider.dag_factory import load_dags
+from rsloader_provider import load_dags
 globals().update(load_dags(Path({loads!r})))
 """
 

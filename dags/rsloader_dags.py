@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from rsloader_provider.dag_factory import load_dags
+from rsloader_provider import load_dags
 
 globals().update(load_dags(Path(__file__).with_name("loads")))

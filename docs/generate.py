@@ -17,12 +17,14 @@ import yaml
 from typer.models import ArgumentInfo, OptionInfo
 from typer.utils import get_params_from_function
 
-from rsloader_provider.cli import app
+from rsloader_provider.cli import app_of
+from rsloader_provider.cli.commands import COMMANDS
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.load_file.catalog import Setting, settings
 from rsloader_provider.get_provider_info import get_provider_info
 
 REFERENCE = Path(__file__).parent / "reference"
+ALL = app_of(COMMANDS)
 BAR = r"\|"
 _KINDS = {
     "string": "text",
@@ -107,7 +109,7 @@ def commands_page() -> str:
     return "\n".join(lines) + "\n"
 
 
-def commands(group: typer.Typer = app, name: str = "rsloader") -> Iterator[Command]:
+def commands(group: typer.Typer = ALL, name: str = "rsloader") -> Iterator[Command]:
     """Yield every command that people can call, those of a group behind the others."""
     for info in group.registered_commands:
         if info.callback and not info.hidden:

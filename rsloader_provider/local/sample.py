@@ -9,8 +9,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import rsloader_provider
-
 LOAD = "orders"
 DAG_ID = "rsloader_orders"
 LANDING_BUCKET = "acme-landing"
@@ -109,7 +107,7 @@ def copy_dags(target: Path) -> None:
     Raises:
         FileNotFoundError: It is in neither place.
     """
-    package = Path(rsloader_provider.__file__).parent
+    package = Path(__file__).parents[1]
     for folder in (package / "local" / "sample_dags", package.parent / "dags"):
         if (folder / "rsloader_dags.py").exists():
             shutil.copytree(folder, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Annotated
 
-from croniter import CroniterBadDateError, croniter
 from pydantic import BeforeValidator, WithJsonSchema
 
 from rsloader_provider.core.config.mistakes import mistake, shown
@@ -60,6 +59,8 @@ def airflow_schedule(text: str) -> str | timedelta:
 
 
 def _check_cron(text: str) -> None:
+    from croniter import CroniterBadDateError, croniter  # noqa: PLC0415 (slow; other schedules need none of it)
+
     try:
         croniter(text, _LEAP_YEAR_BEFORE).get_next()
     except CroniterBadDateError as error:

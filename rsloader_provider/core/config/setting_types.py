@@ -11,7 +11,6 @@ from rsloader_provider.core.config.kms_secrets import KMS, ciphertext_of
 from rsloader_provider.core.config.mistakes import mistake, shown
 from rsloader_provider.core.config.quantities import Duration
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
-from rsloader_provider.core.config.user_sql import check_sql
 
 LOAD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LOAD_NAME_CHARACTERS = 200
@@ -249,8 +248,15 @@ Sources = Annotated[
 ]
 """Prefixes, written as one text or as a list of texts; a single one is written back as a text."""
 
+
+def _checked_sql(text: str) -> str:
+    from rsloader_provider.core.config.user_sql import check_sql  # noqa: PLC0415 (Jinja is slow; few loads have SQL)
+
+    return check_sql(text)
+
+
 Statements = Annotated[
-    tuple[Annotated[str, AfterValidator(check_sql)], ...],
+    tuple[Annotated[str, AfterValidator(_checked_sql)], ...],
     BeforeValidator(_one_as_list),
     WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
 ]

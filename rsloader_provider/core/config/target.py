@@ -13,7 +13,6 @@ from rsloader_provider.core.config.setting_types import (
     StatementTimeout,
     TableText,
 )
-from rsloader_provider.core.config.sql_templates import names_used
 
 Mode = Literal["append", "replace", "swap", "truncate", "merge"]
 
@@ -73,6 +72,10 @@ class Target(Settings):
     @field_validator("pre_sql")
     @classmethod
     def _before_the_rows_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            return value
+        from rsloader_provider.core.config.sql_templates import names_used  # noqa: PLC0415 (as for `Statements`)
+
         for index, text in enumerate(value):
             if "rows" in names_used(text):
                 raise mistake("'rows' is known after COPY only.", "Use it in post_sql.", at=(index,))

@@ -7,8 +7,6 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import rsloader_provider
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,7 +26,7 @@ def environment(
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     address = f"http://127.0.0.1:{port}"
     # Airflow's processes do not run where we do, and must find this package even when it is not installed.
-    package_folder = str(Path(rsloader_provider.__file__).parents[1])
+    package_folder = str(Path(__file__).parents[3])
     settings = {
         "CORE__DAGS_FOLDER": str(dags),
         "CORE__LOAD_EXAMPLES": "False",

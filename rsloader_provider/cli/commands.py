@@ -1,0 +1,124 @@
+"""The commands of `rsloader`, in the order of its help: where each is defined, and what its help begins with.
+
+The help is written here a second time, so that `rsloader --help` imports no command. A test compares it with the
+docstrings.
+"""
+
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """Where a command is defined.
+
+    Attributes:
+        name: Module below `rsloader_provider.cli`, and function or group of commands in it.
+        help: The first paragraph of its docstring.
+    """
+
+    name: str
+    help: str
+
+
+COMMANDS = {
+    "setup": Place(
+        "setup:setup",
+        "Create the two DynamoDB tables, and in Redshift a load history for each target table.",
+    ),
+    "permissions": Place(
+        "permissions:permissions",
+        "Print the least that each load needs: IAM policies for the workers and for Redshift, and Redshift's grants.",
+    ),
+    "validate": Place(
+        "validate:validate",
+        "Check load files and print every mistake with its file, its line and what to write instead.",
+    ),
+    "schema": Place(
+        "schema:schema",
+        "Print the JSON Schema of a load file.",
+    ),
+    "encrypt": Place(
+        "encrypt:encrypt",
+        "Encrypt a secret for one load, and print the text that stands for it in the load's file.",
+    ),
+    "batches": Place(
+        "operate.look_up:batches",
+        "List the batches of a load, newest first.",
+    ),
+    "batch": Place(
+        "operate.look_up:batch",
+        "Show one batch with its targets and its files.",
+    ),
+    "files": Place(
+        "operate.look_up:files",
+        "List the files that a load has claimed, and the batch of each.",
+    ),
+    "audit": Place(
+        "audit:audit",
+        "Sort every object of a load by what S3, DynamoDB and Redshift say of it. Exit code 1 if anything is wrong.",
+    ),
+    "explain": Place(
+        "explain:explain",
+        "Tell which load owns an object, where it is on its way, and what happens next.",
+    ),
+    "mark-loaded": Place(
+        "operate.decide:mark_loaded",
+        "Say of a batch that waits as undecided that its rows are in the table.",
+    ),
+    "mark-not-loaded": Place(
+        "operate.decide:mark_not_loaded",
+        "Say of a batch that waits as undecided that its rows are not in the table: the next run loads them.",
+    ),
+    "reprocess": Place(
+        "operate.batches:reprocess",
+        "Have a batch loaded again by the next run: the whole batch, or without some objects.",
+    ),
+    "close-now": Place(
+        "operate.batches:close_now",
+        "Lock the open batch, so that the next run loads it without waiting for its limits.",
+    ),
+    "unlock": Place(
+        "operate.look_up:unlock",
+        "Show who holds which locked batch. Nothing has to be unlocked: the next run takes over what nobody is at.",
+    ),
+    "forget": Place(
+        "operate.objects:forget",
+        "Forget objects: what is still in S3 is new to the next run, which loads it, so that its rows are ADDED AGAIN.",
+    ),
+    "reprocess-objects": Place(
+        "operate.objects:reprocess_objects",
+        "Have objects loaded again as they are now, in batches of their own, so that their rows are ADDED AGAIN.",
+    ),
+    "backfill": Place(
+        "operate.backfill:backfill",
+        "Claim everything that was there before, and lock full batches, which the next runs load.",
+    ),
+    "delete-batches": Place(
+        "operate.batches:delete_batches",
+        "Delete old complete batches, and print each as a line of JSON for `rsloader restore`.",
+    ),
+    "restore": Place(
+        "operate.batches:restore",
+        "Put deleted batches back, without the objects that were forgotten or reprocessed since.",
+    ),
+    "import-lambda": Place(
+        "import_lambda:import_lambda",
+        "Move over from the Lambda loader: load files, connections, and claims of what it has loaded.",
+    ),
+    "shadow-report": Place(
+        "shadow_report:shadow_report",
+        "Compare what a load in shadow would have loaded with what the Lambda loader has loaded since.",
+    ),
+    "demo": Place(
+        "demo.demo:demo",
+        "Load five files into a table on a local Airflow, AWS and Redshift, and show it as it happens.",
+    ),
+    "new": Place(
+        "new:new",
+        "Ask what a load needs and write its file, LOAD.yaml.",
+    ),
+    "set": Place(
+        "set_setting:set_setting",
+        "Change one setting in the file of a load, and keep its comments, its order and its quotes.",
+    ),
+    "local": Place("local:local_app", "AWS, Redshift and Airflow on this machine."),
+}
