@@ -4,9 +4,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import redshift_connector
-from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook
-
 from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift.data_api_address import DataApiPlace, data_api_place
@@ -32,6 +29,10 @@ def connect_driver(conn_id: str, aws_conn_id: str | None) -> Any:
     Raises:
         ConfigurationError: There is no such connection, or it cannot be used.
     """
+    # Most tasks and commands open no connection of the driver.
+    import redshift_connector  # noqa: PLC0415 (slow)
+    from airflow.providers.amazon.aws.hooks.redshift_sql import RedshiftSQLHook  # noqa: PLC0415 (slow)
+
     hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=aws_conn_id)
     connection = _connection(conn_id)
     extra = connection.extra_dejson

@@ -4,8 +4,6 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, overload
 
-from redshift_connector.error import Error as DriverError
-
 from rsloader_provider.aws.redaction import redacted, shown_cause
 from rsloader_provider.aws.redshift.errors import Answer, error_of, unconnected
 from rsloader_provider.core.errors import ConnectionLostError, RsloaderError
@@ -44,7 +42,7 @@ class RedshiftSession:
         try:
             cursor.execute(render(statement))
             rows = cursor.fetchall() if cursor.description else ()
-        except (DriverError, OSError) as error:
+        except _driver_errors() as error:
             secrets = {*self._secrets, *_password(self._connection)}
             raise _error_of(error, statement, secrets) from shown_cause(error, secrets)
         return [statement.read(values) for values in rows] if isinstance(statement, Query) else None
@@ -68,14 +66,20 @@ class RedshiftWarehouse:
         secrets = self._secrets(conn_id)
         try:
             connection = self._connect(conn_id)
-        except (DriverError, OSError) as error:
+        except _driver_errors() as error:
             raise unconnected(_answer(error), str(error), conn_id, secrets) from shown_cause(error, secrets)
         try:
             yield RedshiftSession(connection, secrets)
         finally:
             # A connection that broke cannot be closed either, and is as good as closed.
-            with suppress(DriverError, OSError):
+            with suppress(*_driver_errors()):
                 connection.close()
+
+
+def _driver_errors() -> tuple[type[Exception], ...]:
+    from redshift_connector.error import Error  # noqa: PLC0415 (slow, and only who connects has the driver already)
+
+    return Error, OSError
 
 
 def _password(connection: Any) -> tuple[str, ...]:

@@ -1,4 +1,9 @@
-"""How COPY reads a load's files."""
+"""How COPY reads a load's files.
+
+The order of the fields is logic: the check of a field sees those before it, so `format` and `delimiter` come first, and
+of the ways in which Redshift reads, the one that is told of a conflict comes last. One validator of the whole model
+would run only once every field is right by itself, and a report is to have every mistake.
+"""
 
 from typing import Literal
 
