@@ -48,6 +48,7 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/local_redshift.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/import_lambda.py
+	$(BIN)/python benchmarks/imports.py
 
 # Stop the loader at every step, take it up again in every way; writes docs/crash-matrix.md. `make crash-matrix DATE=2026-01-31`
 # writes the date as well.
