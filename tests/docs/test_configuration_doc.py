@@ -45,9 +45,7 @@ def test_every_example_is_valid(example: str) -> None:
 def test_the_python_example_runs() -> None:
     """Up to the DAG, which needs Airflow and is tested there."""
     (code,) = re.findall(r"^```python\n(.*?)^```$", DOC, re.MULTILINE | re.DOTALL)
-    code = code.replace("from rsloader_provider.dag_factory import load_dag\n", "").replace(
-        "dag = load_dag(config)\n", ""
-    )
+    code = code.replace("LoadConfig, load_dag\n", "LoadConfig\n").replace("dag = load_dag(config)\n", "")
     names: dict[str, Any] = {}
     exec(compile(code, "docs/configuration.md", "exec"), names)
     assert names["config"].dag_id == "rsloader_orders"
