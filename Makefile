@@ -103,14 +103,14 @@ browser:
 .venv/environment: constraints.txt pyproject.toml
 	test -x $(UV) || { $(PYTHON) -m venv .venv && \
 	  $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt uv; }
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -r pyproject.toml \
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -r pyproject.toml \
 	  --extra local --extra compose --extra dev
 	touch $@
 
 # The package itself, as people install it.
 .venv/installed: .venv/environment README.md $(SOURCES)
 	rm -rf dist && $(UV) build --quiet --wheel
-	$(UV) pip install --quiet --python $(BIN)/python --no-deps --reinstall dist/*.whl
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --no-deps --reinstall dist/*.whl
 	touch $@
 
 clean:
