@@ -62,8 +62,8 @@ class AttemptRecord:
         progress = self.progress
         if progress.attempt != self.number or progress.state is not TargetState.LOADING:
             raise AttemptLostError(
-                f"Attempt {self.number} at {self.batch} into {self.target} lost its place to attempt "
-                f"{progress.attempt} ({progress.state}). This one stops and leaves the batch to that one."
+                f"Attempt {self.number} to load {self.batch} into {self.target} is over: attempt {progress.attempt} is "
+                f"the newest ({progress.state}). This one stops and leaves the batch as it is."
             )
 
     def session_recorded(self, session: int, *, announces: bool = False) -> Self:

@@ -89,14 +89,14 @@ def test_only_the_newest_attempt_may_change_the_target(step: str):
     """The fencing: a process that slept through its own replacement must not record anything."""
     first = begin(LOCKED, "a")
     slept = first.within(begin(first.batch, "a").batch)
-    with pytest.raises(AttemptLostError, match=r"Attempt 1 .* lost its place to attempt 2 \(loading\)"):
+    with pytest.raises(AttemptLostError, match=r"Attempt 1 .* is over: attempt 2 is the newest \(loading\)"):
         STEPS[step](slept)
 
 
 @pytest.mark.parametrize("step", STEPS)
 def test_an_attempt_that_has_ended_takes_no_further_step(step: str):
     finished = begin(LOCKED, "a").finished(rows=1, query_id=1)
-    with pytest.raises(AttemptLostError, match=r"attempt 1 \(loaded\)"):
+    with pytest.raises(AttemptLostError, match=r"attempt 1 is the newest \(loaded\)"):
         STEPS[step](finished)
 
 
