@@ -29,7 +29,7 @@ _LARGEST = 1_000_000
 text than fits into memory."""
 
 
-class _Loader(_SafeLoader):
+class StrictLoader(_SafeLoader):
     """Refuses everything that the module's docstring does not name."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (yaml's own name and type)
@@ -40,6 +40,7 @@ class _Loader(_SafeLoader):
     }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that appears twice."""
         mapping = super().construct_mapping(node, deep)
         if len(mapping) != len(node.value):
             raise yaml.constructor.ConstructorError(None, None, "a key appears twice", node.start_mark)
@@ -52,7 +53,7 @@ for _kind, _pattern, _first in (
     ("int", r"[-+]?[0-9]+", "-+0123456789"),
     ("float", r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?", "-+.0123456789"),
 ):
-    _Loader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), list(_first))
+    StrictLoader.add_implicit_resolver(_TAG + _kind, re.compile(rf"(?:{_pattern})\Z"), list(_first))
 
 
 def read_yaml(text: str) -> object:
@@ -63,12 +64,12 @@ def read_yaml(text: str) -> object:
     """
     if _may_be_large(text):
         explore_yaml(text)
-    return yaml.load(text, _Loader)  # noqa: S506 (a SafeLoader with less)
+    return yaml.load(text, StrictLoader)  # noqa: S506 (a SafeLoader with less)
 
 
 def compose_yaml(text: str) -> yaml.Node | None:
     """Return the nodes of one YAML document that `read_yaml` has read, each with its position in the text."""
-    node: yaml.Node | None = yaml.compose(text, _Loader)
+    node: yaml.Node | None = yaml.compose(text, StrictLoader)
     return node
 
 
@@ -87,7 +88,7 @@ class Explored:
         self._seen: set[int] = set()
         if root is not None:
             self._weed(root)
-        self.data: object = None if root is None else _Loader("").construct_document(root)
+        self.data: object = None if root is None else StrictLoader("").construct_document(root)
 
     def line_of(self, place: tuple[str | int, ...], *, key: bool = False, within: int | None = None) -> int:
         """Return the line of a value; if it is missing, of the innermost part around it.
@@ -110,7 +111,7 @@ class Explored:
         return line
 
     def _line(self, node: yaml.Node | None) -> int:
-        return 1 if node is None else min(_line_of(node.start_mark), self._lines)
+        return 1 if node is None else min(line_of(node.start_mark), self._lines)
 
     def _weed(self, node: yaml.Node) -> None:
         """Note and remove what cannot be constructed. Aliases make the tree a graph, so each node is visited once."""
@@ -150,9 +151,9 @@ def explore_yaml(text: str) -> Explored:
     try:
         if _may_be_large(text):
             _check_shape(text)
-        return Explored(yaml.compose(text, _Loader), lines)
+        return Explored(yaml.compose(text, StrictLoader), lines)
     except yaml.MarkedYAMLError as error:
-        line = _line_of(error.problem_mark or error.context_mark)
+        line = line_of(error.problem_mark or error.context_mark)
         raise YamlSyntaxError(min(line, lines), str(error.problem or error.context), _syntax_hint(error)) from error
     except yaml.reader.ReaderError as error:
         # libyaml counts bytes.
@@ -191,7 +192,7 @@ def _problem(node: yaml.Node) -> ValueError | None:
         return mistake(f"the tag {shown!r} is not allowed.", "Leave the tag out; load files hold plain values.")
     if isinstance(node, yaml.ScalarNode):
         try:
-            _Loader("").construct_object(node)
+            StrictLoader("").construct_object(node)
         except (ValueError, LookupError, OverflowError):
             shown = node.tag.replace(_TAG, "")
             return mistake(f"{node.value[:40]!r} is not a valid {shown}.", "Write a plain value.")
@@ -225,7 +226,7 @@ def _check_shape(text: str) -> None:
     sizes: dict[str, int] = {}
     size = 0
     open_anchors: list[tuple[str | None, int]] = []
-    for event in yaml.parse(text, _Loader):
+    for event in yaml.parse(text, StrictLoader):
         before = size
         if isinstance(event, yaml.ScalarEvent):
             size += 1 + len(event.value)
@@ -233,7 +234,7 @@ def _check_shape(text: str) -> None:
                 sizes[event.anchor] = size - before
         elif isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_anchors):
-                raise YamlSyntaxError(_line_of(event.start_mark), "an alias inside its own anchor", "Write it out.")
+                raise YamlSyntaxError(line_of(event.start_mark), "an alias inside its own anchor", "Write it out.")
             size += sizes.get(str(event.anchor), 1)
         elif isinstance(event, yaml.CollectionStartEvent):
             size += 1
@@ -244,13 +245,13 @@ def _check_shape(text: str) -> None:
                 sizes[anchor] = size - start
         if len(open_anchors) > _DEEPEST:
             hint = "A load file has three levels."
-            raise YamlSyntaxError(_line_of(event.start_mark), "lists or mappings are nested too deeply", hint)
+            raise YamlSyntaxError(line_of(event.start_mark), "lists or mappings are nested too deeply", hint)
         if size > _LARGEST:
             problem = f"its aliases stand for over {_LARGEST:,} characters"
-            raise YamlSyntaxError(_line_of(event.start_mark), problem, "Write it with fewer aliases.")
+            raise YamlSyntaxError(line_of(event.start_mark), problem, "Write it with fewer aliases.")
 
 
-def _line_of(mark: Any) -> int:
+def line_of(mark: Any) -> int:
     """Return the line of a mark of PyYAML or of libyaml, which have nothing but their attributes in common."""
     return 1 if mark is None else int(mark.line) + 1
 

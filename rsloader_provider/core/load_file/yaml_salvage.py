@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from rsloader_provider.core.load_file.yaml_reader import _line_of, _Loader
+from rsloader_provider.core.load_file.yaml_reader import StrictLoader, line_of
 
 
 def top_level_text(text: str, key: str) -> tuple[str, int] | None:
@@ -16,9 +16,9 @@ def top_level_text(text: str, key: str) -> tuple[str, int] | None:
     Returns:
         None when there is no such key, or its value is not plain text.
     """
-    found = next((value for name, value in _top_level_scalars(text) if name == key), None)
+    found = next((event for name, event, is_item in _top_level(text) if name == key and not is_item), None)
     if found is not None:
-        return found
+        return found.value, line_of(found.start_mark)
     match = re.search(
         rf"""^{re.escape(key)}[ ]*:[ ]+(?:"([^"\n\\]*)"|'([^'\n]*)'|([^\s"'#&*!|>%@`][^\n#]*))""", text, re.M
     )
@@ -33,7 +33,7 @@ def top_level_texts(text: str, key: str) -> tuple[str, ...]:
     Returns:
         Empty when there is no such key, or nothing under it is plain text.
     """
-    found = tuple(value for name, value in _top_level_list_items(text) if name == key)
+    found = tuple(event.value for name, event, is_item in _top_level(text) if name == key and is_item)
     if not found and (one := top_level_text(text, key)) and not one[0].startswith("["):
         return (one[0],)
     if match := re.search(rf"^{re.escape(key)}[ ]*:[ ]*(?:#.*)?((?:\n[ ]*-[ ].*|\n[ ]*#.*|\n[ ]*$)+)", text, re.M):
@@ -52,11 +52,14 @@ def _plain_guess(written: str) -> str:
     return (match[1] or match[2] or match[3] or "").strip() if match else ""
 
 
-def _top_level_list_items(text: str) -> Iterator[tuple[str, str]]:
-    """Yield key and text of each item of a top-level key's list, as long as the text can be parsed."""
+def _top_level(text: str) -> Iterator[tuple[str, yaml.ScalarEvent, bool]]:
+    """Yield key and text of each top-level value, and of each item of a top-level list, as long as the text parses.
+
+    The flag tells an item of a list from a value.
+    """
     depth, key, is_list = 0, None, False
     try:
-        for event in yaml.parse(text, _Loader):
+        for event in yaml.parse(text, StrictLoader):
             if isinstance(event, yaml.CollectionEndEvent):
                 depth -= 1
                 key = None if depth == 1 else key
@@ -66,30 +69,11 @@ def _top_level_list_items(text: str) -> Iterator[tuple[str, str]]:
                 if depth == 1 and not isinstance(event, yaml.MappingStartEvent):
                     return
             elif depth == 1 and isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
-                key = event.value if key is None and isinstance(event, yaml.ScalarEvent) else None
+                text_of_it = event if isinstance(event, yaml.ScalarEvent) else None
+                if key is not None and text_of_it:
+                    yield key, text_of_it, False
+                key = text_of_it.value if key is None and text_of_it else None
             elif depth == 2 and is_list and key is not None and isinstance(event, yaml.ScalarEvent):
-                yield key, event.value
-    except (yaml.YAMLError, UnicodeEncodeError):
-        return
-
-
-def _top_level_scalars(text: str) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yield key, value and line as long as the text can be parsed."""
-    depth, key = 0, None
-    try:
-        for event in yaml.parse(text, _Loader):
-            if isinstance(event, yaml.CollectionEndEvent):
-                depth -= 1
-                key = None if depth == 1 else key
-            elif isinstance(event, yaml.CollectionStartEvent):
-                depth += 1
-                if depth == 1 and not isinstance(event, yaml.MappingStartEvent):
-                    return
-            elif depth == 1 and isinstance(event, yaml.ScalarEvent) and key is None:
-                key = event.value
-            elif depth == 1 and isinstance(event, yaml.ScalarEvent | yaml.AliasEvent):
-                if isinstance(event, yaml.ScalarEvent) and key is not None:
-                    yield key, (event.value, _line_of(event.start_mark))
-                key = None
+                yield key, event, True
     except (yaml.YAMLError, UnicodeEncodeError):
         return
