@@ -1,8 +1,8 @@
 """Starts programs that never outlive the one that started them.
 
 `python -m rsloader_provider.local.leash COMMAND…` runs a command and watches its own standard input. When that
-closes, because its starter died in whatever way, or on SIGTERM, it ends the command and everything that the command
-left behind: on Linux it adopts orphaned grandchildren first. `LeashedProcess` is the starter's side.
+closes, because its starter has died, or on SIGTERM, it ends the command and every process that the command left behind.
+On Linux it adopts orphaned grandchildren first. `LeashedProcess` is the starter's side.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class LeashedProcess:
         return ready
 
     def check(self, stopping: Callable[[], bool] | None = None) -> None:
-        """Raise when there is no use in waiting.
+        """Raise when it is useless to wait.
 
         Raises:
             ProcessFailedError: It ended.
@@ -160,13 +160,13 @@ class LeashedProcess:
         return f"{self.name} ended with code {self._process.poll()} before it was ready\n{self.tail()}".rstrip()
 
     def tail(self) -> str:
-        """Return the last 2,000 characters of the log, nothing where none is kept."""
+        """Return the last 2,000 characters of the log; empty if none is kept."""
         if self.log is None or not self.log.exists():
             return ""
         return self.log.read_text(errors="replace")[-2000:]
 
     def wait(self, timeout_seconds: float) -> int | None:
-        """Return the exit code, None if it still runs after so many seconds."""
+        """Return the exit code, None if it still runs after that many seconds."""
         try:
             return self._process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
@@ -179,10 +179,10 @@ class LeashedProcess:
             self._process.terminate()
 
     def stop(self, *, grace_seconds: float) -> None:
-        """Send SIGTERM, wait so long, and then kill the program and all that is below it."""
+        """Send SIGTERM, wait that long, and then kill the program and all processes below it."""
         self.ask_to_stop()
         if self.wait(grace_seconds) is None:
-            # The leash takes a second SIGTERM for the end of our patience.
+            # A second SIGTERM tells the leash that we wait no longer.
             self._process.terminate()
             if self.wait(_KILL_SECONDS) is None:
                 self._process.kill()
@@ -219,7 +219,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 def _let_rest_end() -> None:
-    """Give what the command left behind a moment: a killed command's own watchdog is cleaning up after it."""
+    """Give the command's remains a moment: the watchdog of a killed command cleans up after it."""
     deadline = time.monotonic() + _CLEANING_SECONDS
     while time.monotonic() < deadline:
         try:
@@ -288,7 +288,7 @@ class _Leash:
             if (self._told_to_stop or self._starter_is_gone) and not asked:
                 self._command.terminate()
                 asked = True
-            # One SIGTERM leaves the patience to the starter, who sends another; without a starter we keep it ourselves.
+            # After one SIGTERM the starter decides how long to wait, and sends another; without a starter we decide.
             if self._told_to_stop > 1:
                 kill_at = 0.0
             elif self._starter_is_gone:

@@ -1,7 +1,7 @@
 """Turns SIGTERM and Ctrl-C into a question that the stack asks itself while it waits.
 
-An exception out of a signal handler could strike anywhere, between the making of a folder and the noting of its name
-for one. A flag strikes nowhere: whatever has begun is known, and is undone.
+An exception from a signal handler could strike anywhere, for example after a folder was made and before its name was
+noted. A flag interrupts nothing: everything that has begun is known, and is undone.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class StopSignals:
         return self.received is not None
 
     def wait(self, seconds: float) -> bool:
-        """Wait so many seconds, less when one is received; tell whether one was."""
+        """Wait that many seconds, or until one is received; tell whether one was."""
         deadline = time.monotonic() + seconds
         while self.received is None and (left := deadline - time.monotonic()) > 0:
             # A flag and not an Event: a handler that sets an Event deadlocks with the thread that waits for it.

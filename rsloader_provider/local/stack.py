@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class LocalStack(Started):
     """Everything that a load needs, on this machine; a context manager.
 
-    Whatever ends it, no process is left; and unless it is killed, no file.
+    No process is left, whatever ends it. No file is left either, unless it is killed.
 
     Args:
         dags: Airflow's DAGs folder; None for no Airflow.

@@ -27,7 +27,7 @@ class AirflowApiError(Exception):
     """Airflow refused a request.
 
     Attributes:
-        status: The HTTP status; 0 when nobody answered.
+        status: The HTTP status; 0 when there was no answer.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -84,11 +84,11 @@ class AirflowApi:
     def wait_for_dag(
         self, dag_id: str, *, timeout_seconds: float = 60.0, stopping: Callable[[], bool] = lambda: False
     ) -> Json:
-        """Wait until a DAG was parsed, and return it.
+        """Wait until a DAG is parsed, and return it.
 
         Raises:
             Interrupted: `stopping` said so.
-            AirflowApiError: It was not, in that time; the message holds the import errors.
+            AirflowApiError: It was not parsed in that time; the message holds the import errors.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:
@@ -102,7 +102,7 @@ class AirflowApi:
             time.sleep(_POLL_SECONDS)
 
     def import_errors(self) -> list[Json]:
-        """Return what could not be parsed: `filename` and `stack_trace` of each."""
+        """Return the files that could not be parsed: `filename` and `stack_trace` of each."""
         return list(self.call("GET", "/importErrors")["import_errors"])
 
     def unpause(self, dag_id: str, *, paused: bool = False) -> None:
@@ -127,7 +127,7 @@ class AirflowApi:
         """Wait until a run is over and return its state, `success` or `failed`.
 
         Raises:
-            AirflowApiError: It still runs after that time; the message holds its task instances.
+            AirflowApiError: The run was not over in that time; the message holds its task instances.
         """
         deadline = time.monotonic() + timeout_seconds
         while True:

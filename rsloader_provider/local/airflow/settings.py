@@ -21,7 +21,7 @@ def environment(
         dags: The DAGs folder.
         port: Where the API server listens on 127.0.0.1.
         paused_at_creation: Whether new DAGs wait to be switched on.
-        extra: Connections and whatever else the DAGs need; wins over ours.
+        extra: Connections and other variables that the DAGs need; they win over ours.
     """
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW_")}
     address = f"http://127.0.0.1:{port}"

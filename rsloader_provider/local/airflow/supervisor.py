@@ -43,14 +43,15 @@ class LocalAirflow(Started):
     Args:
         home: AIRFLOW_HOME, made when it does not exist; each component logs into `<component>.log` there.
         dags: The DAGs folder.
-        env: Connections and what else the DAGs need.
+        env: Connections and other variables that the DAGs need.
         port: Where the UI and the API listen on 127.0.0.1; 0 for a free port.
         paused_at_creation: Whether new DAGs wait to be switched on.
         stopping: Asked while waiting; True makes `start` give up.
 
     Attributes:
         port: Where the UI and the API listen.
-        environment: That of all its processes; complete after `start`. Programs that read Airflow's settings take it.
+        environment: The environment of all its processes, complete after `start`. Give it to programs that read
+            Airflow's settings.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class LocalAirflow(Started):
         return AirflowApi(self.url)
 
     def begin_migration(self) -> None:
-        """Start to create the database, which needs nothing but time; `start` waits for it."""
+        """Begin to create the database, which takes time and nothing else; `start` waits for it."""
         self._home.mkdir(parents=True, exist_ok=True)
         self.environment = environment(
             home=self._home,
@@ -99,7 +100,7 @@ class LocalAirflow(Started):
         """Create the database, start the components and return when all are healthy.
 
         Args:
-            env: More for the DAGs, known only now; None for nothing.
+            env: More variables for the DAGs, known only now; None for none.
 
         Raises:
             ProcessFailedError: One of them ended, or was not healthy within three minutes.
@@ -140,7 +141,7 @@ class LocalAirflow(Started):
                 raise ProcessFailedError(f"airflow db migrate failed: {migration.tail()}", migration.log)
 
     def restart(self, component: str) -> None:
-        """Start a component again that was killed or hangs, and return when all are healthy.
+        """Restart a component that was killed or hangs, and return when all are healthy.
 
         Args:
             component: `api-server`, `scheduler`, `dag-processor` or `triggerer`.
@@ -155,7 +156,7 @@ class LocalAirflow(Started):
 
     @property
     def pids(self) -> dict[str, int]:
-        """The process ids by component: each of a leash, whose only child is the component."""
+        """The process ids by component. Each is a leash's, whose only child is the component."""
         return {name: process.pid for name, process in self._processes.items()}
 
     def _wait_until_healthy(self) -> None:

@@ -68,7 +68,7 @@ class RequestHandler(MotoRequestHandler):
 
 
 class LocalAwsApp:
-    """Routes each request to what answers it, and counts it.
+    """Routes each request to the application that answers it, and counts it.
 
     Args:
         enforce_iam: Whether keys of IAM users and roles may do only what their policies allow.
@@ -85,7 +85,7 @@ class LocalAwsApp:
         keys = AccessKeys()
         self._signatures = S3Signatures(keys)
         self._authorization = Authorization(keys, REGION) if enforce_iam else None
-        # moto checks If-None-Match and then puts, and reads a body while another thread seeks in it: one at a time.
+        # One at a time: moto checks If-None-Match before it puts, and reads a body while another thread seeks in it.
         self._s3_lock = threading.Lock()
         self._redshift = RedshiftDatabase()
         answer_for(self._redshift, keys)
@@ -145,7 +145,7 @@ class LocalAwsApp:
     def _authorized(
         authorization: Authorization, environ: WSGIEnvironment, start_response: StartResponse
     ) -> StartResponse:
-        """Check the policies, and return what starts the answer: where nobody may list, what is missing is forbidden.
+        """Check the policies, and return what starts the answer: 403 for a missing object if the key may not list.
 
         Raises:
             S3RefusalError: They do not allow it.
@@ -195,7 +195,7 @@ class LocalAwsApp:
 
 
 def _is_for_moto(environ: WSGIEnvironment) -> bool:
-    """Tell whether a request that names no service is not one for S3: moto's own pages, or STS without a key."""
+    """Tell whether a request that names no service is for moto's own pages, or for STS without a key, not for S3."""
     path = str(environ.get("PATH_INFO", ""))
     return path.startswith("/moto-api") or (path == "/" and str(environ["REQUEST_METHOD"]) == "POST")
 

@@ -38,7 +38,7 @@ def key_id_of(environ: WSGIEnvironment) -> str:
 
 
 class JsonService:
-    """A WSGI application that answers some operations of a service. Safe for threads if they are.
+    """A WSGI application that answers some operations of a service. Safe for threads if the operations are.
 
     Args:
         name: The service, as errors call it.
@@ -81,7 +81,7 @@ class JsonService:
         try:
             request = json.loads(environ["wsgi.input"].read() or b"{}")
         except ValueError:
-            raise ServiceError("SerializationException", "the request is no JSON") from None
+            raise ServiceError("SerializationException", "the request is not JSON") from None
         if not isinstance(request, dict):
-            raise ServiceError("SerializationException", "the request is no JSON object")
+            raise ServiceError("SerializationException", "the request is not a JSON object")
         return self._operations[operation](key_id_of(environ), request)

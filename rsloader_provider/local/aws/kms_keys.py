@@ -1,6 +1,6 @@
-"""The keys of moto's KMS: which one a request is about, and that a key that is switched off does nothing.
+"""The keys of moto's KMS: which key a request is about, and the refusal of keys that are switched off.
 
-moto keeps a key's state and lets it work regardless.
+moto keeps a key's state, but ignores it.
 Source: https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 """
 
@@ -24,7 +24,7 @@ _USES = {"Encrypt", "Decrypt", "GenerateDataKey", "ReEncrypt"}
 
 
 def key_of(request: Mapping[str, Any], region: str) -> Any | None:
-    """Return moto's key that a request names, or that its ciphertext was made with; None for one that is not there."""
+    """Return moto's key that a request names, or that its ciphertext was made with; None if it does not exist."""
     keys = kms_backends[DEFAULT_ACCOUNT_ID][region]
     named = request.get("KeyId")
     if named is None:

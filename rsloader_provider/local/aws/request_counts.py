@@ -24,7 +24,7 @@ class RequestCounts:
             self._counts[service, operation] += 1
 
     def reset(self) -> None:
-        """Start from nothing."""
+        """Set all counts to zero."""
         with self._lock:
             self._counts.clear()
 

@@ -98,7 +98,7 @@ class LocalAws(Started):
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_DEFAULT_REGION": REGION,
             "AWS_REGION": REGION,
-            # No look for credentials on EC2's metadata address, which costs seconds when keys are missing.
+            # Otherwise an SDK without keys looks for them at EC2's metadata address, which costs seconds.
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 
@@ -125,7 +125,7 @@ class LocalAws(Started):
         return self._admin("GET", "/_local/requests")
 
     def reset_requests(self) -> None:
-        """Count from nothing again."""
+        """Set all counts to zero."""
         self._admin("DELETE", "/_local/requests")
 
     def _admin(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:

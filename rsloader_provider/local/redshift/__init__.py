@@ -5,7 +5,7 @@ Run it with `python -m rsloader_provider.local.redshift`, or from Python:
     with LocalRedshift(s3_endpoint="http://127.0.0.1:5000") as redshift:
         redshift_connector.connect(host=redshift.host, port=redshift.port, ssl=False, …)
 
-What a test may ask of it beyond Redshift, breaking a connection at COMMIT for one, is told in `faults`.
+Tests may order faults, such as a connection that breaks at COMMIT: see `faults`.
 """
 
 from rsloader_provider.local.redshift.process import LocalRedshift

@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         metavar="NAME:PASSWORD",
         help="repeatable; the first one owns the database and may do anything (default: awsuser:open-sesame); "
-        "who is in the data directory already keeps their password",
+        "a user who is in the data directory already keeps their password",
     )
     parser.add_argument("--s3-endpoint", metavar="URL", help="where COPY reads (default: AWS)")
     parser.add_argument("--isolation", choices=("snapshot", "serializable"), default="snapshot")

@@ -50,7 +50,7 @@ def as_redshift_reports(error: RedshiftError, session_pid: int) -> RedshiftError
         return PostgresError(_KIND_OF_RELATION.sub("relation", error.message), code=error.code, severity=error.severity)
     if error.code != "40001":
         return error
-    # PostgreSQL names neither the table nor the transactions of the cycle, so these numbers stand for none.
+    # PostgreSQL names neither the table nor the transactions of the cycle, so these numbers mean nothing.
     detail = (
         f"Serializable isolation violation on table - 0, transactions forming the cycle are: 0, 0 (pid:{session_pid})"
     )
@@ -120,8 +120,8 @@ def spectrum_error(message: str, *, detail_code: int, query_id: int) -> Redshift
     """End a COPY of Parquet or ORC, which Redshift reads with the scanner of Redshift Spectrum.
 
     Args:
-        message: The scanner's words. They become the detail's context, where Redshift cuts them after 256 bytes; whole
-            they stand in SYS_LOAD_ERROR_DETAIL only.
+        message: The scanner's words. They become the detail's context, where Redshift cuts them after 256 bytes; only
+            SYS_LOAD_ERROR_DETAIL holds them whole.
         detail_code: The detail's code; 15007 for nearly everything.
         query_id: The COPY.
     """

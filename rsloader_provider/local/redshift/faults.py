@@ -16,8 +16,8 @@ every session; `''` in it stands for one quote and a backslash for itself. AFTER
 ready and, outside a transaction block, after its commit. Faults of one statement happen in the order in which they were
 ordered, one per statement and side.
 
-S3's is searched for in the URL, such as `s3://bucket/key`, of every object that a COPY asks for and of every prefix
-that it lists.
+An S3 fault's expression is searched for in the URL, such as `s3://bucket/key`, of every object that a COPY asks for and
+of every prefix that it lists.
 """
 
 import re
@@ -140,14 +140,14 @@ class Faults:
         return self._find(side, statement) is not None
 
     def take(self, side: Side, statement: str) -> Fault | None:
-        """Return the first fault that waits for this statement, which forgets it, or None."""
+        """Return and forget the first fault that waits for this statement; None if there is none."""
         fault = self._find(side, statement)
         if fault is not None:
             self._waiting.remove(fault)
         return fault
 
     def take_refusal(self) -> bool:
-        """Tell whether a connection that has just come is to be refused, which counts it."""
+        """Tell whether to refuse a connection that has just come, and count it."""
         refused = self._refusals > 0
         self._refusals -= refused
         return refused

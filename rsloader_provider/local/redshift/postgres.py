@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: its files, its process, and that neither outlives us.
+"""The embedded PostgreSQL: its files and its process, neither of which outlives us.
 
 PostgreSQL refuses to run as root, so root runs it as `nobody`. That user may be unable to walk to the data directory or
 to the binaries (a checkout under /root, say). The data directory is therefore given to PostgreSQL as its own working
@@ -30,9 +30,9 @@ ISOLATION_LEVELS: dict[Isolation, str] = {"snapshot": "repeatable read", "serial
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 
-# Reads PostgreSQL's process id, then waits for our end. A process id is only signalled if we did not get to say that
-# PostgreSQL has stopped, because by then the number may belong to somebody else. A zombie, which in a container nobody
-# may ever collect, still has its number: hence the look at PostgreSQL's own file, and the end to trying.
+# Reads PostgreSQL's process id, then waits for our end. It signals that process only if we had no time to say that
+# PostgreSQL has stopped: after a stop the number may belong to another process. A zombie keeps its number, and in a
+# container nobody may ever collect it: hence the look at PostgreSQL's own file, and the limit on tries.
 _WATCHDOG = """
 trap '' INT TERM HUP
 read -r pid
@@ -52,7 +52,7 @@ rm -rf -- "$1"
 
 @dataclass(frozen=True)
 class _Account:
-    """Who runs PostgreSQL; None as a number means whoever runs us."""
+    """The user who runs PostgreSQL; None as a number means the user who runs us."""
 
     uid: int | None = None
     gid: int | None = None
@@ -119,7 +119,7 @@ class EmbeddedPostgres:
         await self._wait_until_ready(self._process)
 
     async def stopped(self) -> None:
-        """Return when PostgreSQL has stopped, whoever stopped it."""
+        """Return when PostgreSQL has stopped, for whatever reason."""
         if self._process is not None:
             await self._process.wait()
 
@@ -182,7 +182,7 @@ class EmbeddedPostgres:
             # As Redshift, which is older than the standard's reading of a backslash.
             "standard_conforming_strings": "off",
             "escape_string_warning": "off",
-            # What Redshift keeps, and what both of its kinds of log-in can be checked against.
+            # Redshift keeps this hash, and both of its kinds of log-in can be checked against it.
             "password_encryption": "md5",
             "md5_password_warnings": "off",
             "timezone": "UTC",
@@ -232,7 +232,7 @@ class EmbeddedPostgres:
         pid_file = self._data / "postmaster.pid"
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while process.returncode is None and asyncio.get_running_loop().time() < deadline:
-            # The file's eighth line is PostgreSQL's word that it takes connections; its first tells whose word it is.
+            # The file's eighth line says that PostgreSQL takes connections; its first line says which process wrote it.
             with contextlib.suppress(FileNotFoundError):
                 lines = pid_file.read_text().split("\n")
                 if lines[0] == str(process.pid) and len(lines) > 7 and lines[7].strip() == "ready":

@@ -16,7 +16,7 @@ _GRACE_SECONDS = 20.0
 
 
 class LocalRedshift:
-    """A local Redshift, started by the constructor's end and stopped by `stop` or by leaving the `with` block.
+    """A local Redshift that the constructor starts, and that `stop` or the end of the `with` block stops.
 
     It also stops by itself when this process ends, however it ends.
 
@@ -28,7 +28,7 @@ class LocalRedshift:
         users: Further users and their passwords, who may do what they are granted.
         isolation: The isolation level of databases that are not created with another: `snapshot` or `serializable`.
         port: Where to listen; 0 means any free port.
-        data_dir: Where the data stays; None means that it goes with the server.
+        data_dir: Where the data stays; None means that it is removed with the server.
         authentication: How clients are asked for their password.
         tls: The files of a certificate and its key; with None, encryption is declined.
         log: Where its messages go; None for nowhere.

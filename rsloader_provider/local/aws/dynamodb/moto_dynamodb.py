@@ -52,7 +52,7 @@ def _value(key: DynamoType) -> Any:
 class Partition(dict[DynamoType, Item]):
     """The items of one hash key, or of a whole table without a range key, by the key that tells them apart.
 
-    Their order is kept, and made anew only after one came or went.
+    Their order is kept; they are sorted again only after an item came or went.
     """
 
     _order: list[DynamoType] | None = None
@@ -76,7 +76,7 @@ class Partition(dict[DynamoType, Item]):
             accepts: Tells whether a key passes the key condition.
             after: The key of the last page's last item; None for the first page.
             forward: False for the reverse order.
-            limit: Most items of a page; None for as many as fit into 1 MB.
+            limit: The most items of a page; None for as many as fit into 1 MB.
         """
         order = self._order = self._order or sorted(self, key=_value)
         if after is not None and forward:
@@ -168,7 +168,7 @@ class AtomicBackend(DynamoDBBackend):
         self._applied: dict[str, int] = {}
 
     def create_table(self, *args: Any, **kwargs: Any) -> Table:
-        """Create a table whose items keep their order, within each partition if there are such."""
+        """Create a table whose items keep their order, within each partition if it has partitions."""
         table = super().create_table(*args, **kwargs)
         if table.has_range_key:
             table.items = defaultdict(Partition)
@@ -206,7 +206,7 @@ class AtomicBackend(DynamoDBBackend):
 
         Raises:
             TransactionCanceledException: Conditions are false; the reasons stand in the actions' order.
-            JsonRESTError: The token came with other actions, or an action makes no sense.
+            JsonRESTError: The token came with other actions before, or an action is not valid.
         """
         token = request.get_json(force=True).get("ClientRequestToken") or uuid.uuid4().hex
         content = hash(repr(transact_items))

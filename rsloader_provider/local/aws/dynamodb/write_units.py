@@ -1,7 +1,7 @@
 """Write units by AWS's rules, over moto's items: 1 KB rounded up for the table and for each index that changes.
 
-Two choices where AWS's documentation leaves room, both towards counting too much: index writes count twice in a
-transaction like the table's, and so does every action of a cancelled transaction.
+Where AWS's documentation leaves room, more is counted rather than less: in a transaction index writes count twice, like
+the table's, and so does every action of a cancelled transaction.
 """
 
 from __future__ import annotations
@@ -108,13 +108,13 @@ class WriteUnits:
         self._counts: Counter[tuple[str, str]] = Counter()
 
     def add(self, table: str, spent: Mapping[str, int], *, times: int = 1) -> None:
-        """Add what one write took, by index name and under "" for the table; in a transaction it counts two times."""
+        """Add what one write took, by index name and under "" for the table; in a transaction it counts twice."""
         with self._lock:
             for index, count in spent.items():
                 self._counts[table, index] += times * count
 
     def reset(self) -> None:
-        """Start from nothing."""
+        """Set all counts to zero."""
         with self._lock:
             self._counts.clear()
 

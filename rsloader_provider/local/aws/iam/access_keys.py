@@ -1,7 +1,7 @@
 """The access keys that the local AWS has issued: its own two, IAM users' and the temporary ones of STS.
 
-moto keeps the keys of users and of assumed roles. What it answers to GetSessionToken is the same key for everybody, so
-here every call gets a key of its own.
+moto keeps the keys of users and of assumed roles. It answers every GetSessionToken with the same key, so here every
+call gets a key of its own.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from moto.sts.responses import TokenResponse
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# What LocalAws.env() names and the local Redshift's role uses; and what programs written against moto mostly send.
+# The first is in LocalAws.env(), and the local Redshift's role uses it; most programs written for moto send the second.
 _OWN_KEYS = {"local": "local", "test": "test"}
 _SESSION_SECONDS = 43_200  # AWS's default for GetSessionToken
 

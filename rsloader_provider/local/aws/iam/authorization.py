@@ -54,7 +54,7 @@ class NotAuthorizedError(Exception):
 
 
 class Authorization:
-    """Tells whether whoever signed a request may have it.
+    """Tells whether the signer of a request is allowed to make it.
 
     Args:
         keys: The keys that the local AWS has issued.
@@ -66,7 +66,7 @@ class Authorization:
         self._region = region
 
     def check(self, service: str, operation: str, environ: WSGIEnvironment) -> None:
-        """Return if the request is allowed.
+        """Do nothing if the request is allowed.
 
         Raises:
             NotAuthorizedError: It is not.
@@ -122,7 +122,7 @@ class Authorization:
             yield Need(f"{service}:{operation}", "*", {})
 
     def _data_api_needs(self, operation: str, request: Mapping[str, Any]) -> Iterator[Need]:
-        """Say what a call needs; all statements are their caller's own. A session is let in once, as it begins."""
+        """Say what a call needs. Every statement belongs to its caller; a session is checked only when it begins."""
         if operation not in {"ExecuteStatement", "BatchExecuteStatement"}:
             owner = {"redshift-data:statement-owner-iam-userid": ("${aws:userid}",)}
             yield Need(f"redshift-data:{operation}", "*", owner)
@@ -178,7 +178,7 @@ class Authorization:
 
 
 def refuse(service: str, error: NotAuthorizedError, start_response: StartResponse) -> Iterable[bytes]:
-    """Answer a request that is not allowed, in the way of its service; S3 has its own."""
+    """Answer a request that is not allowed, in the form of its service; S3 has its own form."""
     if service in {"sns", "sts", "iam", "redshift"}:
         code = "AuthorizationError" if service == "sns" else "AccessDenied"
         body = (

@@ -1,7 +1,7 @@
 """Redshift's control plane, as far as drivers ask it: where a cluster is, and a password for it.
 
-Clusters are moto's, but each one that anybody asks for exists, all have the local Redshift's address, and the passwords
-of GetClusterCredentials log in.
+Clusters are moto's, with three differences: every cluster exists, all have the local Redshift's address, and the
+passwords of GetClusterCredentials log in.
 Source: https://docs.aws.amazon.com/redshift/latest/APIReference/API_GetClusterCredentials.html
 """
 

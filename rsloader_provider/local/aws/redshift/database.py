@@ -37,7 +37,7 @@ class RedshiftAddress(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A user and a password that the database takes."""
+    """A user and a password that the database accepts."""
 
     user: str
     password: str
@@ -63,10 +63,10 @@ class RedshiftDatabase:
         """Where it is.
 
         Raises:
-            NoRedshiftError: It was not told.
+            NoRedshiftError: The local AWS has not been told.
         """
         if self._address is None:
-            raise NoRedshiftError("the local AWS knows no Redshift yet: PUT /_local/redshift says where it is")
+            raise NoRedshiftError("the local AWS has not been told where Redshift is: use PUT /_local/redshift")
         return self._address
 
     def connect(self, login: Login, database: str | None = None) -> psycopg.Connection[Any]:
@@ -91,7 +91,7 @@ class RedshiftDatabase:
         """Return the database user that an access key stands for: its holder; the superuser for the account's own.
 
         Raises:
-            NoRedshiftError: It was not told where it is.
+            NoRedshiftError: The local AWS has not been told where it is.
         """
         superuser = self.address.user
         return key.holder.partition(":")[2] if key and key.holder else superuser
@@ -110,7 +110,7 @@ class RedshiftDatabase:
         password = self._new_password()
         with self._administration() as connection:
             if create and not connection.execute("SELECT FROM pg_user WHERE usename = %s", (user,)).fetchone():
-                # Another request may be faster.
+                # Another request may create it first.
                 with contextlib.suppress(psycopg.errors.DuplicateObject):
                     connection.execute(render("CREATE USER {user} PASSWORD DISABLE", user=identifier(user)).encode())
             connection.execute("SELECT local_redshift.grant_temporary_password(%s, %s, %s)", (user, password, seconds))

@@ -27,7 +27,7 @@ class Workgroups:
 
     Args:
         database: The local Redshift.
-        keys: Tell whose an access key is.
+        keys: The issued access keys and their holders.
         region: Stands in the workgroups' names.
     """
 

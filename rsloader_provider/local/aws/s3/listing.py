@@ -73,11 +73,11 @@ class S3Listing:
         return self._sorted_keys[bucket.name]
 
     def _page(self, bucket: Any, query: _Query) -> tuple[list[Any], list[str], str | None]:
-        """Return the objects and common prefixes of one page, and after what the next one starts (None at the end)."""
+        """Return one page: its objects, its common prefixes, and what the next page starts after (None at the end)."""
         keys = self._keys(bucket)
         place = max(bisect_left(keys, query.prefix), bisect_right(keys, query.after) if query.after else 0)
         if query.delimiter and query.after.endswith(query.delimiter) and len(query.after) > len(query.prefix):
-            # The page before ended with a common prefix: what is under it has been told.
+            # The previous page ended with a common prefix, which stands for every key under it.
             place = max(place, bisect_left(keys, query.after + _AFTER_ALL))
         objects: list[Any] = []
         prefixes: list[str] = []

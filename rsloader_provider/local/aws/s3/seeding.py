@@ -27,13 +27,13 @@ class SeededKey(FakeKey):
 def seed_objects(lines: Iterable[bytes]) -> int:
     """Put objects, one per JSON line, and return how many.
 
-    An object given by its size has so many zero bytes, up to 1 MiB; a larger one says its size but holds nothing.
+    An object given by its size holds that many zero bytes, up to 1 MiB; a larger one has its size but no content.
     Objects in a bucket with versioning cannot be seeded.
 
     Raises:
-        KeyError: A line without bucket, key, or one of size and body.
-        ValueError: A line that is no JSON, or a bucket with versioning.
-        MissingBucket: No such bucket.
+        KeyError: A line has no bucket, no key, or neither size nor body.
+        ValueError: A line is not JSON, or a bucket has versioning.
+        MissingBucket: A bucket does not exist.
     """
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     patterns: dict[bytes, SeededKey] = {}

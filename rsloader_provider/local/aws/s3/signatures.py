@@ -1,9 +1,9 @@
 """Checks S3's signatures: the header's, and those of presigned URLs of version 4 and 2.
 
-The signature is made once more, with botocore, over the request as it came. IAM's policies are looked at elsewhere, and
-only if that is asked for: else whoever has a key may do all that a bucket's own policy, which moto reads, does not
-forbid. Of a chunked upload only the headers' signature is checked, and a date that is long past is taken. A POST of a
-form is refused.
+botocore signs the request once more, as it came, and the signatures must be equal. IAM's policies are checked
+elsewhere, and only if that is asked for. Without them a known key may do everything that the bucket's own policy, which
+moto reads, does not forbid. For a chunked upload only the headers' signature is checked, and a date long past is
+accepted. A POST of a form is refused.
 Source: https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
 """
 
@@ -32,7 +32,7 @@ _HEADER = re.compile(
 )
 _HASH = re.compile(r"[0-9a-f]{64}")
 _UNSIGNED = "UNSIGNED-PAYLOAD"
-# What version 2 signs as a header, wherever it came.
+# Version 2 signs these as headers, also when they came as parameters.
 _SIGNED_BY_V2 = ("content-md5", "content-type")
 
 
@@ -51,7 +51,7 @@ class S3RefusalError(Exception):
 
 
 class _Claim(NamedTuple):
-    """What a version 4 request says of itself."""
+    """What a version 4 request says about itself."""
 
     credential: str
     signed: str
@@ -97,7 +97,7 @@ class S3Signatures:
         self._now = now
 
     def check(self, environ: WSGIEnvironment) -> None:
-        """Return if the request's signature is right.
+        """Do nothing if the request's signature is right.
 
         Raises:
             S3RefusalError: It is not, in S3's words.

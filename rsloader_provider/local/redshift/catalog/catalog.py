@@ -50,7 +50,7 @@ class Catalog:
 
     @classmethod
     async def open(cls, socket: "Path", database: str, home: "Catalog | None" = None) -> Self:
-        """Open a session in a database, and create the local part of its system catalog as far as it is not there yet.
+        """Open a session in a database, and create what is missing of the local part of its system catalog.
 
         Args:
             socket: PostgreSQL's socket.
@@ -93,7 +93,7 @@ class Catalog:
             return await self._backend.call(sql)
 
     async def next_query_id(self) -> int:
-        """Return an id that no other query has, in whichever database, greater than all before it."""
+        """Return an id for a query, unique in all databases and greater than all before it."""
         if self._home is not None:
             return await self._home.next_query_id()
         if (query_id := next(self._query_ids, None)) is not None:
@@ -127,13 +127,13 @@ class Catalog:
         return answer.rows[0][0] if answer.rows else None
 
     async def log(self, query: Query) -> None:
-        """Keep a statement that is over for the query history."""
+        """Keep a finished statement for the query history."""
         self._log.add(query)
         if self._log.is_full:
             await self.write_queries()
 
     async def write_queries(self) -> None:
-        """Write the statements that are over to the query history."""
+        """Write the finished statements to the query history."""
         async with self._lock:
             if not (queries := self._log.take()):
                 return
@@ -177,12 +177,12 @@ class Catalog:
         return answer.rows[0][0] == "t"
 
     async def record(self, copy: "CopyOptions", report: "LoadReport", query: Query, *, status: str) -> None:
-        """Write the end of a COPY to the load history, what it read, and what it refused to the load errors.
+        """Write a COPY's end and what it read to the load history, and what it refused to the load errors.
 
         Args:
             copy: The statement.
             report: What became of it.
-            query: The same as a query: who ran it, in which session and transaction.
+            query: The COPY as a query: who ran it, in which session and transaction.
             status: `completed` or `aborted`.
         """
         times = render("localtimestamp - make_interval(secs => {seconds})", seconds=report.seconds)
@@ -191,7 +191,7 @@ class Catalog:
             render(
                 "INSERT INTO local_redshift.load VALUES ({user_id}, {query_id}, {transaction_id}, {pid}, {status}, "
                 "{table}, {started}, localtimestamp, {source}, {format}, {rows}, {objects}, {bytes}, {errors}, "
-                # Of the load's transaction, which tells later how that ended; none where nothing was written.
+                # The transaction's id, which later tells how it ended; none where nothing was written.
                 "(SELECT backend_xid::text::bigint FROM pg_catalog.pg_stat_activity WHERE pid = {pid})) "
                 "RETURNING 'load', to_jsonb(load)",
                 user_id=user_id,
@@ -250,7 +250,7 @@ class Catalog:
             await self._write(join("; ", statements))
 
     async def _write(self, inserts: Fragment) -> None:
-        """Write rows, each of which is returned with the name of its table."""
+        """Write rows; the statement returns each of them with the name of its table."""
         for table, row in (await self._backend.call(inserts)).rows:
             self.recent.add(str(table), str(row))
 
@@ -264,7 +264,7 @@ class Catalog:
 
 async def _open_session(socket: "Path", database: str) -> Backend:
     backend = await Backend.connect(socket, {"user": SUPERUSER, "database": database})
-    # What is written here depends on nothing read, and must not fail because somebody else writes too.
+    # Writes here do not depend on reads, and must not fail because somebody else writes too.
     await backend.call("SET default_transaction_isolation = 'read committed'")
     return backend
 

@@ -1,4 +1,4 @@
--- What Redshift has and PostgreSQL has not: load history, load errors, query history, and a few functions.
+-- What Redshift has and PostgreSQL does not have: load history, load errors, query history, and a few functions.
 -- Run at every start, so every statement may be repeated. The views stand in pg_catalog, where every search path finds
 -- them.
 
@@ -138,7 +138,7 @@ SELECT
 FROM local_redshift.all_load_files f JOIN local_redshift.all_loads l USING (query_id)
 WHERE local_redshift.sees(l.user_id);
 
--- For superusers. Of transactions that ran a COPY, once they are over; when they began and ended is not known here.
+-- For superusers. Shows transactions that ran a COPY, once they are over. Their start and end times are not known here.
 -- Source: https://docs.aws.amazon.com/redshift/latest/dg/SYS_TRANSACTION_HISTORY.html
 CREATE OR REPLACE VIEW pg_catalog.sys_transaction_history AS
 SELECT DISTINCT ON (transaction_id)
@@ -269,7 +269,7 @@ GRANT SELECT ON
   pg_catalog.svv_tables, pg_catalog.svv_columns
 TO public;
 
--- The proxy sets these before a statement that asks for them; they are no part of a transaction's outcome.
+-- The proxy sets these before a statement that asks for them; they are not part of a transaction's outcome.
 CREATE OR REPLACE FUNCTION pg_catalog.pg_last_query_id() RETURNS integer LANGUAGE sql STABLE AS $$
   SELECT coalesce(nullif(current_setting('local_redshift.query_id', true), '')::integer, -1)
 $$;

@@ -39,9 +39,9 @@ class Catalogs:
 
     @classmethod
     async def prepare(cls, socket: "Path", database: str, owner: str, users: "Mapping[str, str]") -> Self:
-        """Create the first database, its users and its catalog, as far as they are not there yet.
+        """Create the first database, its users and its catalog, where they do not exist yet.
 
-        A user who is there already, in a data directory that was kept, keeps their password too.
+        A user who exists already, in a data directory that was kept, keeps their password.
 
         Args:
             socket: PostgreSQL's socket.
@@ -78,7 +78,7 @@ class Catalogs:
         Raises:
             RedshiftError: There is no such database, or nobody may enter it.
         """
-        if database == _TEMPLATE:  # a session in it would be in the way of every CREATE DATABASE
+        if database == _TEMPLATE:  # a session in it would block every CREATE DATABASE
             raise RedshiftError(
                 f'database "{database}" is not currently accepting connections', code="55000", severity="FATAL"
             )
@@ -90,7 +90,7 @@ class Catalogs:
 
     @contextlib.asynccontextmanager
     async def carrying_out(self, change: "DatabaseChange") -> "AsyncIterator[None]":
-        """Do what belongs to a change of a database, around the statement that makes it.
+        """Do what a change of a database needs, around the statement that makes the change.
 
         Raises:
             RedshiftError: The database may not be changed like that.

@@ -1,5 +1,5 @@
 -- What a database is set to. Run in every database that is entered, so every statement may be repeated.
--- A user sees the databases that they own, a superuser all.
+-- A user sees the databases that they own; a superuser sees all.
 -- Source: https://docs.aws.amazon.com/redshift/latest/dg/r_STV_DB_ISOLATION_LEVEL.html
 
 CREATE OR REPLACE VIEW pg_catalog.stv_db_isolation_level AS

@@ -80,7 +80,7 @@ CREATE OR REPLACE FUNCTION pg_catalog.format_encoding(encoding integer) RETURNS 
   SELECT 'none'
 $$;
 
--- A view WITH NO SCHEMA BINDING is an ordinary one here, so these are none.
+-- A view WITH NO SCHEMA BINDING is an ordinary view here, so there are no such columns.
 CREATE OR REPLACE FUNCTION pg_catalog.pg_get_late_binding_view_cols() RETURNS SETOF record LANGUAGE sql STABLE AS $$
   SELECT ''::name, ''::name, ''::name, ''::character varying, 0 WHERE false
 $$;

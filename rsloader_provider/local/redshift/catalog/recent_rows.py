@@ -1,7 +1,8 @@
 """Rows of the catalog that an open transaction may not see, because they were written after its snapshot.
 
-Redshift's system views are no part of a transaction: whoever looks sees what has happened until then, also what the own
-transaction has done. PostgreSQL's tables are, so the proxy hands a session the rows that its snapshot may lack.
+Redshift's system views are not part of a transaction: they show everything that has happened until now, also in the
+reader's own transaction. PostgreSQL's tables are part of it, so the proxy gives a session the rows that its snapshot
+may lack.
 """
 
 from collections import deque
@@ -26,7 +27,7 @@ class RecentRows:
 
         Args:
             table: The table that it has been written to.
-            row: It, as a JSON object.
+            row: The row as a JSON object.
         """
         self._rows.append((table, row))
         self.written += 1
@@ -35,7 +36,7 @@ class RecentRows:
         """Return the rows written since then as a JSON object with a list for each table.
 
         Args:
-            written: What `written` was; of more rows than are kept, the oldest are left out.
+            written: What `written` was then. Of more rows than are kept, the oldest are missing.
         """
         first = max(len(self._rows) - (self.written - written), 0)
         found: dict[str, list[str]] = {}

@@ -1,6 +1,6 @@
 """An object's text cut into blocks of whole records, so that each block can be read on its own.
 
-A header and a byte order mark are gone, and everything is UTF-8 as far as the object's encoding goes.
+The header and the byte order mark are removed, and another encoding is converted to UTF-8.
 """
 
 import codecs
@@ -39,7 +39,7 @@ def blocks(pieces: Iterable[bytes], copy: CopyOptions, url: str) -> Iterator[Blo
     """Cut one object of delimited text, CSV or fixed width.
 
     Raises:
-        RedshiftError: A record is longer than Redshift takes, or the encoding is not the object's.
+        RedshiftError: A record is longer than Redshift takes, or the object has another encoding.
     """
     line = 1 + copy.ignore_header
     rest = b""
@@ -98,7 +98,7 @@ def utf8(pieces: Iterable[bytes], copy: CopyOptions, url: str) -> Iterator[bytes
     """Yield an object's text as UTF-8 and without a byte order mark.
 
     Raises:
-        RedshiftError: The encoding is not the object's.
+        RedshiftError: The object has another encoding.
     """
     if copy.encoding == "utf-8":
         yield from _without_mark(pieces)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 PIECE_BYTES = 256 * 1024
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # zlib's way of saying that a gzip header is expected
-# zstandard bounds no output, but four bytes can stand for at most a block of 128 KiB: this much makes at most 8 MiB.
+# zstandard does not bound its output. But four bytes stand for at most 128 KiB, so this much makes at most 8 MiB.
 _ZSTD_STEP_BYTES = 256
 
 
@@ -30,7 +30,7 @@ def decompressed(pieces: "Iterable[bytes]", compression: "Compression | None", u
 
     Args:
         pieces: The object's bytes, cut anywhere.
-        compression: How it is compressed; None for not at all, and the pieces are then passed on as they are.
+        compression: How it is compressed; None if it is not, and the pieces are then passed on as they are.
         url: The object, for messages.
 
     Raises:
@@ -51,11 +51,11 @@ class _BrokenError(Exception):
 
 
 class _Member(Protocol):
-    """One gzip member, bzip2 stream or zstd frame, with the manners of bz2's decompressor; an object may have several.
+    """One gzip member, bzip2 stream or zstd frame, used like bz2's decompressor; an object may have several.
 
     Attributes:
         eof: Whether the member has been read to its end.
-        needs_input: Whether it has nothing more to give out of what it was given.
+        needs_input: Whether it has given out everything that it was given.
         unused_data: What follows the member's end in the bytes that it was given.
     """
 
@@ -141,7 +141,7 @@ def _fed(member: _Member, data: bytes) -> "Iterator[bytes]":
         yield member.decompress(data, PIECE_BYTES)
         while not (member.eof or member.needs_input):
             yield member.decompress(b"", PIECE_BYTES)
-    except OSError as error:  # bz2 says so that its data is broken
+    except OSError as error:  # bz2's way to say that its data is broken
         raise _BrokenError(error) from error
 
 

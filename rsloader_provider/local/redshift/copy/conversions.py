@@ -1,4 +1,4 @@
-"""A field's text becomes a column's value, or is refused, as COPY does it.
+"""Turns a field's text into a column's value, or refuses it, as COPY does.
 
 PostgreSQL takes more spellings than Redshift does ('0x1F' and '1_000' for integers, 'on' for booleans, any date that it
 can guess), so every type has rules of its own here, and PostgreSQL only ever sees what they let through.
@@ -36,7 +36,7 @@ _DIGITS = Context(prec=2000, Emax=999_999, Emin=-999_999)
 
 
 class FieldRefusedError(Exception):
-    """A field's text is no value of its column.
+    """A field's text is not a valid value of its column.
 
     Attributes:
         code: Redshift's number for it.
@@ -52,7 +52,7 @@ class FieldRefusedError(Exception):
 
 
 def conversion(column: Column, copy: CopyOptions, recognise: Recognise) -> Convert:
-    """Return the function that makes a field's text what PostgreSQL's COPY takes for the column.
+    """Return the function that turns a field's text into what PostgreSQL's COPY takes for the column.
 
     The function gives None for NULL and raises FieldRefusedError.
 
@@ -102,7 +102,7 @@ def _multibyte(text: str) -> FieldRefusedError:
 
 
 def _of_stripped(convert: Callable[[str], str]) -> Convert:
-    """Blanks round a value do not count, and nothing but blanks is NULL, for every type but strings."""
+    """Ignore blanks round a value, and read only blanks as NULL, for every type but strings."""
 
     def stripped(text: str | None) -> str | None:
         text = (text or "").strip(" ")

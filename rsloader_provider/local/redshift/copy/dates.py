@@ -1,6 +1,6 @@
 """Dates and times as COPY reads them.
 
-Whatever is let through comes out in a spelling that PostgreSQL reads in one way only.
+Every accepted value comes out in a spelling that PostgreSQL reads in only one way.
 
 Source: https://docs.aws.amazon.com/redshift/latest/dg/r_DATEFORMAT_and_TIMEFORMAT_strings.html
 """
@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
 Recognise = Callable[[str, str], bool]
-"""Tells whether PostgreSQL's own parser takes a text (second) as a type (first): what `auto` means, as AWS says."""
+"""Tells whether PostgreSQL's parser takes a text (second) as a type (first); AWS says that `auto` means this."""
 
 _DATE = r"(?P<year>\d{4})-(?P<month>\d{1,2})-(?P<day>\d{1,2})"
 _TIME = r"(?P<hour>\d{1,2}):(?P<minute>\d{2})(:(?P<second>\d{2})(\.\d+)?)?"
@@ -35,7 +35,7 @@ _PART = re.compile("|".join(_PARTS), re.IGNORECASE)
 
 
 class DateRefusedError(Exception):
-    """A text is no date or time of the wanted form.
+    """A text is not a date or time of the wanted form.
 
     Attributes:
         reason: Redshift's words for it.
@@ -55,7 +55,7 @@ def parse_date(text: str, date_format: str | None, recognise: Recognise) -> str:
         recognise: See Recognise.
 
     Raises:
-        DateRefusedError: It is none.
+        DateRefusedError: It is not one.
     """
     if date_format is None:
         return _checked(_ONLY_DATE, text, "Invalid Date Format - length must be 10 or more")
@@ -74,7 +74,7 @@ def parse_timestamp(text: str, time_format: str | None, recognise: Recognise, *,
         zoned: Whether the type has a time zone.
 
     Raises:
-        DateRefusedError: It is none.
+        DateRefusedError: It is not one.
     """
     default = f"Invalid timestamp format or value [YYYY-MM-DD HH24:MI:SS{'OF' if zoned else ''}]"
     if time_format is None:
@@ -90,7 +90,7 @@ def parse_time(text: str, *, zoned: bool) -> str:
     """Read a TIME or TIMETZ.
 
     Raises:
-        DateRefusedError: It is none.
+        DateRefusedError: It is not one.
     """
     match = (_ZONED_TIME if zoned else _ONLY_TIME).fullmatch(text)
     try:

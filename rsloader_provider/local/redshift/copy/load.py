@@ -38,7 +38,7 @@ class LoadReport:
         objects: Objects that it read or would have read.
         bytes_read: Bytes taken from S3, before decompression.
         rows: Rows in the target.
-        errors: Records that it refused, no more than make it fail.
+        errors: Records that it refused, at most as many as make it fail.
         files: What it read of each object.
         seconds: How long it took.
     """
@@ -118,8 +118,8 @@ class CopyLoad:
             self.report.seconds = time.monotonic() - started
 
     async def _lock_target(self) -> None:
-        # Before anything else that reads: the transaction's snapshot, if this is its first statement, is then one that
-        # sees what the lock waited for.
+        # Before any other read: if this is the transaction's first statement, its snapshot then sees what the lock
+        # waited for.
         try:
             await self._backend.call(render("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE", table=self._copy.table))
         except PostgresError as error:
@@ -181,7 +181,7 @@ class CopyLoad:
 
 
 class _Ahead:
-    """A blocking generator advanced in threads, one chunk ahead of whoever consumes it."""
+    """A blocking generator advanced in threads, one chunk ahead of its consumer."""
 
     def __init__(self, chunks: "Generator[Chunk, None, None]", threads: "Executor"):
         self._chunks = chunks
@@ -209,7 +209,7 @@ class _Ahead:
     async def close(self) -> None:
         """Let the thread that is at work finish, and end the generator."""
         if self._next is not None:
-            # Whatever the thread still meets with comes too late: the COPY has ended, with its own answer.
+            # An error in the thread comes too late now: the COPY has ended, with its own answer.
             with contextlib.suppress(Exception):
                 await self._next
         self._chunks.close()

@@ -30,7 +30,7 @@ _CHECKS_OF_BLOCK = ((0x002, zlib.adler32), (0x200, zlib.crc32))
 
 
 class BrokenError(Exception):
-    """A container is broken, or is none."""
+    """A container is broken, or is not an lzop file."""
 
 
 def blocks(pieces: "Iterable[bytes]") -> "Iterator[bytes]":
@@ -40,7 +40,7 @@ def blocks(pieces: "Iterable[bytes]") -> "Iterator[bytes]":
         pieces: The file's bytes, cut anywhere; nothing at all is an empty file.
 
     Raises:
-        BrokenError: A checksum is wrong, the file ends too early, or it is no lzop file.
+        BrokenError: A checksum is wrong, the file ends too early, or it is not an lzop file.
     """
     source = _Source(pieces)
     while not source.at_end():

@@ -48,11 +48,11 @@ class CopyOptions:
         mapping: For JSON and Avro: `auto`, `auto ignorecase`, `noshred` (JSON only) or the S3 URL of a jsonpaths file.
         widths: For fixed width: each field's label (a column's name or a number) and its width in characters.
         manifest: Whether the source is a manifest.
-        compression: How the objects are compressed; None for not at all.
+        compression: How the objects are compressed; None if they are not.
         delimiter: What stands between fields, one character or several; None means the format's own.
         quote: CSV's quote character.
-        escape: Whether a backslash takes the next character's meaning away, in delimited text.
-        remove_quotes: Whether quotes round a field go, in delimited text.
+        escape: Whether a backslash makes the next character an ordinary one, in delimited text.
+        remove_quotes: Whether quotes round a field are removed, in delimited text.
         null_text: The text that stands for NULL.
         ignore_header: Lines to leave out at the start of every object.
         ignore_blank_lines: Whether lines with nothing in them are left out.
@@ -60,12 +60,12 @@ class CopyOptions:
         encoding: The objects' encoding, as Python calls it.
         date_format: `auto`, or a pattern; None for Redshift's default.
         time_format: `auto`, `epochsecs`, `epochmillisecs`, or a pattern; None for Redshift's default.
-        accept_any_date: Whether a date that is none becomes NULL.
+        accept_any_date: Whether a text that is not a date becomes NULL.
         replacement: What stands in for each byte of an invalid UTF-8 character; None refuses the record.
         blanks_as_null: Whether strings of white space only are NULL.
         empty_as_null: Whether empty strings are NULL.
         trim_blanks: Whether strings lose the white space at their end.
-        truncate_columns: Whether strings too long are cut.
+        truncate_columns: Whether strings that are too long are cut.
         round_decimals: Whether superfluous decimals are rounded; otherwise they are cut off.
         explicit_ids: Whether the objects hold the identity column's values.
         serialize_to_json: Whether Parquet and ORC columns of any type may go into SUPER columns.
@@ -121,7 +121,7 @@ class CopyOptions:
 
     @property
     def error_limit(self) -> float:
-        """The number of bad records with which the COPY fails at once; columnar formats have an end of their own."""
+        """The number of bad records with which the COPY fails at once; columnar formats fail in their own way."""
         return float("inf") if self.max_errors is None or self.format in COLUMNAR else max(1, self.max_errors)
 
 

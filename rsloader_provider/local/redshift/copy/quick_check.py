@@ -42,7 +42,7 @@ class QuickCheck:
         self._columns = columns
         self._patterns = [_pattern(column) for column in columns]
         self._possible = _reads_alike(copy, self._quote) and None not in self._patterns
-        # A NUL is no text, a lone \. once ended a COPY, and PostgreSQL wants all line ends alike.
+        # A NUL is not text, a lone \. once ended a COPY, and PostgreSQL wants all line ends alike.
         self._doubts = [b"\r", b"\0", b"\\.", copy.null_text.encode()]
         if copy.format != "csv":
             self._doubts.append(self._quote.encode())

@@ -1,4 +1,4 @@
-"""What a COPY's objects hold, as PostgreSQL's COPY takes it, and the records that are refused.
+"""Turns a COPY's objects into rows for PostgreSQL's COPY, and collects the records that are refused.
 
 Runs in threads. A block of text that is beyond doubt goes to PostgreSQL as it is; everything else is decoded and
 converted here, record by record.
@@ -58,7 +58,7 @@ class CopyRows:
 
     Attributes:
         errors: The records refused so far.
-        files: The objects read so far, the one at hand among them once it ends or fails.
+        files: The objects read so far; the current one joins them when it ends or fails.
     """
 
     def __init__(self, copy: CopyOptions, columns: list[Column], source: S3Source, recognise: Recognise):
@@ -143,7 +143,7 @@ class CopyRows:
             yield Chunk("".join(rows).encode(), as_csv=False)
 
     def _row(self, record: Record, wanted: S3Object) -> str | None:
-        """Write a record as a row of PostgreSQL's text format; None, and an error more, if it is refused."""
+        """Write a record as a row of PostgreSQL's text format; a refused one is added to the errors, and gives None."""
         values: list[str] = []
         refusal = record.refusal
         if refusal is None:

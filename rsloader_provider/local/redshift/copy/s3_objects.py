@@ -42,7 +42,7 @@ class S3Object:
         url: Where it is.
         bucket: Its bucket.
         key: Its key.
-        content_length: Its size in bytes as the manifest has it; None where nothing says.
+        content_length: Its size in bytes as the manifest has it; None if nothing says it.
     """
 
     url: str

@@ -11,7 +11,7 @@ from rsloader_provider.local.redshift.sql.tokens import Kind, Token
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Redshift's COPY options that are known here, so that a misspelt one is told from one that is only missing here.
+# Redshift's COPY options, so that a misspelt option is told from one that is only not supported here.
 _UNSUPPORTED = frozenset({"ENCRYPTED", "JOB", "MASTER_SYMMETRIC_KEY", "READRATIO", "SHAPEFILE", "SIMPLIFY", "SSH"})
 _ENCODINGS = {
     "UTF8": "utf-8", "UTF16": "utf-16", "UTF16LE": "utf-16-le", "UTF16BE": "utf-16-be", "ISO88591": "iso-8859-1",
@@ -26,8 +26,9 @@ def parse_copy(tokens: list[Token]) -> CopyOptions:
     """Read a COPY.
 
     Raises:
-        RedshiftError: 42601 for what no COPY can be; 0A000 for what the local Redshift cannot do, be it an option, a
-            source or a direction, and for options that Redshift does not take together; XX000 for missing credentials.
+        RedshiftError: 42601 for a text that cannot be a COPY; 0A000 for an option, a source or a direction that the
+            local Redshift does not support, and for options that Redshift does not take together; XX000 for missing
+            credentials.
     """
     return _Parser(tokens).parse()
 

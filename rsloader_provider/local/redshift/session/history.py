@@ -65,7 +65,7 @@ class SessionHistory:
         await self._catalog.log(query)
 
     async def succeeded(self, query: Query, rows: int) -> None:
-        """Log a statement that returned so many rows."""
+        """Log a statement that returned this many rows."""
         query.succeed(rows)
         await self._catalog.log(query)
 

@@ -32,8 +32,8 @@ _PASSED_ON = frozenset(
 )
 # Redshift descends from this version and drivers read the number; PostgreSQL's own makes redshift_connector fail.
 _SERVER_VERSION = "8.0.2"
-# The settings that it reports. Later ones matter by their absence: told of standard_conforming_strings, psycopg2 writes
-# every literal as E'…', which COPY does not take.
+# The settings that it reports. Later versions report more, which must be absent here: if standard_conforming_strings is
+# reported, psycopg2 writes every literal as E'…', which COPY does not take.
 _REPORTED = frozenset(
     {
         b"client_encoding",
@@ -96,7 +96,7 @@ async def log_in(
         The session, or None if the client only wanted another one's statement cancelled.
 
     Raises:
-        RedshiftError: The client was refused; it is still to be told.
+        RedshiftError: The client is refused; the caller must tell it.
         asyncio.IncompleteReadError: The client left.
     """
     try:
@@ -141,7 +141,7 @@ async def _log_in(
 async def _read_first_packet(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, tls: "ssl.SSLContext | None"
 ) -> tuple[int, bytes]:
-    """Return the first packet that is no question about encryption; encrypt if the client asks for it."""
+    """Return the first packet that is not a question about encryption; encrypt if the client asks for it."""
     while True:
         code, rest = await protocol.read_startup_packet(reader)
         if code == protocol.SSL_REQUEST and tls is not None:

@@ -23,7 +23,7 @@ class Prepared:
     Args:
         backend: The client's PostgreSQL session.
         relay: The way to the client.
-        make_ready: Is called with a statement before PostgreSQL parses it or runs it; for either it takes a snapshot.
+        make_ready: Called with a statement before PostgreSQL parses or runs it; for both it takes a snapshot.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Prepared:
         """Answer a Parse.
 
         Raises:
-            RedshiftError: There are several statements in it, or Redshift or PostgreSQL refuses the one.
+            RedshiftError: It holds several statements, or Redshift or PostgreSQL refuses the statement.
         """
         name, position = protocol.read_text(body)
         sql, position = protocol.read_text(body, position)
@@ -84,7 +84,7 @@ class Prepared:
         await self._relay.pass_on(Message(b"B", body), b"2")
 
     async def _parse_unnamed_again(self) -> None:
-        """Restore the unnamed statement, which PostgreSQL drops at every simple query and so at ours."""
+        """Restore the unnamed statement, which PostgreSQL drops at every simple query, ours included."""
         self._unnamed_call = self._backend.calls
         self._backend.send(self._unnamed, _FLUSH)
         while (answer := await self._backend.receive()).kind != b"1":

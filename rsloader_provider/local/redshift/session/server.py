@@ -30,13 +30,13 @@ class Settings:
     Attributes:
         database: Its first database.
         owner: The user who may do anything.
-        passwords: The password of every user to be created at the start, the owner's among them. One who is there
-            already, in a data directory that was kept, keeps theirs.
+        passwords: The password of every user to be created at the start, the owner's among them. A user who exists
+            already, in a data directory that was kept, keeps their password.
         host: The address to listen on.
         port: The port; 0 means any that is free.
         s3_endpoint: Where COPY reads; None means AWS itself.
         isolation: The isolation level of databases that are not created with another.
-        data_dir: Where the data stays; None means that it goes when the server stops.
+        data_dir: Where the data stays; None means that it is removed when the server stops.
         authentication: How clients are asked for their password.
         tls: The files of a certificate and its key; with None, encryption is declined.
         login_seconds: How long a client may take to log in.
@@ -90,7 +90,7 @@ class Server:
 
     async def _start(self) -> None:
         settings = self._settings
-        # What sessions need takes as long to import as PostgreSQL takes to start.
+        # The modules of sessions take as long to import as PostgreSQL takes to start.
         await asyncio.gather(self._postgres.start(), asyncio.to_thread(import_module, _SESSION))
         self._catalogs = await Catalogs.prepare(
             self._postgres.socket, settings.database, settings.owner, settings.passwords

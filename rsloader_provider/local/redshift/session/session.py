@@ -169,7 +169,7 @@ class Session:
             async with self._history.logging_refusals(text):
                 statements.append(understand(text))
         if len(statements) > 1 and all(statement.role is not Role.TRANSACTION for statement in statements):
-            await self._transaction.open()  # several statements of one message stand or fall together
+            await self._transaction.open()  # several statements of one message succeed or fail together
         for statement in statements:
             async with self._history.logging_refusals(statement.text):
                 await self._make_ready(statement)
@@ -216,7 +216,7 @@ class Session:
         """Do what has to be done before PostgreSQL takes the snapshot that a statement will see."""
         await self._transaction.lock_written_table(statement)
         if statement.role is Role.LOCK:
-            await self._transaction.open()  # outside a transaction block it has no effect, and is no error
+            await self._transaction.open()  # outside a transaction block it has no effect, and is not an error
         await self._history.make_ready(statement)
 
     async def _perform(self, statement: Statement, pass_on: "Callable[[], Awaitable[object]]") -> None:

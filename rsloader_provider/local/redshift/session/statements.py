@@ -59,7 +59,7 @@ class Statement:
 
     @property
     def reads_the_log(self) -> bool:
-        """Whether it may read what the proxy has to write down first: a system view."""
+        """Whether it may read a system view, whose rows the proxy has to write first."""
         return _SYSTEM_VIEW.search(self.text) is not None
 
     @property

@@ -62,7 +62,7 @@ class Transaction:
             self._locked.clear()
 
     async def lock_written_table(self, statement: "Statement") -> None:
-        """Lock what a statement writes to, before PostgreSQL so much as parses it: its own lock would be too weak."""
+        """Lock what a statement writes to, before PostgreSQL even parses it: PostgreSQL's own lock is too weak."""
         if statement.writes is None or statement.writes in self._locked:
             return
         await self.open()

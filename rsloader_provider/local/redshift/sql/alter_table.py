@@ -15,7 +15,7 @@ _NOTHING = "RESET (fillfactor)"
 
 
 def rewrite_alter_table(tokens: list[Token], edits: Edits) -> None:
-    """Rewrite ALTER TABLE; what it says of storage only has to be said by one who may.
+    """Rewrite ALTER TABLE. A change of storage has no effect, but only the table's owner may ask for it.
 
     Args:
         tokens: The statement.

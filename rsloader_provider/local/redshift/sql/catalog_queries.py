@@ -1,10 +1,10 @@
-"""Queries of the system catalog, as dialects and BI tools put them to Redshift.
+"""Queries of the system catalog, as dialects and BI tools send them to Redshift.
 
 Some of its relations have columns in Redshift that PostgreSQL does not have: views of the same name in the schema
 `local_redshift` add them (see driver_lookups.sql).
 
-Redshift lets WHERE name an expression of the select list, where PostgreSQL knows only columns. To tell the two apart
-one has to know the columns, so this is done for queries that read the system catalog and nothing else.
+Redshift lets WHERE name an expression of the select list, where PostgreSQL knows only columns. Only the columns' names
+tell the two apart, so this is done for queries that read the system catalog and nothing else.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _AFTER_WHERE = frozenset({"GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT"
 
 
 def rewrite_catalog_query(sql: str, tokens: list[Token], edits: Edits) -> None:
-    """Rewrite what a query of the system catalog says otherwise in Redshift; leave every other statement alone.
+    """Rewrite what a query of the system catalog spells differently in Redshift; leave other statements alone.
 
     Args:
         sql: The statement.

@@ -113,7 +113,7 @@ def _refuse_case_insensitive(reader: TokenReader) -> None:
 
 
 def _refused(reader: TokenReader) -> RedshiftError:
-    """Return the error for what comes next: a database of somebody else's data, or nothing that Redshift knows."""
+    """Return the error for what comes next: a database of somebody else's data, or words unknown to Redshift."""
     for keyword in ("FROM", "IAM_ROLE", "INTEGRATION", "SET"):
         if reader.take(keyword):
             return unsupported(f"A database with {keyword}")

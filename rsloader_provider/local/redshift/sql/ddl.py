@@ -1,7 +1,7 @@
 """Redshift's table definitions in PostgreSQL's words.
 
-Storage hints go; constraints that Redshift takes but does not enforce go too, because PostgreSQL would enforce them. Of
-a primary key is kept what Redshift shows of it.
+Storage hints are removed. So are constraints that Redshift takes but does not enforce, because PostgreSQL would enforce
+them. Of a primary key, what Redshift shows of it is kept.
 """
 
 from rsloader_provider.local.redshift.errors import syntax_error, unsupported
@@ -18,7 +18,7 @@ _TABLE_ATTRIBUTES = ("DISTKEY", "DISTSTYLE", "SORTKEY", "COMPOUND", "INTERLEAVED
 
 
 def rewrite_create_table(tokens: list[Token], table: int, edits: Edits) -> None:
-    """Rewrite CREATE TABLE, be it with columns, LIKE another table or AS a query.
+    """Rewrite CREATE TABLE: with columns, LIKE another table or AS a query.
 
     Args:
         tokens: The statement.
@@ -26,7 +26,7 @@ def rewrite_create_table(tokens: list[Token], table: int, edits: Edits) -> None:
         edits: What is changed in it.
 
     Raises:
-        RedshiftError: Something that cannot be said in PostgreSQL without another meaning.
+        RedshiftError: PostgreSQL cannot say it with the same meaning.
     """
     position = table + 1
     while position < len(tokens) and tokens[position].text != "(":
@@ -144,7 +144,7 @@ def _rewrite_identity(rest: list[Token], prefix: str, edits: Edits) -> int:
     """`IDENTITY(seed, step)`; returns its length in tokens."""
     end = closing(rest, 1)
     seed, _, step = "".join(token.text for token in rest[2:end]).partition(",")
-    # PostgreSQL's own bound on this side is 1 or -1, which a seed may well be beyond.
+    # PostgreSQL's own bound on this side is 1 or -1, and a seed may be beyond that.
     bound = "MAXVALUE" if step.startswith("-") else "MINVALUE"
     edits.replace(rest[: end + 1], f"{prefix}IDENTITY (START WITH {seed} INCREMENT BY {step} {bound} {seed})")
     return end + 1

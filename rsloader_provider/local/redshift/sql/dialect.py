@@ -1,4 +1,4 @@
-"""A statement of Redshift in PostgreSQL's words: what can differ in any statement, and whom to ask about the rest."""
+"""A statement of Redshift in PostgreSQL's words: what can differ in any statement, and calls for the rest."""
 
 from itertools import pairwise
 
@@ -22,11 +22,11 @@ def rewrite(sql: str, tokens: list[Token]) -> str:
     """Return a statement as PostgreSQL understands it, unchanged if it needs no change.
 
     Args:
-        sql: A single statement, no COPY.
+        sql: A single statement, not a COPY.
         tokens: Its tokens, at least one.
 
     Raises:
-        RedshiftError: What Redshift refuses, and what PostgreSQL would do otherwise than Redshift.
+        RedshiftError: Redshift refuses it, or PostgreSQL would do something different from Redshift.
     """
     words = [token.keyword for token in tokens]
     edits = Edits(sql)

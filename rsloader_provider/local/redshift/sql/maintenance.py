@@ -15,7 +15,7 @@ def rewrite_vacuum(tokens: list[Token], edits: Edits) -> None:
     """Rewrite VACUUM; how it sorts and when it stops is a matter of Redshift's storage.
 
     Raises:
-        RedshiftError: 42601; it says something else.
+        RedshiftError: 42601; it holds words that Redshift's VACUUM does not have.
     """
     match [token.keyword for token in tokens[1:3]]:
         case ["SORT" | "DELETE", "ONLY"]:
@@ -37,7 +37,7 @@ def rewrite_analyze(tokens: list[Token], edits: Edits) -> None:
     """Rewrite ANALYZE; which columns it looks at is only a matter of speed.
 
     Raises:
-        RedshiftError: 0A000; ANALYZE COMPRESSION is about encodings, of which there are none here.
+        RedshiftError: 0A000; ANALYZE COMPRESSION is about encodings, which do not exist here.
     """
     words = [token.keyword for token in tokens]
     if "COMPRESSION" in words[1:2]:

@@ -44,7 +44,7 @@ def masked(sql: str) -> str:
 
 
 def without_secrets(message: str, sql: str) -> str:
-    """Return an error's message without the secrets of its statement, of which it may quote one."""
+    """Return an error's message without the secrets of its statement, which it may quote."""
     for secret in _secrets(sql):
         for spelling in (secret.text, secret.value):
             if spelling:

@@ -38,7 +38,7 @@ def parse_append(tokens: "list[Token]") -> TableAppend | None:
     """Read an ALTER TABLE APPEND; None for any other statement.
 
     Raises:
-        RedshiftError: 42601; it goes on after what it can say.
+        RedshiftError: 42601; more words follow its end.
     """
     words = [token.keyword for token in tokens]
     end = table_end(tokens, 2)
@@ -62,7 +62,7 @@ async def run_append(backend: "Backend", append: TableAppend) -> None:
     Both tables are locked against other writers first, as for any write.
 
     Raises:
-        RedshiftError: The tables do not fit together, or the user owns one of them not.
+        RedshiftError: The tables do not fit together, or the user does not own both.
     """
     for table in (append.target, append.source):
         await backend.call(render("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE", table=table))

@@ -32,7 +32,7 @@ def rewrite(tokens: list[Token]) -> Fragment | None:
         name = reader.name()
         if not (reader.take("RENAME") or reader.take("SET")):
             return _alter(reader, name)
-        # PostgreSQL's own words. A new name makes it forget an md5 password, as Redshift does: it is part of the hash.
+        # PostgreSQL's own words. A new name makes it forget an md5 password, as Redshift does: it hashes the name too.
     return None
 
 
@@ -96,7 +96,7 @@ def _option(reader: TokenReader) -> Fragment:
         return render("VALID UNTIL {moment}", moment=reader.literal())
     if reader.take("SYSLOG", "ACCESS"):
         if reader.take("RESTRICTED"):
-            return Fragment("")  # which everybody's is
+            return Fragment("")  # every user's access is restricted here
         raise unsupported("SYSLOG ACCESS UNRESTRICTED") if reader.take("UNRESTRICTED") else reader.unexpected()
     if reader.take("SESSION", "TIMEOUT"):
         raise unsupported("SESSION TIMEOUT")

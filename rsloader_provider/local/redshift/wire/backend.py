@@ -124,7 +124,7 @@ class Backend:
         try:
             if feed is not None:
                 async for piece in feed:
-                    # An early answer is an error: PostgreSQL ignores the rest, so reading on would be for nothing.
+                    # An early answer is an error: PostgreSQL ignores the rest, so it is useless to read on.
                     if self.ahead().done():
                         break
                     self._writer.write(b"d" + struct.pack("!i", len(piece) + 4))

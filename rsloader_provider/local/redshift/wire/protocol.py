@@ -14,7 +14,7 @@ CANCEL_REQUEST = 80877102
 SSL_REQUEST = 80877103
 GSS_REQUEST = 80877104
 
-# A statement or a row of Redshift is at most 16 MB; what claims to be far longer is no message.
+# A statement or a row of Redshift is at most 16 MB; anything that claims to be far longer is not a message.
 _MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 _MAX_STARTUP_BYTES = 10_000
 
@@ -35,7 +35,7 @@ async def read_message(reader: "asyncio.StreamReader") -> Message:
 
     Raises:
         asyncio.IncompleteReadError: The other side has gone.
-        RedshiftError: 08P01; this is no message.
+        RedshiftError: 08P01; this is not a message.
     """
     header = await reader.readexactly(5)
     length = struct.unpack_from("!i", header, 1)[0] - 4
@@ -49,7 +49,7 @@ async def read_startup_packet(reader: "asyncio.StreamReader") -> tuple[int, byte
 
     Raises:
         asyncio.IncompleteReadError: The other side has gone.
-        RedshiftError: 08P01; this is no such packet.
+        RedshiftError: 08P01; this is not such a packet.
     """
     length = struct.unpack("!i", await reader.readexactly(4))[0]
     if not 8 <= length <= _MAX_STARTUP_BYTES:
@@ -138,7 +138,7 @@ def error_response(error: RedshiftError) -> Message:
 
 
 def info(message: str) -> Message:
-    """Tell the client something that is no error, as Redshift does after a COPY."""
+    """Tell the client something that is not an error, as Redshift does after a COPY."""
     return Message(b"N", b"".join(map(text, ("SINFO", "C00000", "M" + message))) + b"\0")
 
 

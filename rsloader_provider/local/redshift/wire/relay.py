@@ -56,7 +56,7 @@ class Relay:
         return len(self._output)
 
     def rewind(self, mark: int = 0) -> None:
-        """Take back what has been put into the output since, as far as it has not been sent."""
+        """Take back what has been put into the output since and has not been sent."""
         del self._output[mark:]
 
     def pass_message(self, message: Message) -> None:
@@ -76,7 +76,7 @@ class Relay:
         self.emit(message)
 
     async def pass_on(self, message: Message, *answers: bytes) -> bytes:
-        """Send a message to PostgreSQL and its answer to the client, as far as the first of the expected kinds.
+        """Send a message to PostgreSQL, and its answer to the client up to the first message of the expected kinds.
 
         Raises:
             PostgresError: The answer was an error, which is still to be sent to the client.

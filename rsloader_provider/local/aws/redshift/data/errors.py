@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def invalid(message: str) -> ServiceError:
-    """Refuse a request that makes no sense."""
+    """Refuse a request that is not valid."""
     return ServiceError("ValidationException", message)
 
 
@@ -21,7 +21,7 @@ def unsupported(what: str) -> ServiceError:
 
 
 def no_such_statement(statement_id: str) -> ServiceError:
-    """Answer a question about a statement that never was, or is no longer remembered."""
+    """Refuse a question about a statement that never existed, or is no longer remembered."""
     return ServiceError("ResourceNotFoundException", "Query does not exist.", ResourceId=statement_id)
 
 

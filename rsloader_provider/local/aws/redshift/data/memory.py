@@ -25,7 +25,7 @@ class Statements:
         self._by_token: dict[str, Statement] = {}
 
     def add(self, statement: Statement) -> Statement:
-        """Remember a statement; returns an earlier one of the same client token in its place, if there is one.
+        """Remember and return a statement; if an earlier one had the same client token, return that one instead.
 
         Raises:
             ServiceError: Too many are running.
@@ -42,7 +42,7 @@ class Statements:
             return statement
 
     def drop(self, statement: Statement) -> None:
-        """Forget a statement that could not be begun."""
+        """Forget a statement that could not begin."""
         with self._lock:
             self._drop(statement)
 
@@ -52,7 +52,7 @@ class Statements:
             del self._by_token[statement.client_token]
 
     def forget_surplus(self) -> None:
-        """Forget the oldest statements that have ended, as far as there are too many or their results too large.
+        """Forget the oldest ended statements while there are too many, or their results are too large.
 
         The latest one stays in any case.
         """
@@ -78,10 +78,10 @@ class Statements:
         return found
 
     def query(self, statement_id: str) -> tuple[Statement, Query]:
-        """Return a query by its id, and the statement that it is of.
+        """Return a query by its id, and the statement that it belongs to.
 
         Raises:
-            ServiceError: There is none, or the id is a whole batch's.
+            ServiceError: There is none, or the id belongs to a whole batch.
         """
         statement = self.statement(statement_id)
         for query in statement.queries:

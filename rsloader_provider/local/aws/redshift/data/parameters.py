@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class NumberedSql(NamedTuple):
-    """A statement with numbered parameters, the names of these in their order."""
+    """A statement with numbered parameters, and their names in order."""
 
     sql: str
     names: list[str]
 
 
 def number(sql: str) -> NumberedSql:
-    """Number a statement's parameters; a name that stands twice has one number.
+    """Number a statement's parameters; a name that occurs twice has one number.
 
     >>> number("SELECT :a::int + :b, ':c' WHERE x > :a")
     NumberedSql(sql="SELECT $1::int + $2, ':c' WHERE x > $1", names=['a', 'b'])
@@ -43,10 +43,10 @@ def number(sql: str) -> NumberedSql:
 def number_all(sqls: list[str], values: Mapping[str, str]) -> list[NumberedSql]:
     """Number the parameters of a request's statements, which share its values.
 
-    Without values nothing is numbered, so that a colon stays what it is.
+    Without values nothing is numbered, so that a colon stays a colon.
 
     Raises:
-        ServiceError: A parameter has no value, or a value no parameter.
+        ServiceError: A parameter has no value, or a value has no parameter.
     """
     if not values:
         return [NumberedSql(sql, []) for sql in sqls]

@@ -1,4 +1,4 @@
-"""What ExecuteStatement and BatchExecuteStatement are asked, checked."""
+"""The requests of ExecuteStatement and BatchExecuteStatement, checked."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_SQLS = 40
 _MOST_KEEP_ALIVE_SECONDS = 86_400
 _MOST_WAIT_SECONDS = 30
 _ID = re.compile(r"[a-z0-9]{8}(-[a-z0-9]{4}){3}-[a-z0-9]{12}(:\d{1,2})?")
-# What says where to connect; a session knows that already.
+# These say where to connect; a session knows that already.
 _PLACES = ("ClusterIdentifier", "WorkgroupName", "Database", "DbUser", "SecretArn")
 
 
@@ -53,7 +53,7 @@ def submission_of(request: Mapping[str, Any], sqls: list[str]) -> Submission:
     """Read a request.
 
     Raises:
-        ServiceError: It makes no sense, or asks for what is not supported.
+        ServiceError: It is not valid, or asks for something that is not supported.
     """
     if not sqls or not all(isinstance(sql, str) and sql.strip() for sql in sqls):
         raise invalid("Sql must not be empty.")
@@ -85,7 +85,7 @@ def wait_seconds(request: Mapping[str, Any]) -> int:
     """Return how long an answer may wait for a statement's end, 0 where the request does not say.
 
     Raises:
-        ServiceError: Longer than AWS waits.
+        ServiceError: It is longer than AWS waits.
     """
     return _seconds(request, "WaitTimeSeconds", _MOST_WAIT_SECONDS) or 0
 
@@ -94,7 +94,7 @@ def statement_id(request: Mapping[str, Any]) -> str:
     """Return the id that a request is about.
 
     Raises:
-        ServiceError: It is none.
+        ServiceError: It is not a statement's id.
     """
     given = str(request.get("Id", ""))
     if not _ID.fullmatch(given):
@@ -106,7 +106,7 @@ def login_of_secret(name: str, region: str) -> Login:
     """Return the user and the password that a secret of the local Secrets Manager holds.
 
     Raises:
-        ServiceError: There is no such secret, or it holds no user and password.
+        ServiceError: There is no such secret, or it is not a user and a password.
     """
     try:
         secret = secretsmanager_backends[DEFAULT_ACCOUNT_ID][region].get_secret_value(name, "", "AWSCURRENT")
@@ -115,7 +115,7 @@ def login_of_secret(name: str, region: str) -> Login:
     except JsonRESTError as error:
         raise invalid(error.message) from error
     except (KeyError, ValueError, TypeError):
-        raise invalid(f"the secret {name} holds no JSON with username and password") from None
+        raise invalid(f"the secret {name} is not JSON with a username and a password") from None
 
 
 def _check_place(request: Mapping[str, Any], session_id: str | None) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # Source: https://docs.aws.amazon.com/redshift/latest/mgmt/data-api-troubleshooting.html
 _MOST_BYTES = 500_000_000
 _MOST_ROW_BYTES = 65_536
-# The documentation gives no size; these pages are small enough for any client and few enough for a test.
+# The documentation does not name a size; these pages are small enough for any client and few enough for a test.
 _PAGE_ROWS = 1000
 _PAGE_BYTES = 1_000_000
 
@@ -52,20 +52,20 @@ class Result:
         self._widest_bytes = max(sizes, default=0)
 
     def excess(self) -> str | None:
-        """Return what is too large for the Data API, as it says it; None for nothing."""
+        """Return the Data API's error for a result that is too large; None for one that is not."""
         if self._widest_bytes > _MOST_ROW_BYTES:
             return "Packet for query is too large"
         return "Database response exceeded size limit" if self.size_bytes > _MOST_BYTES else None
 
     def columns(self) -> list[dict[str, Any]]:
-        """Return ColumnMetadata. Which table a column is of, and whether it may be NULL, is not known."""
+        """Return ColumnMetadata. A column's table, and whether the column may be NULL, are not known."""
         return [self._column(number) for number in range(self._rows.nfields)]
 
     def page(self, token: str | None) -> tuple[list[list[dict[str, Any]]], str | None]:
         """Return one page's records, and the token of the next page (None at the end).
 
         Raises:
-            ServiceError: The token is none of this result's.
+            ServiceError: The token does not belong to this result.
         """
         first = row = self._row_of(token)
         size = 0

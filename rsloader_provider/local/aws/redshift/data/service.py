@@ -36,7 +36,7 @@ class DataApi:
 
     Args:
         database: The local Redshift.
-        keys: Tell whose an access key is.
+        keys: The issued access keys and their holders.
         region: Where secrets are looked for.
     """
 
@@ -150,7 +150,7 @@ class DataApi:
             password = self._database.let_in(user, seconds=_LOGIN_SECONDS, create="DbUser" not in facts)
             return self._database.connect(Login(f"IAM:{user}", password), facts["Database"])
 
-        # Nothing is kept for a time of 0.
+        # A session with a time of 0 is not kept.
         return self._sessions.begin(Session(connect, facts, asked.keep_alive_seconds or None))
 
     def _run(self, statement: Statement, session: Session) -> None:

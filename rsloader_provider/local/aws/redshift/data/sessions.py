@@ -81,7 +81,7 @@ class Sessions:
         """Take a free session into use; a new time to keep it alive replaces the old one.
 
         Raises:
-            ServiceError: It is in use, has ended or never was.
+            ServiceError: It is in use, has ended or never existed.
         """
         with self._lock:
             session = self._free.pop(session_id, None)
@@ -115,7 +115,7 @@ class Sessions:
 
     def _end(self, session: Session) -> None:
         with self._lock:
-            # Whoever took it a moment ago keeps it.
+            # A statement that took it a moment ago keeps it.
             if self._free.get(session.id) is not session or session.closing is not threading.current_thread():
                 return
             del self._free[session.id]

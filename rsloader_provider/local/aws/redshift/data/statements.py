@@ -21,15 +21,15 @@ class Query:
     """One SQL statement of a request.
 
     Attributes:
-        id: The statement's id or, in a batch, that with its number behind it.
+        id: The statement's id; in a batch, the query's number follows it.
         text: As the client wrote it.
         sql: As the database gets it.
         status: One of STATUSES.
         error: The database's error; None for none.
         result: Its result set; None for none.
         rows: Rows returned or affected; -1 while not known.
-        created_at: Seconds since 1970, as the next one.
-        updated_at: When its status last changed.
+        created_at: When it was asked for, in seconds since 1970.
+        updated_at: When its status last changed, in seconds since 1970.
         duration_ns: How long it ran, in nanoseconds.
     """
 
@@ -69,7 +69,7 @@ class Statement:
     """One request to run SQL.
 
     `lock` guards the moments that CancelStatement must not miss: a session's process that gets a cancel must still be
-    at this statement.
+    running this statement.
 
     Attributes:
         id: Its id.
@@ -81,7 +81,7 @@ class Statement:
         status: One of STATUSES.
         error: Why it failed; None if it did not.
         pid: The database session's process; 0 before there is one.
-        running: Whether that process is at this statement.
+        running: Whether that process is running this statement.
         cancelled: Whether CancelStatement was called in time.
         ended: Set when the status is final.
     """
@@ -123,7 +123,7 @@ class Statement:
 
     @property
     def has_result_set(self) -> bool:
-        """Whether any of its queries has one."""
+        """Whether any of its queries has a result set."""
         return any(query.result is not None for query in self.queries)
 
     def describe(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """An object's content as records, one module for each format.
 
 Each module has a function `records` that yields every record of one object, bad ones included, in the object's order.
-It runs in a thread, works on one piece at a time, and knows nothing of PostgreSQL: what a field's text becomes in a
-column is for `conversions`.
+It runs in a thread, works on one piece at a time, and knows nothing of PostgreSQL: `conversions` decides what a field's
+text becomes in a column.
 """
 
 from dataclasses import dataclass

@@ -29,7 +29,7 @@ def records(
 ) -> "Iterator[Record]":
     """Yield a file's records, each numbered, and with the start of its JSON as its text.
 
-    Values are loaded as they are stored, whatever their logical type: a date is the number of its day. Arrays, maps
+    Values are loaded as they are stored, without their logical type: a date is the number of its day. Arrays, maps
     and records become compact JSON, an enum its symbol, and bytes the text in which each byte is a character. Where the
     file is broken, a refused record ends it.
 

@@ -38,7 +38,7 @@ _SCHEMA_ERRORS = (SchemaParseException, UnknownType, AttributeError, *_DECODING_
 
 
 class BrokenError(Exception):
-    """The file is no Avro container or a broken one, in the words of a load error."""
+    """The file is not an Avro container, or a broken one; the text is a load error's."""
 
 
 class Container:
@@ -52,7 +52,7 @@ class Container:
 
     Raises:
         BrokenError: It has no whole header.
-        RedshiftError: It is one that Redshift does not take.
+        RedshiftError: Redshift does not take it.
     """
 
     def __init__(self, file: IO[bytes]):

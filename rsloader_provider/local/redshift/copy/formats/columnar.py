@@ -35,17 +35,17 @@ _DEFAULT_REGION = "us-east-1"
 def records(
     file: IO[bytes], copy: CopyOptions, columns: Sequence[Target], url: str, *, query_id: int = 0
 ) -> Iterator[Record]:
-    """Yield an object's records; after a refused one follows nothing but, perhaps, the error that the client gets.
+    """Yield an object's records. A refused record is the last; only the error that the client gets may follow it.
 
     Args:
-        file: The object's content, seekable, which is read as far as the iterator is.
+        file: The object's content, seekable; it is read only as the iterator advances.
         copy: How it is written.
         columns: The COPY's columns.
         url: The object's S3 URL.
         query_id: The COPY's id, which the error's detail names.
 
     Yields:
-        Records, numbered from 1. Before a Spectrum Scan Error one refused record with its whole text, as
+        Records, numbered from 1. Before a Spectrum Scan Error comes one refused record with its whole text, as
         SYS_LOAD_ERROR_DETAIL keeps it; its line is 0 if the file as a whole is at fault.
 
     Raises:

@@ -51,15 +51,15 @@ class Target(Protocol):
 
 
 def feeding(column: Target, feeds: Mapping[str, Set[T]], file_format: str) -> Set[T]:
-    """Give the types of a file's columns that a column takes.
+    """Give the file's types that a column takes.
 
     Args:
         column: The column.
-        feeds: Those of each type of column.
+        feeds: The file's types, for each type of column.
         file_format: The format, for the message.
 
     Raises:
-        RedshiftError: None does.
+        RedshiftError: No type of this format fits the column.
     """
     if column.type_name not in feeds:
         raise unsupported(f"COPY from {file_format} into a column of type {column.declared_type}")
@@ -67,7 +67,7 @@ def feeding(column: Target, feeds: Mapping[str, Set[T]], file_format: str) -> Se
 
 
 class ScanError(Exception):
-    """The scanner gives the object up, and the COPY fails with a Spectrum Scan Error.
+    """The scanner gives up on the object, and the COPY fails with a Spectrum Scan Error.
 
     Attributes:
         detail_code: The code in the error's detail.
@@ -85,7 +85,7 @@ class ScanError(Exception):
 
 
 class RefusedValueError(Exception):
-    """The scanner could read a value that the target cannot take, and the COPY fails with a load error.
+    """The scanner has read a value that the target cannot take, and the COPY fails with a load error.
 
     Attributes:
         row: Its row within its batch, from 0.

@@ -29,7 +29,7 @@ def super_texts(values: Any, *, documents: bool) -> list[str | None]:
 
     Raises:
         RefusedValueError: A string is longer than 65535 bytes, or not UTF-8.
-        RedshiftError: What is not supported: a number that is none, a year beyond 9999, a type not known here.
+        RedshiftError: It is not supported: NaN, infinity, a year beyond 9999, or a type not known here.
     """
     readable = _readable(values.type)
     write = str if documents else _writer(readable)
@@ -52,7 +52,7 @@ class _StringTooLongError(Exception):
 
 
 def _writer(value_type: pa.DataType) -> _Writer:
-    """Return what writes a value of this type, None excepted."""
+    """Return the function that writes a value of this type other than None."""
     types = pa.types
     if types.is_map(value_type):
         key, item = _map_key(value_type.key_type), _nullable(value_type.item_type)

@@ -1,4 +1,4 @@
-"""Columns of values as the texts that a column of the target's type is written with."""
+"""Turns columns of values into the texts that PostgreSQL reads for the target's type."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Fixed-width text: each field has so many characters."""
+"""Fixed-width text: each field has a fixed number of characters."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""The JSON documents of one object: found, read, and passed over where they are malformed.
+"""The JSON documents of one object: found, read, and skipped where they are malformed.
 
 A document is a JSON object or array with nothing but white space round it. After a malformed one, reading goes on with
 the next line.
@@ -42,7 +42,7 @@ class Document:
 
 
 def documents(pieces: "Iterable[bytes]", header_lines: int) -> "Iterator[Document]":
-    """Yield an object's documents, and what is none, in their order.
+    """Yield an object's documents, and the text that is not a document, in their order.
 
     Args:
         pieces: The object's content as UTF-8, cut anywhere.
@@ -108,7 +108,7 @@ class _Window:
             return Document(line, raw, value)
 
     def junk(self) -> Document:
-        """Read what is no document: up to the next one, or to the end of the line."""
+        """Read text that is not a document: up to the next document, or to the end of the line."""
         while True:
             end = _END_OF_JUNK.search(self.text, self.start)
             if end is not None or self._complete:

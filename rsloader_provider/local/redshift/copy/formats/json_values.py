@@ -1,7 +1,7 @@
 """JSON values with their numbers as they are spelt, and their text.
 
-A number stays text, because `1.50` in a DECIMAL column, `1E400` in a VARCHAR and `12345678901234567890` in either are
-not what a float would make of them.
+A number stays text, because a float would change `1.50` in a DECIMAL column, `1E400` in a VARCHAR, and
+`12345678901234567890` in either.
 """
 
 import re

@@ -75,7 +75,7 @@ def parse_path(path: str) -> Steps:
     ('store', 'books', 0)
 
     Raises:
-        RedshiftError: The expression is none of Redshift's, which has no wildcards, filters or mixed notations.
+        RedshiftError: Redshift does not take the expression: Redshift has no wildcards, filters or mixed notations.
     """
     for notation in _NOTATIONS:
         if _is_written(path, notation):
@@ -87,7 +87,7 @@ def value_at(value: "Json", steps: Steps) -> "Json":
     """Return what an expression names in a value; None also where a key is missing.
 
     Raises:
-        NoElementError: An array element is missing, or a key is looked for in what is no object.
+        NoElementError: An array element is missing, or a key is looked for in a value that is not an object.
     """
     for step in steps:
         if isinstance(step, int):

@@ -15,9 +15,9 @@ class Line:
     """One line, or several that make one record.
 
     Attributes:
-        number: The line's number in the object, of several the last one's.
+        number: The line's number in the object; the last line's if there are several.
         text: Its text without the line end.
-        refusal: Why its bytes are no text, or None.
+        refusal: Why its bytes are not text, or None.
     """
 
     number: int

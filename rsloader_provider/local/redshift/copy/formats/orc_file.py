@@ -59,7 +59,7 @@ class OrcFile:
         scanned: Its names in messages.
 
     Raises:
-        ScanError: It is no ORC file, or its tail is broken.
+        ScanError: It is not an ORC file, or its tail is broken.
     """
 
     def __init__(self, file: IO[bytes], scanned: ScannedObject):
@@ -80,7 +80,7 @@ class OrcFile:
 
         Args:
             position: The file's column, from 0.
-            column: The target; no SUPER, which takes every type.
+            column: The target; not SUPER, which takes every type.
 
         Raises:
             ScanError: In Spectrum's words.

@@ -54,7 +54,7 @@ class ParquetFile:
         scanned: Its names in messages.
 
     Raises:
-        ScanError: It is no Parquet file, or its footer is broken.
+        ScanError: It is not a Parquet file, or its footer is broken.
     """
 
     def __init__(self, file: IO[bytes], scanned: ScannedObject):
@@ -89,7 +89,7 @@ class ParquetFile:
 
         Args:
             position: The file's column, from 0.
-            column: The target; no SUPER, which takes every type.
+            column: The target; not SUPER, which takes every type.
 
         Raises:
             ScanError: In Spectrum's words.
@@ -127,7 +127,7 @@ class ParquetFile:
             raise self._scanned.corrupt(error) from error
 
     def _notation(self, position: int) -> str:
-        """A column's schema as Impala writes it: definition and repetition level are its greatest."""
+        """A column's schema as Impala writes it, with the greatest definition and repetition levels."""
         field = self._file.schema_arrow.field(position)
         leaf = self._leaves[position]
         kind = "struct" if leaf is None else leaf.physical_type.lower()
@@ -147,5 +147,5 @@ def _leaves(field_type: pa.DataType) -> int:
 
 
 def _decimal_bytes(precision: int) -> int:
-    """The fewest bytes that hold every number of so many digits and its sign."""
+    """The fewest bytes that hold every number of that many digits and its sign."""
     return (int(10**precision - 1).bit_length() + 1 + 7) // 8
