@@ -1,4 +1,4 @@
-"""How much memory and time an audit of 1,000,000 objects takes, on streams that are made up while they are read.
+"""How much memory and time an audit of 1,000,000 objects takes, on streams that are generated while they are read.
 
 Promised: 300 MB, everything included. What S3, DynamoDB and Redshift take to answer comes on top of the time.
 `python benchmarks/audit.py [OBJECTS]`
@@ -28,12 +28,12 @@ def main() -> None:
     start = time.perf_counter()
     report = audit_load(a_config(), services, load)
     seconds = time.perf_counter() - start
-    # Not getrusage: its peak is inherited from whoever started this process.
+    # Not getrusage: its peak is inherited from the process that started this one.
     peak = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     megabytes = int(peak[1]) / 1024 if peak else 0
     assert (report.objects, report.is_wrong) == (OBJECTS, False)
     print(f"audit of {OBJECTS:,} objects in batches of {BATCH_FILES}: {megabytes:.0f} MB (promised: at most 300)")
-    print(f"                    {seconds:.0f} s, of which a part goes into making the streams up")
+    print(f"                    {seconds:.0f} s, partly spent on generating the streams")
 
 
 if __name__ == "__main__":

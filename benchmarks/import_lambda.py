@@ -1,6 +1,6 @@
 """How long moving over takes: 100,000 processed files, from the Lambda loader's tables to claims, on the local stack.
 
-Promised: 2 minutes. Both sides share this machine; on AWS the waiting is the network's.
+Promised: 2 minutes. Both sides share this machine; on AWS most of the time is waiting for the network.
 `python benchmarks/import_lambda.py [FILES]`
 """
 

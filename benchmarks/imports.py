@@ -1,4 +1,4 @@
-"""How much CPU each way into the package costs, most of it imports: user and system seconds, the least of some rounds.
+"""How much CPU each way into the package costs, most of it imports: user and system seconds, the least of a few rounds.
 
 Prints ratios to an empty program; nothing here decides whether a test passes. `python benchmarks/imports.py [ROUNDS]`
 """
@@ -40,7 +40,7 @@ WAYS = {
 
 
 def main() -> None:
-    """Run each way some times, and print what it costs."""
+    """Run each way several times, and print what it costs."""
     with tempfile.TemporaryDirectory() as home:
         environment = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(NOWHERE)}
         empty = cpu_seconds(["pass"], environment)

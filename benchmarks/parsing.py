@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def seconds(*works: Callable[[], object]) -> list[float]:
-    """Give the median of some rounds for each; they take turns, and none pays for what another left to collect."""
+    """Give the median of several rounds for each; they take turns, and none pays for another one's garbage."""
     taken: list[list[float]] = [[] for _ in works]
     for _ in range(ROUNDS):
         for work, times in zip(works, taken, strict=True):

@@ -15,7 +15,7 @@ DOCUMENT = CHECKOUT / "docs" / "crash-matrix.md"
 
 
 def matrix_rows(verdicts: Mapping[Cell, Verdict]) -> list[list[str]]:
-    """Make a row of each step and side: its name, and what became of it with each recovery."""
+    """Make a row of each step and side: its name, and the outcome with each recovery."""
     rows = []
     for step, side in product(STEPS, Side):
         row = [f"{side} {step}"]
@@ -53,7 +53,7 @@ def matrix_part(verdicts: Mapping[Cell, Verdict], date: str | None) -> str:
 
 
 def mutation_rows(failed: Mapping[str, Mapping[Played, Verdict]], played: int) -> list[list[str]]:
-    """Make a row of each mutation: its name, how many failed, at which places, and what was found at the first."""
+    """Make a row of each mutation: its name, how many failed, where, and the first problem found."""
     return [
         [
             name,
@@ -65,11 +65,11 @@ def mutation_rows(failed: Mapping[str, Mapping[Played, Verdict]], played: int) -
     ]
 
 
-MUTATION_HEAD = ("the loader", "failed", "where", "the first of these found")
+MUTATION_HEAD = ("the loader", "failed", "where", "first problem found")
 
 
 def _without_names(problem: str) -> str:
-    """Shorten the names that are new in every run."""
+    """Shorten the names that differ in every run."""
     lines = re.sub(r"crash_[0-9a-f]{32}", "crash_…", problem).strip().splitlines()
     return re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "…", lines[-1])
 

@@ -1,6 +1,6 @@
 """An Airflow home for this process; conftests of folders whose tests import Airflow import this first.
 
-Airflow reads its settings when it is first imported, which may be by any of their test modules.
+Airflow reads its settings when it is first imported, and any of their test modules may import it first.
 """
 
 import atexit

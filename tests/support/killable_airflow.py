@@ -1,4 +1,4 @@
-"""Stacks whose Airflow notices within seconds that one of its processes is gone, and loads to kill it at."""
+"""Stacks whose Airflow notices within seconds that one of its processes is gone, and loads during which to kill it."""
 
 from pathlib import Path
 from typing import Any

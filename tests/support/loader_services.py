@@ -34,7 +34,7 @@ def loader_services(
         endpoint_url: Where it answers.
         prefix: What the names of the tables begin with.
         connect: Opens a connection to Redshift.
-        sent: Gets the operation of each call that leaves.
+        sent: Receives the operation of each call that is sent.
         keep_alive_seconds: How long a session of the Data API may idle.
     """
     arguments = aws_client_arguments(endpoint_url)

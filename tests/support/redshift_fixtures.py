@@ -23,7 +23,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def redshift_aws() -> Iterator[LocalAws]:
     """The AWS that the local Redshifts load from, and whose clusters stand for the one with snapshots."""
-    with LocalAws() as aws:  # and not moto alone, whose S3 takes no key with a newline
+    with LocalAws() as aws:  # and not moto alone, whose S3 does not take a key with a newline
         yield aws
 
 

@@ -87,7 +87,7 @@ class Stack:
 
 
 def wait_until(condition: Callable[[], Any], what: str, seconds: float = 120) -> Any:
-    """Poll until something is so, and give it."""
+    """Poll until something is true, and return it."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < deadline, f"not within {seconds} s: {what}"

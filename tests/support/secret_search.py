@@ -30,7 +30,7 @@ def secrets_in_texts(texts: Mapping[str, str], secrets: Iterable[str]) -> list[s
 
 
 def secrets_below(folder: Path, secrets: Iterable[str]) -> list[str]:
-    """Say which files below a folder hold which of the secrets; of a database every row of every table is read."""
+    """Say which files below a folder hold which of the secrets; in a database every row of every table is read."""
     return secrets_in_texts({str(path.relative_to(folder)): _text(path) for path in _files(folder)}, secrets)
 
 

@@ -1,6 +1,6 @@
 """One local AWS and one local Redshift for all tests of a process; neither starts before a test asks for it.
 
-A plugin: imported by the conftests of several folders, each fixture would be one for each folder.
+This is a plugin: if the conftests of several folders imported it, each folder would have fixtures of its own.
 """
 
 from collections.abc import Callable, Iterator

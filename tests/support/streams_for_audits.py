@@ -1,4 +1,4 @@
-"""A load of any size that is made up while it is read: an audit sees everything and nothing is kept."""
+"""A load of any size, generated while it is read: an audit sees everything, and nothing is kept."""
 
 import hashlib
 import json

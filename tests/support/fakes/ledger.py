@@ -227,7 +227,7 @@ class MemoryLedger:
         self._segments[batch.load, batch.batch].append(segment_of(batch, objects))
 
     def _grow(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> Batch:
-        """Add objects to the open batch; give it as the caller knows it, with them."""
+        """Add objects to the open batch; return it as the caller knows it, with the objects."""
         stored = self._batches[batch.load, batch.batch]
         self._take(batch, objects, now)
         self._batches[batch.load, batch.batch] = add_objects(stored, objects, now)

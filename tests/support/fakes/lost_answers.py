@@ -9,7 +9,7 @@ from rsloader_provider.loader.ports.ledger import Ledger, LostRaceError
 class LostAnswers:
     """Says of some writes that they lost a race, although they were carried out.
 
-    So it looks when the answer of DynamoDB is lost on the way: botocore sends the write again, and its condition no
+    It happens when the answer of DynamoDB is lost on the way: botocore sends the write again, and its condition no
     longer holds.
 
     Args:

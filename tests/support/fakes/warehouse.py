@@ -1,7 +1,7 @@
 """A warehouse in memory: tables of one-line rows, transactions, a lock per load history, and accidents on request.
 
 COPY takes each line of each object as a row, whatever the format. A line that reads `bad` is refused, as Redshift
-refuses a row; and so is a columnar object of another size than the manifest tells. What stands before the first comma
+refuses a row; and so is a columnar object whose size is not the manifest's. What stands before the first comma
 is the key that rows are merged on.
 """
 
@@ -68,8 +68,8 @@ class MemoryLoad:
 class MemoryWarehouse:
     """The warehouse.
 
-    `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Of the sessions in
-    `slow_to_end` each is still shown once after it was terminated.
+    `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Each session
+    in `slow_to_end` is still shown once after it was terminated.
     """
 
     storage: MemoryStorage
