@@ -1,4 +1,4 @@
-"""Puts the real things behind the ports."""
+"""Puts the adapters on AWS behind the ports."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ from rsloader_provider.loader.services import Services, roles_only
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
-    """Makes what works on AWS, from clients and sessions that others know how to get.
+    """Makes the adapters on AWS, from clients and sessions that the caller knows how to get.
 
     Attributes:
         client: Makes a boto3 client of a service, and of a region where one is given. That of `dynamodb` is a
@@ -70,11 +70,11 @@ class Wiring:
         return DynamoInventory(self.client("dynamodb"), self.names)
 
     def keys(self) -> Keys:
-        """Make what KMS is asked through."""
+        """Make the access to KMS."""
         return KmsKeys(self.client("kms"))
 
     def secret_store(self) -> SecretStore:
-        """Make what Secrets Manager is asked through."""
+        """Make the access to Secrets Manager."""
         return SecretsManager(self.client("secretsmanager"))
 
     def _data_api(self) -> DataApiWarehouse | None:

@@ -1,4 +1,4 @@
-"""How the loader's AWS clients are to be made: how often each tries a call by itself."""
+"""Settings of the loader's AWS clients: how often each tries a call by itself."""
 
 from botocore.config import Config
 
@@ -6,8 +6,8 @@ from botocore.config import Config
 def client_settings(service: str) -> Config:
     """Give the settings of boto3's client of a service.
 
-    Whatever S3 and DynamoDB are asked for may be carried out twice: the second time changes nothing, or its
-    condition fails and the loader looks. SNS would send the message twice, so botocore must not try that again.
+    Every request to S3 and DynamoDB may be carried out twice: the second one changes nothing, or its condition
+    fails and the loader looks again. SNS would send a message twice, so botocore must not try that again.
 
     Args:
         service: boto3's name of it, for example `s3`.

@@ -49,14 +49,14 @@ _LASTING_REASONS = {"ValidationError", "ItemCollectionSizeLimitExceeded", "Dupli
 
 
 def cancellation_reasons(error: ClientError) -> list[str]:
-    """Give the reason of each action of a transaction that DynamoDB canceled; `None` for one that would have gone."""
+    """Give the reason of each action of a transaction that DynamoDB canceled; `None` for one that was fine."""
     return [reason["Code"] for reason in error.response.get("CancellationReasons", ())]
 
 
 def is_passing_conflict(error: BaseException) -> bool:
-    """Tell whether nothing was written for a reason that goes away by itself and that botocore does not try again.
+    """Tell whether nothing was written, for a passing reason after which botocore does not try again.
 
-    A transaction is canceled for others' writes or throttling, a single write for a transaction that is at work.
+    A transaction is canceled because of other writes or throttling; a single write, because of a running transaction.
 
     Source: https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
     """

@@ -38,14 +38,14 @@ class KmsKeys:
         try:
             return str(answer["Plaintext"].decode())
         except UnicodeDecodeError:
-            raise ConfigurationError(f"{subject}: what KMS decrypted is no text. {remedy}") from None
+            raise ConfigurationError(f"{subject}: what KMS decrypted is not text. {remedy}") from None
 
 
 @contextmanager
 def _as_loader_errors(
     subject: str, action: str, context: Mapping[str, str], *, remedy: str, secret: str = ""
 ) -> Iterator[None]:
-    """Turn what KMS alone answers into the loader's errors; what all of AWS answers is told elsewhere."""
+    """Turn answers that only KMS gives into the loader's errors; `as_loader_errors` turns those of all of AWS."""
     with as_loader_errors(subject, "Create the key, or name another."):
         try:
             yield

@@ -27,7 +27,7 @@ _SERVER_ERRORS = 500
 class SnsNotifier:
     """SNS through a boto3 client.
 
-    Tries again only what certainly was not published.
+    Tries again only what was certainly not published.
 
     Args:
         client: A boto3 SNS client that tries nothing again by itself (see `client_settings`).

@@ -8,11 +8,11 @@ from urllib.parse import quote
 from rsloader_provider.core.redshift.render import literal
 
 _CLAUSE = re.compile(r"((?:SECRET_ACCESS_KEY|SESSION_TOKEN)\s+\\?')(?:[^'\\]|\\.|'')*")
-"""COPY's secrets, to the end of the text where it is cut off in one."""
+"""COPY's secrets. A secret that is cut off reaches to the end of the text."""
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Write `***` for each secret in a text, also where it stands escaped or as part of a URL.
+    """Write `***` for each secret in a text, also where it is escaped or part of a URL.
 
     >>> redacted("login loader:s3cret@host failed", ["s3cret"])
     'login loader:***@host failed'
@@ -26,7 +26,7 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 def shown_cause(error: BaseException, secrets: Collection[str]) -> BaseException | None:
-    """Give an error as the cause of ours, or None when it or what led to it holds a secret: logs print all of that."""
+    """Give an error as the cause of ours, or None if it or one of its causes holds a secret: logs print them all."""
     each: BaseException | None = error
     while each is not None:
         said = f"{each} {each!r}"

@@ -25,7 +25,7 @@ class SecretsManager:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "ResourceExistsException":
                     raise
-                # One that has no value yet looks like none.
+                # A secret without a value looks as if it were missing.
                 return Stored.SAME if self.look(name, secret) is Stored.SAME else Stored.OTHER
         return Stored.CREATED
 

@@ -23,8 +23,8 @@ class S3Storage:
         return self._listed(bucket, prefix, {})
 
     def find(self, bucket: str, key: str) -> S3Object | None:
-        # HeadObject would take the right to read the object, and answers 403 for a missing one to those who may list
-        # under a prefix only. Of all keys that begin with this one, it is the first.
+        # HeadObject needs the right to read the object. For a missing object it answers 403 to a user who may list only
+        # below a prefix. Of all keys that begin with this one, this one is listed first.
         first = next(self._listed(bucket, key, {"PageSize": 1}), None)
         return first if first is not None and first.key == key else None
 

@@ -43,7 +43,7 @@ def data_api_place_of(conn_id: str) -> DataApiPlace:
 def _importing_airflow() -> Iterator[None]:
     """Send to standard error what Airflow prints while it is imported, and its log from then on.
 
-    Standard output is for what the command was asked for, which programs read.
+    Standard output is only for the command's own answer, which programs read.
     """
     # Airflow takes seconds to import, which the other commands should not.
     with redirect_stdout(sys.stderr):

@@ -21,13 +21,13 @@ def audit(
     load: Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")],
     loads: Annotated[Path, typer.Option(help="Folder of the load files.")] = Path("loads"),
     batch: Annotated[list[str] | None, typer.Option(help="Report on this batch only; may be repeated.")] = None,
-    repair: Annotated[bool, typer.Option(help="Put right what is safe to put right, after showing it.")] = False,
+    repair: Annotated[bool, typer.Option(help="Repair what is safe to repair, after showing it.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before --repair.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Sort every object of a load by what S3, DynamoDB and Redshift say of it. Exit code 1 if anything is wrong."""
     if repair and as_json and not yes:
-        raise typer.BadParameter("with --json nothing is asked: give --yes as well.")
+        raise typer.BadParameter("with --json no question is asked: give --yes as well.")
     with errors_to_exit_code():
         config = read_good_load(loads, load)
         hook = rsloader_hook(config.aws_conn_id)

@@ -26,7 +26,7 @@ COMMANDS = {
     ),
     "permissions": Place(
         "permissions:permissions",
-        "Print the least that each load needs: IAM policies for the workers and for Redshift, and Redshift's grants.",
+        "Print the minimum permissions of each load: IAM policies for workers and Redshift, and Redshift's grants.",
     ),
     "validate": Place(
         "validate:validate",
@@ -58,19 +58,19 @@ COMMANDS = {
     ),
     "explain": Place(
         "explain:explain",
-        "Tell which load owns an object, where it is on its way, and what happens next.",
+        "Show which load owns an object, how far it is, and what happens next.",
     ),
     "mark-loaded": Place(
         "operate.decide:mark_loaded",
-        "Say of a batch that waits as undecided that its rows are in the table.",
+        "Record that the rows of an undecided batch are in the table.",
     ),
     "mark-not-loaded": Place(
         "operate.decide:mark_not_loaded",
-        "Say of a batch that waits as undecided that its rows are not in the table: the next run loads them.",
+        "Record that the rows of an undecided batch are not in the table: the next run loads them.",
     ),
     "reprocess": Place(
         "operate.batches:reprocess",
-        "Have a batch loaded again by the next run: the whole batch, or without some objects.",
+        "Make the next run load a batch again: the whole batch, or without some objects.",
     ),
     "close-now": Place(
         "operate.batches:close_now",
@@ -78,19 +78,19 @@ COMMANDS = {
     ),
     "unlock": Place(
         "operate.look_up:unlock",
-        "Show who holds which locked batch. Nothing has to be unlocked: the next run takes over what nobody is at.",
+        "Show who holds which locked batch. Nothing needs to be unlocked: the next run takes over unfinished batches.",
     ),
     "forget": Place(
         "operate.objects:forget",
-        "Forget objects: what is still in S3 is new to the next run, which loads it, so that its rows are ADDED AGAIN.",
+        "Forget objects. The next run loads those that are still in S3 as new ones, so their rows are ADDED AGAIN.",
     ),
     "reprocess-objects": Place(
         "operate.objects:reprocess_objects",
-        "Have objects loaded again as they are now, in batches of their own, so that their rows are ADDED AGAIN.",
+        "Make the next run load objects again as they are now, in batches of their own. Their rows are ADDED AGAIN.",
     ),
     "backfill": Place(
         "operate.backfill:backfill",
-        "Claim everything that was there before, and lock full batches, which the next runs load.",
+        "Claim all objects that are there already, and lock full batches. The next runs load these batches.",
     ),
     "delete-batches": Place(
         "operate.batches:delete_batches",

@@ -18,8 +18,8 @@ def encrypt(
 ) -> None:
     """Encrypt a secret for one load, and print the text that stands for it in the load's file.
 
-    Asks for the secret without showing it; what is piped in is read instead, without the line end at its end. No other
-    load can use the text.
+    Asks for the secret without showing it. Reads piped input instead, without its last line end. No other load can use
+    the text.
     """
     with errors_to_exit_code():
         secret = typer.prompt("Secret", hide_input=True, err=True) if sys.stdin.isatty() else _piped_in(load)
@@ -29,8 +29,8 @@ def encrypt(
 
 def _piped_in(load: str) -> str:
     try:
-        # As text, what a byte becomes that is none would depend on the locale.
+        # Read as bytes: in text mode the locale would decide how they are decoded.
         secret = sys.stdin.buffer.read().decode()
     except UnicodeDecodeError:
-        raise ConfigurationError(f"load {load}: the secret is no UTF-8 text. Nothing was encrypted.") from None
+        raise ConfigurationError(f"load {load}: the secret is not UTF-8 text. Nothing was encrypted.") from None
     return secret.removesuffix("\n").removesuffix("\r")

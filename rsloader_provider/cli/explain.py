@@ -23,7 +23,7 @@ def explain(
     loads: Annotated[Path, typer.Option(help="Folder of the load files.")] = Path("loads"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Tell which load owns an object, where it is on its way, and what happens next."""
+    """Show which load owns an object, how far it is, and what happens next."""
 
     @cache
     def services_of(aws_conn_id: str) -> Services:

@@ -24,7 +24,7 @@ _ChoiceOption = Choice | None
 
 def import_lambda(
     loads: Annotated[Path, typer.Option(help="Folder that the load files go to.")] = Path("loads"),
-    apply: Annotated[bool, typer.Option("--apply", help="Write; without it, everything is only looked at.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Make the changes; without it, only show them.")] = False,
     only: Annotated[list[str] | None, typer.Option(help="Move this s3Prefix only; may be repeated.")] = None,
     open_: Annotated[Choice, typer.Option("--open", help="Files of open batches.")] = Choice.LOAD,
     locked: Annotated[_ChoiceOption, typer.Option(help="Files of locked batches.")] = None,
@@ -42,7 +42,7 @@ def import_lambda(
         str | None, typer.Option(help="The role that Redshift reads with: default, or ARNs. Drops access keys.")
     ] = None,
     kms_key: Annotated[
-        str | None, typer.Option(help="Keep access keys, their secrets encrypted anew with this KMS key.")
+        str | None, typer.Option(help="Keep access keys, and encrypt their secrets again with this KMS key.")
     ] = None,
     connections: Annotated[
         Path, typer.Option(help="File that the connections go to: JSON, or URIs if it ends with .env.")
@@ -51,7 +51,7 @@ def import_lambda(
         str | None,
         typer.Option(metavar="PREFIX", help="Put the connections into Secrets Manager instead, as PREFIX/<id>."),
     ] = None,
-    shadow: Annotated[bool, typer.Option("--shadow", help="Write loads that only tell what they would load.")] = False,
+    shadow: Annotated[bool, typer.Option("--shadow", help="Write loads that only log what they would load.")] = False,
     region: Annotated[
         str | None, typer.Option(help="The Lambda loader's region; without it, the connection's.")
     ] = None,
@@ -61,9 +61,9 @@ def import_lambda(
 ) -> None:
     """Move over from the Lambda loader: load files, connections, and claims of what it has loaded.
 
-    Without --apply it only tells what it would do. Our DynamoDB tables are made where they are missing. May be stopped
-    and made again: what is there already stays as it is.
-    Exit code 1 if something has to be chosen first.
+    Without --apply it only shows what it would do. With --apply it also creates the loader's DynamoDB tables if they
+    are missing. You may stop it and run it again: what is there already stays as it is.
+    Exit code 1 if you have to choose something first.
     """
     # botocore takes a second to import, which the other commands should not.
     from rsloader_provider.aws.dynamodb.lambda_tables import DynamoLambdaTables  # noqa: PLC0415
@@ -114,6 +114,6 @@ def import_lambda(
         if report.undecided:
             console.print("[yellow]Nothing was written: choose first.[/]")
         elif not apply:
-            console.print("[yellow]Nothing was written. Do it by --apply.[/]")
+            console.print("[yellow]Nothing was written. Add --apply to write it.[/]")
     if report.undecided:
         raise typer.Exit(1)

@@ -31,8 +31,8 @@ ASKED = frozenset(
         "targets[].conn_id", "targets[].table", "targets[].mode", "notify.success", "notify.failure",
     }
 )  # fmt: skip
-"""The settings that a question is asked about where they matter, besides those that a load must have. All others can
-be given as options."""
+"""The settings that questions are about where they matter, besides those that a load must have. All others can be
+given as options."""
 
 _ANSWERS = tuple(each for each in settings().values() if not each.model)
 _TIMES = Counter(each.key for each in _ANSWERS)
@@ -42,14 +42,14 @@ def new(
     loads: Annotated[Path, typer.Option(help="Folder of the load files.")] = Path("loads"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Write over the load's file if there is one.")] = False,
     no_questions: Annotated[
-        bool, typer.Option("--no-questions", help="Ask nothing: what no option says keeps its default.")
+        bool, typer.Option("--no-questions", help="Ask nothing: a setting without an option keeps its default.")
     ] = False,
     **options: str | None,
 ) -> None:
     """Ask what a load needs and write its file, LOAD.yaml.
 
-    Each answer is checked as `rsloader validate` checks it, and asked for again when it is wrong. What an option says
-    is not asked. Before anything is written, the file is checked together with all others of the folder.
+    Checks each answer as `rsloader validate` does, and asks again if it is wrong. Does not ask for what an option says.
+    Checks the file together with all others of the folder before it writes anything.
     """
     given = {setting.path: text for setting in _ANSWERS if (text := options[_parameter(setting)]) is not None}
     with errors_to_exit_code():
@@ -153,7 +153,7 @@ def _mistakes_alone(text: str, file: str) -> set[Any]:
 
 
 def _parameter(setting: Setting) -> str:
-    """Return the option's name in Python: the key, behind its section's where other sections have the same key."""
+    """Return the option's name in Python: the key, after its section's if other sections have the same key."""
     section = setting.section.removesuffix("[]")
     return f"{section}_{setting.key}" if section and _TIMES[setting.key] > 1 else setting.key
 

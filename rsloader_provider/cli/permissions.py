@@ -1,4 +1,4 @@
-"""`rsloader permissions`: the least that each load needs in IAM and in Redshift."""
+"""`rsloader permissions`: the minimum permissions of each load in IAM and in Redshift."""
 
 import json
 from collections.abc import Sequence
@@ -32,10 +32,10 @@ def permissions(
     account: Annotated[str, typer.Option(help="AWS account of the DynamoDB tables.")] = "*",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Print the least that each load needs: IAM policies for the workers and for Redshift, and Redshift's grants.
+    """Print the minimum permissions of each load: IAM policies for workers and Redshift, and Redshift's grants.
 
-    Nothing is asked of AWS or Redshift; Airflow is asked for the connections of targets with `transport: data_api`.
-    What `rsloader setup` needs besides, once, is not part of it.
+    Asks AWS and Redshift nothing. Reads the Airflow connections of targets with `transport: data_api`. Does not print
+    what only `rsloader setup` needs, once.
     """
     with errors_to_exit_code():
         configs = _configs(folder, load)
@@ -53,7 +53,7 @@ def _configs(folder: Path, load: str | None) -> list[LoadConfig]:
     if read.mistakes:
         raise ConfigurationError("\n".join(["Correct the load files first.", *map(str, read.mistakes)]))
     if load is not None:
-        raise ConfigurationError(f"There is no load {load!r} in {folder}. There: {', '.join(sorted(read.loads))}.")
+        raise ConfigurationError(f"There is no load {load!r} in {folder}. Its loads: {', '.join(sorted(read.loads))}.")
     return [*read.loads.values()]
 
 
@@ -106,7 +106,7 @@ def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
         each = found["loads"][config.load]
         typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")
         typer.echo(json.dumps(each["worker_policy"], indent=2))
-        typer.echo(f"-- load {config.load}: IAM policy, besides the one above, for whoever operates it")
+        typer.echo(f"-- load {config.load}: IAM policy, besides the one above, for people who operate it")
         typer.echo(json.dumps(each["operator_policy"], indent=2))
         for role, policy in each["redshift_role_policies"].items():
             typer.echo(f"-- load {config.load}: IAM policy for {_reader(role)}, with which Redshift reads")

@@ -25,12 +25,12 @@ def set_setting(
     value: Annotated[
         str | None, typer.Argument(metavar="[VALUE]", help="The new value; lists and mappings as YAML: '[id, amount]'.")
     ] = None,
-    unset_it: Annotated[bool, typer.Option("--unset", help="Take the setting out, so that its default holds.")] = False,
+    unset_it: Annotated[bool, typer.Option("--unset", help="Remove the setting, so that its default applies.")] = False,
     loads: Annotated[Path, typer.Option(help="Folder of the load files.")] = Path("loads"),
 ) -> None:
     """Change one setting in the file of a load, and keep its comments, its order and its quotes.
 
-    The result is checked together with all other load files first. With a mistake nothing is changed and the exit
+    Checks the result together with all other load files first. If there is a mistake, it changes nothing, and the exit
     code is 1. Prints the lines that changed.
     """
     if (value is None) is not unset_it:
@@ -52,7 +52,7 @@ def set_setting(
         console.print(escape(line), style={"+": "green", "-": "red"}.get(line[0]))
     if key == "load" and changed != content:
         console.print(
-            f"Claims and history stand under the old name: load {escape(str(value))} loads everything again.",
+            f"Claims and history keep the old name: load {escape(str(value))} loads everything again.",
             style="yellow",
         )
     for sentence in effect.handovers:
@@ -60,9 +60,9 @@ def set_setting(
 
 
 def _yaml_in(path: Path) -> str:
-    """Return a file's text if it is YAML; other mistakes may be what the change puts right."""
+    """Return a file's text if it is YAML; the change may correct other mistakes."""
     try:
-        # As bytes: Python's text mode would turn the newlines of Windows into others.
+        # As bytes: Python's text mode would change the line ends of Windows.
         text = path.read_bytes().decode("utf-8-sig")
         read_yaml(text)
     except Exception:  # noqa: BLE001 (a parser's errors have many types; each is explained as validation does)

@@ -17,17 +17,17 @@ from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.load_files.folder import read_load_folder
 
-# What is there can only be asked for by somebody who connects, which --print-sql does not.
+# Only a connection shows which histories there are, and --print-sql opens none.
 _ABOUT_THE_VIEW = f"""\
--- The view is for people; no load reads it. This makes it one over the histories above ONLY. If other folders of
--- load files load over this connection, leave this statement out and run `rsloader setup` as a user who may replace
--- the view, or add a SELECT for each history that this finds:
+-- The view is for people; no load reads it. This statement covers ONLY the histories above. If other folders of load
+-- files use this connection, leave this statement out and run `rsloader setup` as a user who may replace the view.
+-- Or add a SELECT for each history that this query finds:
 -- {render(sql.FindHistories())};"""
 
 
 def setup(
     loads: Annotated[Path, typer.Option(help="Folder of the load files.")] = Path("loads"),
-    print_sql: Annotated[bool, typer.Option(help="Only print the SQL, for somebody with more rights to run.")] = False,
+    print_sql: Annotated[bool, typer.Option(help="Only print the SQL, for an administrator to run.")] = False,
     user: Annotated[str, typer.Option(help="The loader's Redshift user, for the grants of --print-sql.")] = "rsloader",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:

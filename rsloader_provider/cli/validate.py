@@ -15,12 +15,14 @@ from rsloader_provider.loader.load_files.folder import LoadFolder, read_file_alo
 
 
 def validate(
-    place: Annotated[Path, typer.Argument(metavar="FOLDER_OR_FILE", help="Load files, or one.")] = Path("loads"),
+    place: Annotated[Path, typer.Argument(metavar="FOLDER_OR_FILE", help="Folder of load files, or one file.")] = Path(
+        "loads"
+    ),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
     """Check load files and print every mistake with its file, its line and what to write instead.
 
-    Nothing is asked of AWS or Redshift. Exits 1 when there is a mistake. A file alone is not compared with others.
+    Asks AWS and Redshift nothing. Exit code 1 if there is a mistake. A single file is not compared with others.
     """
     try:
         folder = read_load_folder(place) if place.is_dir() or not place.suffix else read_file_alone(place)

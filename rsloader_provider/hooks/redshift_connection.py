@@ -20,7 +20,7 @@ _OF_IAM = {
 def connect_driver(conn_id: str, aws_conn_id: str | None) -> Any:
     """Open a connection of redshift_connector.
 
-    With `iam` in the extra, AWS is asked for a temporary password first, as whoever the AWS connection is.
+    With `iam` in the extra, the AWS connection is first used to get a temporary password.
 
     Args:
         conn_id: The Airflow connection.
@@ -40,10 +40,10 @@ def connect_driver(conn_id: str, aws_conn_id: str | None) -> Any:
     try:
         if not (extra.get("iam") and connection.host):
             return hook.get_conn()
-        # The hook would hand `iam` on to the driver, which then asks AWS for another password, with whatever
-        # credentials the machine has.
+        # The hook would hand `iam` on to the driver, which would then ask AWS for another password with the
+        # credentials of the machine.
         user, password, port = hook.get_iam_token(connection)
-        # Airflow masks what stands in connections; this one does not.
+        # Airflow masks the passwords of connections; this one is in none.
         mask_secret(password)
         return redshift_connector.connect(
             host=connection.host,
@@ -81,7 +81,7 @@ def _connection(conn_id: str) -> Any:
 
 
 def _check_tls(conn_id: str, extra: Mapping[str, Any]) -> None:
-    """Warn of a connection without TLS, and refuse what the driver takes for one although it was meant otherwise.
+    """Warn of a connection without TLS, and refuse one that asks for TLS in a way that the driver does not understand.
 
     The driver uses TLS for True and nothing else, and passes over a mode that it does not know. A connection that is
     written as a URI has texts in its extra.
@@ -89,12 +89,12 @@ def _check_tls(conn_id: str, extra: Mapping[str, Any]) -> None:
     ssl, mode = extra.get("ssl", True), extra.get("sslmode", _TLS_MODES[0])
     if not isinstance(ssl, bool):
         raise ConfigurationError(
-            f"The Airflow connection {conn_id} cannot be used: `ssl` in its extra is no boolean, for which the driver "
-            "would switch TLS off. Leave it out, or write the connection as JSON, with true."
+            f"The Airflow connection {conn_id} cannot be used: `ssl` in its extra is not a boolean, so the driver "
+            "would switch TLS off. Leave `ssl` out, or write the connection as JSON, with true."
         )
     if mode not in _TLS_MODES:
         raise ConfigurationError(
-            f"The Airflow connection {conn_id} cannot be used: `sslmode` in its extra has to be "
+            f"The Airflow connection {conn_id} cannot be used: `sslmode` in its extra must be "
             f"{' or '.join(_TLS_MODES)}."
         )
     if not ssl and extra.get("iam"):

@@ -21,15 +21,15 @@ from rsloader_provider.wiring import Wiring
 
 _USUAL_CONNECTION = "aws_default"
 _SECRET_NAME = re.compile("(?!.*_arn$).*(?:pass|secret|token|key|credential)", re.IGNORECASE)
-"""How keys of a connection's extra are called whose values are secret; an ARN only says where one is kept."""
+"""The keys of a connection's extra whose values are secret; an ARN only says where a secret is kept."""
 
 
 class RsloaderHook(BaseHook):
     """Gives the loader's services.
 
     Args:
-        aws_conn_id: The Airflow connection for S3, DynamoDB and SNS. None, or `aws_default` where nobody made
-            that connection, means boto3's own search for credentials.
+        aws_conn_id: The Airflow connection for S3, DynamoDB and SNS. None means boto3's own search for credentials;
+            so does `aws_default` if there is no such connection.
     """
 
     def __init__(self, aws_conn_id: str | None = _USUAL_CONNECTION):
@@ -37,7 +37,7 @@ class RsloaderHook(BaseHook):
         self.aws_conn_id = aws_conn_id
 
     def get_conn(self) -> Services:
-        """Give the services; AWS is asked for nothing but a role's credentials before one of them is used.
+        """Give the services. Until one of them is used, AWS is asked only for a role's credentials.
 
         Raises:
             ConfigurationError: There is no such connection, or it cannot be used.
@@ -54,7 +54,7 @@ class RsloaderHook(BaseHook):
         return self._wiring().inventory()
 
     def get_keys(self) -> Keys:
-        """Give the KMS that decrypts what stands encrypted in load files.
+        """Give the KMS that decrypts the secrets in load files.
 
         Raises:
             ConfigurationError, AccessDeniedError, TransientError: As `get_conn` raises them.
@@ -96,7 +96,7 @@ class RsloaderHook(BaseHook):
             return AwsGenericHook(conn_id, client_type="sts").get_session()
 
     def _connected(self, region: str | None = None, **kind: str) -> Any:
-        # Where a connection is missing, the amazon provider goes on with whatever credentials the machine has.
+        # If a connection is missing, the amazon provider goes on with the credentials of the machine.
         if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
             self._require(self.aws_conn_id, "aws_conn_id")
         with _as_loader_errors(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
@@ -117,7 +117,7 @@ class RsloaderHook(BaseHook):
         try:
             connection = self.get_connection(conn_id)
         except AirflowNotFoundException:
-            return ()  # connecting tells
+            return ()  # connecting reports it
         extra = connection.extra_dejson
         named = (str(value) for name, value in extra.items() if isinstance(value, str) and _SECRET_NAME.match(name))
         return (*filter(None, [connection.password]), *named)

@@ -61,7 +61,7 @@ class Histories:
 
     @property
     def targets(self) -> dict[str, Target]:
-        """The targets whose history is readable as far as is known, by name."""
+        """The targets without those whose history turned out not to be readable, by name."""
         return {name: target for name, target in self._targets.items() if name not in self.unreadable}
 
     def stream(self, name: str) -> Iterator[tuple[str, list[HistoryRow]]]:
@@ -97,7 +97,7 @@ class Histories:
                 for file in self._session(self._targets[name]).execute(statement):
                     found[file.query_id].add(file.url)
             except RsloaderError as error:
-                log.info("%s: the files that COPYs read cannot be told: %s", conn_id, error)
+                log.info("%s: could not find out which files the COPYs read: %s", conn_id, error)
                 self.without_files[conn_id] = error
         return {query_id: frozenset(urls) for query_id, urls in found.items()}
 

@@ -36,5 +36,5 @@ def until_won(subject: object, write: Callable[[], _Won]) -> _Won:
         try:
             return write()
         except LostRaceError:
-            log.info("%s: somebody wrote to it in this moment; looking again", subject)
+            log.info("%s: another writer was faster; looking again", subject)
     raise ContentionError(f"{subject}: others wrote to it {RACES} times in a row. Try again.")

@@ -30,15 +30,15 @@ class LoggedSteps:
 
 
 def roles_only(config: LoadConfig) -> None:
-    """Give no key, where nobody can be asked for one.
+    """Give no key: Redshift can only read with roles of its own.
 
     Raises:
         ConfigurationError: The load asks for one.
     """
     if config.copy_options.reads_with_key:
         raise ConfigurationError(
-            f"load {config.load}: Redshift shall read with {config.copy_options.reader}, and nobody here can be asked "
-            "for it. Load it with the services of RsloaderHook."
+            f"load {config.load}: Redshift is to read with {config.copy_options.reader}, but these services cannot get "
+            "it. Load it with the services of RsloaderHook."
         )
 
 

@@ -41,7 +41,7 @@ def create_histories(
 
 
 def statements_for_dba(configs: Iterable[LoadConfig], user: str) -> dict[str, list[sql.Statement]]:
-    """Give the same as statements that somebody with more rights can run, with what the loader's user needs.
+    """Give the same as statements that an administrator can run, with what the loader's user needs.
 
     Args:
         configs: The loads.

@@ -189,7 +189,7 @@ def test_what_is_safe_is_put_right_by_repair(audited: Audited):
         app, ["audit", loads.load, "--loads", str(loads.folder), "--repair"], input="n\n", env={"COLUMNS": "250"}
     )
     assert (asked.exit_code, "Do this?" in asked.output) == (1, True)
-    assert "recorded as loading, and its generation 1 is in the history" in asked.output
+    assert "recorded as loading, but its generation 1 is in the history" in asked.output
     assert hidden not in [*audited.services.ledger.unfinished(loads.load)], "nothing is done without a yes"
 
     told = audited.audit("--repair", "--yes", exit_code=0)
@@ -248,6 +248,6 @@ def test_the_command_shows_people_what_is_wrong_and_explain_tells_the_story(audi
     audited.loads.query(f"DELETE FROM {audited.history} WHERE batch = '{batch}'")
     shown = CliRunner().invoke(app, ["audit", audited.loads.load, *folder], env=wide)
     assert (shown.exit_code, f"{url} (batch {batch})" in shown.output) == (1, True)
-    assert "→ Look whether the rows" in shown.output
+    assert "→ Check whether the rows" in shown.output
     for wrong in ("orders/1.csv", f"s3://{audited.loads.bucket}"):
         assert CliRunner().invoke(app, ["explain", wrong, *folder]).exit_code == 1

@@ -210,7 +210,7 @@ def test_a_secret_that_cannot_be_encrypted_is_not_repeated():
 def test_a_secret_that_is_no_text_is_refused_without_a_traceback():
     result = CliRunner().invoke(app, ["encrypt", "orders", "--key", "alias/loads"], input=b"hunter2\xff\n")
     assert result.exit_code == 1
-    assert "ConfigurationError: load orders: the secret is no UTF-8 text. Nothing was encrypted." in result.output
+    assert "ConfigurationError: load orders: the secret is not UTF-8 text. Nothing was encrypted." in result.output
     assert isinstance(result.exception, SystemExit)
     assert "hunter2" not in result.output
 

@@ -74,7 +74,7 @@ def test_it_tells_first_asks_for_choices_and_then_writes(
     assert "1 objects need your choice: --locked load, or --locked mark." in told
     assert "Nothing was written: choose first." in told
     assert f"s3://{command.prefix}/2" in told, "the lost one"
-    assert "Do it by --apply" in command.run("--locked", "mark")
+    assert "Add --apply" in command.run("--locked", "mark")
     assert not (loads.folder / "moved").exists()
     done = json.loads(command.run("--locked", "mark", "--apply", "--json"))
     assert [(each["load"], each["marked"], each["to_load"]) for each in done["loads"]] == [(command.load, 2, 1)]

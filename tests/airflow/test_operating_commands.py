@@ -115,7 +115,7 @@ def test_the_open_batch_is_closed_now(operated: Operated):
     assert "is locked with 1 objects" in told
     held = rsloader("unlock", operated.load)
     assert "waits for run rsloader close-now by" in held
-    assert "Nothing has to be unlocked" in held
+    assert "Nothing needs to be unlocked" in held
     operated.run("dag/run-2")
     assert operated.loads.rows() == [1, 2, 3]
     assert rsloader("close-now", operated.load, *operated.folder, "--yes", "--json") == {"batch": None}
@@ -162,7 +162,7 @@ def test_what_was_there_before_is_loaded_or_marked(operated: Operated):
     assert rsloader("backfill", operated.load, *six, *operated.folder, "--yes", "--json")["marked"] == 1
     told = rsloader("backfill", operated.load, "--since", "2000-01-01", *operated.folder, answer="y\n")
     assert "2 objects that nothing has claimed, 4 bytes, would be loaded by the next runs:" in told
-    assert f"2 objects claimed and 1 batches locked, which the next runs of rsloader_{operated.load} load" in told
+    assert f"2 objects claimed, 1 batches locked. The next runs of rsloader_{operated.load} load these batches" in told
     assert "0 objects that nothing has claimed" in rsloader("backfill", operated.load, *operated.folder, "--yes")
     operated.run("dag/run-2")
     assert operated.loads.rows() == [1, 2, 3, 4]

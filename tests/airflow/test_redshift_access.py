@@ -205,7 +205,7 @@ def test_a_connection_without_tls_is_warned_of(
 @pytest.mark.parametrize(
     ("connection", "said"),
     [
-        ("redshift://loader:x@localhost/dev?ssl=true", "`ssl` in its extra is no boolean"),
+        ("redshift://loader:x@localhost/dev?ssl=true", "`ssl` in its extra is not a boolean"),
         ('{"conn_type": "redshift", "host": "h", "extra": {"iam": true, "ssl": false}}', "`iam` .* switch TLS off"),
         ("redshift://loader:x@localhost/dev?sslmode=require", "`sslmode` .*verify-full or verify-ca"),
     ],

@@ -42,13 +42,13 @@ class BatchStates:
             item = self._requests.get_row(load, named) if isinstance(named, str) and named >= FIRST_BATCH else None
             if item is None:
                 raise CorruptLedgerError(
-                    f"Load {load}: its open batch, which item {CURRENT} names as {named!r}, is not in table "
-                    f"{self._names.batches}. Put the item back from a backup of the table."
+                    f"Load {load}: item {CURRENT} names {named!r} as the open batch, but table "
+                    f"{self._names.batches} does not have it. Put the batch's item back from a backup of the table."
                 )
             batch = batch_from(item)
             if batch.status is BatchStatus.OPEN:
                 return batch
-        raise ContentionError(f"Load {load}: its open batch was locked by others {_MOVES} times in a row. Try again.")
+        raise ContentionError(f"Load {load}: other writers locked its open batch {_MOVES} times in a row. Try again.")
 
     def lock(
         self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
@@ -116,7 +116,7 @@ class BatchStates:
     def _open_first(self, load: str, now: datetime) -> None:
         opened = Batch(load, next_batch_id(now, None, self._randomness))
         current = {"load": load, "batch": CURRENT, "open_batch": opened.batch}
-        # Whoever loses finds the winner's batch when it looks again.
+        # The loser finds the winner's batch when it looks again.
         self._requests.transact(
             [
                 self._requests.put(self._names.batches, current, "attribute_not_exists(#load)"),

@@ -1,4 +1,4 @@
-"""Batches that are deleted, and put back. What was left behind by a deletion that was interrupted is swept up."""
+"""Batches that are deleted and put back. What an interrupted deletion left behind is swept up."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -110,5 +110,5 @@ class Deleting:
 
 
 def note_change(requests: LedgerRequests, load: str, batch: str) -> Item:
-    """Give the action that tells whoever puts a deleted batch back that its objects or segments are fewer by now."""
+    """Give the action that notes that a deleted batch has lost objects or segments; putting it back checks this."""
     return requests.update(load, DELETED + batch, "ADD #changes :one", "attribute_exists(#load)", {":one": 1})

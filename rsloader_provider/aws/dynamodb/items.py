@@ -32,10 +32,10 @@ SEGMENTS = "#segment#"
 """What the sort keys of all segments begin with; they sort by batch."""
 
 DELETED = "#deleted#"
-"""What the sort keys begin with of the items that stand for deleted batches."""
+"""What the sort keys of the notes of deleted batches begin with."""
 
 _SEGMENT_BYTES = 1_000_000
-"""Beyond what the entries of one claim come to: a few kilobytes may inflate to gigabytes."""
+"""More than the entries of one claim need. Without a limit, a few kilobytes may inflate to gigabytes."""
 
 FIRST_BATCH = "0"
 """Every batch id sorts at or after this, and every other item of a load before it."""
@@ -47,7 +47,7 @@ def segment_prefix(batch: str) -> str:
 
 
 def segment_key(segment: Segment) -> str:
-    """Give the sort key of a segment: it is named after its first object, which no other of its batch can be."""
+    """Give the sort key of a segment. Its name is its first object, which is in no other segment of the batch."""
     first = hashlib.sha256(segment.claimed[0].name.encode()).hexdigest()[:32]
     return segment_prefix(segment.batch) + first
 
@@ -124,7 +124,7 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
     """Read a batch.
 
     Raises:
-        CorruptLedgerError: The item does not say what it must.
+        CorruptLedgerError: The item does not hold what it must.
     """
     try:
         batch_time(item["batch"])
@@ -196,7 +196,7 @@ def claim_from(item: Mapping[str, Any]) -> Claim:
     """Read a claim.
 
     Raises:
-        CorruptLedgerError: The item does not say what it must.
+        CorruptLedgerError: The item does not hold what it must.
     """
     try:
         return Claim(
@@ -249,7 +249,7 @@ def _unpacked(packed: Any) -> list[Entry]:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{value!r} is no text")
+        raise TypeError(f"{value!r} is not text")
     return value
 
 

@@ -63,7 +63,7 @@ class Leaving:
     ) -> tuple[list[Item], Batch | None, str]:
         """Give the actions by which objects leave their batch, the batch as it is then, and what their claims must say.
 
-        Objects without a place were left out, or their batch was deleted, which whoever puts it back has to notice.
+        Objects without a place were left out, or their batch was deleted. Putting that batch back must notice this.
         """
         if place is not None:
             return *self._give_up(place, names), "#batch = :batch"
@@ -100,7 +100,7 @@ class Leaving:
         return [counted, *self._rewrite(before.load, place.segment, smaller)], after
 
     def _rewrite(self, load: str, segment: Segment, smaller: Segment | None) -> list[Item]:
-        """Give the actions that put a segment in the place of another: where its first object left, under its name."""
+        """Give the actions that replace a segment. If its first object left, the new one has another name."""
         key = segment_key(segment)
         if smaller is not None and segment_key(smaller) == key:
             return [self._requests.put(self._names.batches, segment_item(load, smaller), "attribute_exists(#load)")]

@@ -36,7 +36,7 @@ class Reading:
             if deleted is not None:
                 raise DeletedBatchError(
                     f"Batch {batch} of load {load} was deleted at {deleted.get('deleted_at')}. Its objects stay "
-                    "claimed. `rsloader restore FILE` puts it back, FILE being what its deletion printed."
+                    "claimed. `rsloader restore FILE` puts it back; FILE is what the deletion printed."
                 )
             raise UnknownBatchError(f"Load {load} has no batch {batch}. `rsloader batches {load}` lists them.")
         return batch_from(item)
@@ -93,7 +93,7 @@ class Reading:
         return {name: found[name] for name in wanted if name in found}
 
     def _claims(self, load: str, prefix: str, projection: str | None) -> Iterator[Item]:
-        # DynamoDB takes no empty prefix.
+        # DynamoDB does not accept an empty prefix.
         condition = "#load = :load AND begins_with(#object, :prefix)" if prefix else "#load = :load"
         values = {":load": load, ":prefix": ledger_prefix(prefix)} if prefix else {":load": load}
         return self._requests.query(self._names.files, condition, values, projection=projection)

@@ -26,7 +26,7 @@ PAGE_ITEMS = 100
 
 
 class LedgerRequests:
-    """What DynamoDB is asked. In expressions each attribute is written `#attribute`.
+    """Requests to DynamoDB. In expressions each attribute is written `#attribute`.
 
     Args:
         client: The client of a boto3 DynamoDB *resource*, which takes and gives plain Python values.
@@ -69,7 +69,7 @@ class LedgerRequests:
             with self._as_loader_errors(table):
                 attempts(lambda: left(waiting[0]))
         except RetryError as error:
-            raise TransientError(f"DynamoDB table {table} is throttled: it did not give all that was asked.") from error
+            raise TransientError(f"DynamoDB table {table} is throttled: it did not return every item.") from error
         return items
 
     def query(
@@ -135,7 +135,7 @@ class LedgerRequests:
         table: str | None = None,
         key: str = "batch",
     ) -> Item:
-        """Give the action that changes an item: a batch's, if nothing else is said."""
+        """Give the action that changes an item, by default a batch's."""
         return {
             "Update": {
                 "TableName": table or self.names.batches,
@@ -195,7 +195,7 @@ class LedgerRequests:
 
 
 def _persistently(write: Callable[..., Any], **request: Any) -> None:
-    """Write, and do so again while others are at work on the same items."""
+    """Write, and try again while others work on the same items."""
     attempts = Retrying(
         retry=retry_if_exception(is_passing_conflict),
         wait=wait_random_exponential(multiplier=0.05, max=2),

@@ -3,8 +3,8 @@
 A session of the Data API is one session of Redshift, so it holds a transaction over several statements. Every statement
 is sent with a token of its own: when botocore sends it again because an answer was lost, it runs once all the same.
 
-Whatever keeps the outcome of a statement from us, once there is a session, is a ConnectionLostError, and the session is
-not used any more: the next attempt ends it by its process id, as it does with a session of the driver.
+Once there is a session, an unknown outcome of a statement is a ConnectionLostError, and the session is not used any
+more. The next attempt ends it by its process id, as it does with a session of the driver.
 
 Sources: https://docs.aws.amazon.com/redshift/latest/mgmt/data-api.html (limits),
 https://docs.aws.amazon.com/redshift-data/latest/APIReference/API_ExecuteStatement.html (sessions, tokens),
@@ -42,9 +42,9 @@ Row = TypeVar("Row")
 KEEP_ALIVE_SECONDS = 900
 """How long a session may idle between two statements before AWS ends it, and with it an open transaction.
 
-Long enough for the longest pause of a load or an audit, a call to DynamoDB or S3 that botocore tries nine times; and no
-longer, since the session of a worker that died holds its locks for as long, unless the next attempt ends it before.
-AWS allows up to a day.
+Long enough for the longest pause of a load or an audit: a call to DynamoDB or S3 that botocore tries nine times. Not
+longer, because the session of a dead worker holds its locks that long, unless the next attempt ends it first. AWS
+allows up to a day.
 """
 
 _MOST_STATEMENT_BYTES = 100_000
@@ -106,7 +106,7 @@ class DataApiSession:
             raise ConnectionLostError(f"The session of connection {self._conn_id} was lost before {what}.")
         if (size := len(text.encode())) > _MOST_STATEMENT_BYTES:
             raise StatementError(
-                f"{what} has {size:,} bytes of SQL, and the Redshift Data API takes {_MOST_STATEMENT_BYTES:,}. Shorten "
+                f"{what} has {size:,} bytes of SQL, but the Redshift Data API takes {_MOST_STATEMENT_BYTES:,}. Shorten "
                 "it, or write `transport: driver`."
             )
         is_first = self._session_id is None
@@ -120,7 +120,7 @@ class DataApiSession:
     def close(self) -> None:
         """Cancel what is running, roll back what is not committed, and let the session end.
 
-        Does nothing for a session that was lost. What cannot be done now AWS does when the session has idled too long.
+        Does nothing for a lost session. AWS does what cannot be done now, as soon as the session has idled too long.
         """
         if self._session_id is None or self._is_lost:
             return
@@ -242,7 +242,7 @@ class DataApiSession:
             self._is_lost = True
             return unconnected(failure.answer if failure.answer.sqlstate else None, text, self._conn_id, self._secrets)
         is_aborted = ended["Status"] == _ABORTED
-        # That a COMMIT was not carried out only Redshift itself can say.
+        # Only Redshift itself can say that a COMMIT was not carried out.
         if failure.is_over or (isinstance(statement, Commit) and (is_aborted or not failure.is_redshifts)):
             self._is_lost = True
             said = redacted(text, self._secrets)
@@ -295,7 +295,7 @@ class DataApiWarehouse:
 
 
 def _whole(answer: Mapping[str, Any], *members: str) -> Mapping[str, Any]:
-    """Give an answer that has what it must have; botocore makes an empty one of a proxy's page that is no JSON.
+    """Give an answer that has what it must have; botocore makes an empty one of a proxy's page that is not JSON.
 
     Raises:
         TransientError: Something is missing.

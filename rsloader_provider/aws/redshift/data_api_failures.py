@@ -15,9 +15,9 @@ _OVER = re.compile(
     r"connection (?:refused|reset|timed out)|terminating connection",
     re.IGNORECASE,
 )
-"""How the Data API's own connection to Redshift tells that it broke."""
+"""What the Data API says when its own connection to Redshift broke."""
 
-# Each is looked for at the start: further on there may stand whatever somebody else wrote.
+# Each is looked for at the start only: the rest may hold text from the loaded data.
 _STATES = {
     "42P01": r'relation ".*?" does not exist|table ".*?" does not exist',
     "3F000": r'schema ".*?" does not exist',

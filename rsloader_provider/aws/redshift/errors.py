@@ -30,19 +30,19 @@ from rsloader_provider.core.redshift.sql import (
 )
 
 _LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")
-"""Where COPY sends those who want to know which rows it refused: the first on a cluster, the second on Serverless."""
+"""The views that COPY names for the rows that it refused: the first on a cluster, the second on Serverless."""
 
 _S3_ANSWER = re.compile(r"S3ServiceException:.*?,\s*Status (?P<status>\d{3})(?:,\s*Error (?P<code>\w+))?", re.DOTALL)
 _WRONG_KEY = {"InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
 _RENEW = (
-    "Correct the connection in Airflow; or write the key's id, and what `rsloader encrypt` prints for its secret, into "
-    "the load file."
+    "Correct the connection in Airflow. Or write the key's id into the load file, with the text that `rsloader "
+    "encrypt` prints for its secret."
 )
 _ROLE_REFUSED = re.compile("not authorized to (?:assume|get credentials of role)", re.IGNORECASE)
 _CANCELED = "57014"
 _REDSHIFTS_OWN = {"XX000", ""}
-"""The SQLSTATE of what PostgreSQL knows nothing of: with COPY, nearly always files that it cannot read. The Data API
-tells none."""
+"""The SQLSTATE of errors that PostgreSQL does not have: with COPY, nearly always files that it cannot read. The Data
+API gives no SQLSTATE."""
 
 _PASSING = {"08", "40", "53", "57"}
 """Classes of SQLSTATE: connection, transaction rolled back (a deadlock for one), resources, an operator's hand."""
@@ -56,8 +56,8 @@ class Answer:
 
     Attributes:
         sqlstate: Five characters; empty when it is not known.
-        message: What is wrong. What an error is, is told by this and the SQLSTATE only.
-        detail: More about it, which may hold whatever was being loaded.
+        message: What is wrong. Only this and the SQLSTATE decide which error it is.
+        detail: More about it, which may hold loaded data.
     """
 
     sqlstate: str
@@ -75,10 +75,10 @@ def error_of(answer: Answer, statement: Statement, secrets: Collection[str]) -> 
     """
     what = type(statement).__name__
     sqlstate, message = answer.sqlstate, answer.message
-    # What it is is told by what the server said; what is said of it goes further.
+    # The server's own words decide which error it is; only redacted words leave this function.
     said, detail = redacted(message, secrets), redacted(answer.detail, secrets)
     words = f"{what}: {said} {detail}".strip()
-    # The detail holds whatever was being loaded, so what an error is may be told from its message only.
+    # The detail may hold loaded data, so only the message may decide which error it is.
     if message.split()[:1] == ["1023"]:
         return SerializationError(f"Redshift rolled the transaction back (error 1023): {detail or said}")
     if _LOAD_ERRORS.search(message):
@@ -97,7 +97,7 @@ def error_of(answer: Answer, statement: Statement, secrets: Collection[str]) -> 
     if sqlstate == "42703" and isinstance(statement, _OF_HISTORY):
         return NotSetUpError(
             f"{words}. The load history {history_table(_target(statement))} lacks a column. Add it: `rsloader setup "
-            "--print-sql` shows the table as it has to be."
+            "--print-sql` shows how the table must be."
         )
     if sqlstate == "42501" or message.startswith("permission denied"):
         return AccessDeniedError(f"{words}. Grant it to the user of the Airflow connection.")
@@ -105,8 +105,8 @@ def error_of(answer: Answer, statement: Statement, secrets: Collection[str]) -> 
         return BadDataError(words)
     if isinstance(statement, DropTable) and "depend" in message:
         return StatementError(
-            f"{words}. Mode swap puts a new table in the place of this one, and what depends on it would go on reading "
-            "the old one. Create those views WITH NO SCHEMA BINDING, or use mode replace.",
+            f"{words}. Mode swap puts a new table in the place of this one, and views that depend on it would still "
+            "read the old one. Create those views WITH NO SCHEMA BINDING, or use mode replace.",
             redacted(sqlstate, secrets),
         )
     sqlstate = redacted(sqlstate, secrets)
@@ -154,9 +154,9 @@ def _refused_by_aws(message: str, words: str, copy: Copy) -> RsloaderError | Non
     status, code = found["status"], found["code"]
     if code == "ExpiredToken":
         return TransientError(
-            f"{words}. Redshift reads with {reader}, which ended. Each attempt asks for new ones: that helps where the "
-            "connection has a role and COPY takes no longer than they are valid; a session token that was written into "
-            "the connection has to be replaced."
+            f"{words}. Redshift reads with {reader}, which expired. Each attempt asks for new ones. That helps if the "
+            "connection has a role and COPY ends while they are valid. A session token that is written into the "
+            "connection must be replaced."
         )
     if code in _WRONG_KEY:
         return AccessDeniedError(f"{words}. Redshift reads with {reader}: S3 does not know that key. {_RENEW}")
@@ -169,7 +169,7 @@ def _refused_by_aws(message: str, words: str, copy: Copy) -> RsloaderError | Non
         return NotSetUpError(f"{words}. Create the bucket, or correct its name in the load file.")
     if code == "NoSuchKey" and not message.startswith("Problem reading manifest file"):
         return ObjectsMissingError(words, ())
-    # Every attempt writes the manifest anew, so one that was deleted is there again for the next.
+    # Every attempt writes the manifest, so one that was deleted is there again for the next.
     if code == "NoSuchKey" or status.startswith("5"):
         return TransientError(words)
     return None

@@ -37,7 +37,7 @@ class RedshiftSession:
             # Redshift's words may quote the statement, now or when somebody asks for its errors.
             self._secrets.update(statement.access_key.secrets)
         cursor = self._connection.cursor()
-        # In the style of question marks the driver leaves percent signs in people's SQL alone.
+        # With question marks for parameters, the driver leaves percent signs in people's SQL alone.
         cursor.paramstyle = "qmark"
         try:
             cursor.execute(render(statement))
@@ -77,7 +77,7 @@ class RedshiftWarehouse:
 
 
 def _driver_errors() -> tuple[type[Exception], ...]:
-    from redshift_connector.error import Error  # noqa: PLC0415 (slow, and only who connects has the driver already)
+    from redshift_connector.error import Error  # noqa: PLC0415 (slow, and a connection has imported it already)
 
     return Error, OSError
 

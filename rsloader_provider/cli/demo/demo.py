@@ -80,7 +80,7 @@ def demo(
 def _load(
     console: Console, stack: LocalStack, demo_stack: DemoStack, stop_signals: StopSignals, deadline: float
 ) -> bool:
-    """Drop the files, switch the DAG on and show the batches until all are loaded; False when that never came."""
+    """Drop the files, switch the DAG on and show the batches until all are loaded; False if that never happened."""
     from rsloader_provider.cli.demo.view import BatchView  # noqa: PLC0415 imports rich's live display: slow
     from rsloader_provider.core.ledger.batch import BatchStatus  # noqa: PLC0415 imports pydantic: slow
     from rsloader_provider.local import sample  # noqa: PLC0415 part of the extra

@@ -37,7 +37,7 @@ class Outcome:
         objects: Objects that the ledger has a claim for.
         batches: Batches that are complete.
         rows: Rows of the table.
-        distinct_rows: How many of them differ in their order.
+        distinct_rows: How many different orders they have.
         by_batch: Batch, files and rows, from the load history.
     """
 
@@ -86,7 +86,7 @@ class DemoStack:
 
         Raises:
             ProcessFailedError: `rsloader setup` failed.
-            Interrupted: `stopping` said so.
+            Interrupted: `stopping` returned True.
         """
         sample.create_buckets(self._s3())
         with closing(self._connect()) as connection:

@@ -29,8 +29,8 @@ class BatchView:
     """Shows batches as they change; a context manager.
 
     Args:
-        console: Where to.
-        dropped: Files that were dropped, so that those in no batch yet can be told.
+        console: Where to show them.
+        dropped: Number of files that were dropped; from it follows how many are in no batch yet.
     """
 
     def __init__(self, console: Console, dropped: int) -> None:

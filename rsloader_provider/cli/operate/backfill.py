@@ -28,15 +28,15 @@ def backfill(
     prefix: Annotated[str | None, typer.Option(help="Only below this prefix, s3://bucket/prefix.")] = None,
     since: Annotated[datetime | None, typer.Option(help="Only what was written at this moment (UTC) or later.")] = None,
     until: Annotated[datetime | None, typer.Option(help="Only what was written before this moment (UTC).")] = None,
-    mark_only: Annotated[bool, typer.Option(help="Mark it as loaded instead: no run loads it.")] = False,
+    mark_only: Annotated[bool, typer.Option(help="Mark them as loaded instead: no run loads them.")] = False,
     loads: Loads = Path("loads"),
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Claim everything that was there before, and lock full batches, which the next runs load.
+    """Claim all objects that are there already, and lock full batches. The next runs load these batches.
 
-    With --mark-only it counts as loaded, and no run ever loads it.
+    With --mark-only the objects count as loaded, and no run ever loads them.
     """
     refuse_questions(yes=yes or dry_run, as_json=as_json)
     part = Part(prefix, as_utc(since), as_utc(until))

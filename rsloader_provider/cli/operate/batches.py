@@ -43,9 +43,9 @@ def reprocess(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have a batch loaded again by the next run: the whole batch, or without some objects.
+    """Make the next run load a batch again: the whole batch, or without some objects.
 
-    A loaded target is loaded once more, which with `mode: append` ADDS ITS ROWS A SECOND TIME. A failed one gets one
+    A loaded target is loaded once more: with `mode: append` this ADDS ITS ROWS A SECOND TIME. A failed target gets one
     more attempt.
     """
     refuse_questions(yes=yes or dry_run, as_json=as_json)
@@ -75,7 +75,7 @@ def delete_batches(
 ) -> None:
     """Delete old complete batches, and print each as a line of JSON for `rsloader restore`.
 
-    The claims of their objects stay, so that nothing is ever loaded again for it. Keep what is printed:
+    The claims of their objects stay, so no object is loaded again. Keep what is printed:
     `rsloader delete-batches … > deleted.jsonl`.
     """
     with errors_to_exit_code():
@@ -112,7 +112,7 @@ def _print(_objects: int, lines: Iterable[str]) -> None:
 
 
 def _say_aside(told: Told) -> None:
-    """Tell on standard error: standard output has only the lines that `rsloader restore` reads."""
+    """Print to standard error: standard output has only the lines that `rsloader restore` reads."""
     for sentence in told.sentences:
         typer.echo(sentence, err=True)
 

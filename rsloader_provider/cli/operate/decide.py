@@ -14,9 +14,9 @@ TargetName = Annotated[str, typer.Argument(metavar="TARGET", help="The target: c
 
 
 def mark_loaded(load: Load, batch_id: BatchId, target: TargetName, aws_conn_id: AwsConnection = "aws_default") -> None:
-    """Say of a batch that waits as undecided that its rows are in the table.
+    """Record that the rows of an undecided batch are in the table.
 
-    It counts as loaded from now on. Nothing is loaded and nobody is notified.
+    The batch counts as loaded from now on. Nothing is loaded, and no notification is sent.
     """
     _decide(load, batch_id, target, aws_conn_id, loaded=True)
 
@@ -24,7 +24,7 @@ def mark_loaded(load: Load, batch_id: BatchId, target: TargetName, aws_conn_id: 
 def mark_not_loaded(
     load: Load, batch_id: BatchId, target: TargetName, aws_conn_id: AwsConnection = "aws_default"
 ) -> None:
-    """Say of a batch that waits as undecided that its rows are not in the table: the next run loads them."""
+    """Record that the rows of an undecided batch are not in the table: the next run loads them."""
     _decide(load, batch_id, target, aws_conn_id, loaded=False)
 
 

@@ -18,7 +18,7 @@ from rsloader_provider.loader.operate.operations.operation import unheard
 from rsloader_provider.loader.ports.ledger import Ledger
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
-Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+Limit = Annotated[int, typer.Option(min=1, help="Show at most this many.")]
 
 
 def batches(
@@ -91,7 +91,7 @@ def batch(
 
 def files(
     load: Load,
-    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="A URL or a key, or how it begins.")] = None,
+    key: Annotated[str | None, typer.Argument(metavar="[KEY]", help="A URL or a key, or its beginning.")] = None,
     limit: Limit = 50,
     aws_conn_id: AwsConnection = "aws_default",
     as_json: AsJson = False,
@@ -116,7 +116,7 @@ def unlock(
     aws_conn_id: AwsConnection = "aws_default",
     as_json: AsJson = False,
 ) -> None:
-    """Show who holds which locked batch. Nothing has to be unlocked: the next run takes over what nobody is at."""
+    """Show who holds which locked batch. Nothing needs to be unlocked: the next run takes over unfinished batches."""
     with errors_to_exit_code():
         told = who_holds(load, services_of(aws_conn_id), batch_id, unheard)
     found = told.report["items"]

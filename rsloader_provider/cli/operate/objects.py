@@ -25,7 +25,7 @@ from rsloader_provider.loader.operate.operations.operation import Operation
 from rsloader_provider.loader.services import Services
 
 Urls = Annotated[list[str] | None, typer.Argument(metavar="URL", help="The objects, s3://bucket/key.")]
-PrefixUrl = Annotated[str | None, typer.Option(help="All below this prefix instead, s3://bucket/prefix.")]
+PrefixUrl = Annotated[str | None, typer.Option(help="All objects below this prefix instead, s3://bucket/prefix.")]
 
 _Make = Callable[[LoadConfig, Services, ObjectsNamed], Operation]
 
@@ -39,7 +39,7 @@ def forget(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget objects: what is still in S3 is new to the next run, which loads it, so that its rows are ADDED AGAIN."""
+    """Forget objects. The next run loads those that are still in S3 as new ones, so their rows are ADDED AGAIN."""
     named = ObjectsNamed(tuple(urls or ()), prefix)
     _operate(forgetting, "forget", load, named, loads, dry_run=dry_run, yes=yes, as_json=as_json)
 
@@ -53,7 +53,7 @@ def reprocess_objects(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have objects loaded again as they are now, in batches of their own, so that their rows are ADDED AGAIN."""
+    """Make the next run load objects again as they are now, in batches of their own. Their rows are ADDED AGAIN."""
     named = ObjectsNamed(tuple(urls or ()), prefix)
     _operate(reprocessing_objects, "reprocess-objects", load, named, loads, dry_run=dry_run, yes=yes, as_json=as_json)
 

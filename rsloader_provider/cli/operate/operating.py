@@ -1,4 +1,4 @@
-"""What all commands share by which a person changes something: who asks, the question before, the bar meanwhile."""
+"""What the commands share that change something: who asks, the question first, the progress bar meanwhile."""
 
 import getpass
 import json
@@ -59,23 +59,23 @@ def refuse_questions(*, yes: bool, as_json: bool) -> None:
     """Refuse a call that would have to ask where only JSON is printed.
 
     Raises:
-        typer.BadParameter: So it is.
+        typer.BadParameter: It would have to ask.
     """
     if as_json and not yes:
-        raise typer.BadParameter("with --json nothing is asked: give --yes as well.")
+        raise typer.BadParameter("with --json no question is asked: give --yes as well.")
 
 
 def carry_out(
     operation: Operation, command: str, *, yes: bool, quiet: bool, dry_run: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Show what would be done, ask, do it, and tell what was done.
+    """Show what would be done, ask, do it, and show what was done.
 
     Args:
         operation: What is to be done.
         command: Name of the command.
-        yes: Whether nobody is asked.
-        quiet: Whether people are told nothing, as only JSON is printed.
-        dry_run: Whether it ends with what would be done.
+        yes: Whether to do it without asking.
+        quiet: Whether to print nothing for people, because only JSON is printed.
+        dry_run: Whether to stop after showing what would be done.
 
     Returns:
         The plan and what was done, for programs; the second is empty if nothing was.

@@ -79,13 +79,13 @@ class BatchWalk:
     def _tell_unreadable(self) -> None:
         for target in self._config.targets:
             if target.history == "none":
-                text = "it has no load history (history: none): that it is loaded is DynamoDB's word alone."
+                text = "it has no load history (history: none): only DynamoDB says what is loaded into it."
                 self._report.add(Finding(f"target {target.name}", text, is_wrong=False))
         for name, error in self._histories.unreadable.items():
             text = f"its load history cannot be read, and was not compared: {type(error).__name__}: {error}"
             self._report.add(Finding(f"target {name}", text))
         for conn_id, error in self._histories.without_files.items():
-            text = f"SYS_LOAD_DETAIL cannot be read; what each COPY read was not compared: {error}"
+            text = f"SYS_LOAD_DETAIL cannot be read, so what each COPY read was not compared: {error}"
             self._report.add(Finding(f"connection {conn_id}", text, is_wrong=False))
 
     def _judge_window(self, window: list[Group]) -> None:
@@ -137,12 +137,12 @@ class BatchWalk:
     def _look_at_clock(self, batch: Batch) -> None:
         begun = batch_time(batch.batch)
         if begun > self._services.now() + FAR_AHEAD:
-            text = f"its id is of {begun:%Y-%m-%d %H:%M}, ahead of the clock; later ones sort after it."
+            text = f"its id is from {begun:%Y-%m-%d %H:%M}, ahead of the clock; later ids sort after it."
             self._found.add(batch.batch, text, is_wrong=False)
 
     def _judge_open(self, batch: Batch) -> None:
         if batch.batch != self._inventory.current(batch.load) and not self._is_locked_by_now(batch):
-            text = "it is open, but not the batch that claims go into: nobody will lock it."
+            text = "it is open, but not the batch that claims go into: no run will lock it."
             self._found.add(batch.batch, text, remedy=BACKUP)
 
     def _is_locked_by_now(self, batch: Batch) -> bool:
@@ -152,13 +152,13 @@ class BatchWalk:
             return False
 
     def _judge_deleted(self, group: Group) -> None:
-        """Trust a deleted batch, which was complete, as far as it is not asked for any more."""
+        """Take a deleted batch as loaded, because only complete batches are deleted."""
         self._found.verdicts[group.batch_id] = Verdict(ObjectState.LOADED)
         if group.segments:
             self._found.add(
                 group.batch_id,
-                "a person deleted it, and was interrupted: some of its segments are left. The next deletion removes "
-                "them.",
+                "a person deleted it, but the deletion was interrupted: some of its segments are left. The next "
+                "deletion removes them.",
                 is_wrong=False,
             )
 
@@ -174,7 +174,7 @@ class BatchWalk:
         self._found.verdicts[group.batch_id] = Verdict(ObjectState.NOT_CLAIMED)
         self._found.add(
             group.batch_id,
-            f"the history says that it was loaded ({', '.join(sorted(group.rows))}), and DynamoDB does not have it.",
+            f"the history says that it was loaded ({', '.join(sorted(group.rows))}), but DynamoDB does not have it.",
             remedy=BACKUP,
         )
         urls = frozenset().union(*read_by(group.rows, files).values())

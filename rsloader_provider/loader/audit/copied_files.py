@@ -1,4 +1,4 @@
-"""What the COPYs of a batch read, as Redshift's SYS_LOAD_DETAIL tells, beside what they should have read."""
+"""What the COPYs of a batch read, as Redshift's SYS_LOAD_DETAIL shows, beside what they should have read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -46,7 +46,7 @@ def compare_files(
     for read in known.values():
         unread.update(expected[url] for url in expected.keys() - read)
         for url in read - expected.keys() - earlier:
-            # A URL that fills the view's column may have been cut: what it stands for cannot be told.
+            # A URL that fills the view's column may have been cut: it is not known which object it names.
             if len(url.encode()) < _VIEW_BYTES:
                 found.note_copied(url.removeprefix("s3://"), group.batch_id)
     return frozenset(unread)

@@ -21,7 +21,7 @@ class Group:
     Attributes:
         batch_id: The batch.
         stored: Its item; None if there is none that can be read.
-        unreadable: Why items of its could not be read.
+        unreadable: Why some of its items could not be read.
         segments: Its segments, in their order.
         is_deleted: Whether the ledger keeps that a person deleted it.
         rows: Its history rows by target.

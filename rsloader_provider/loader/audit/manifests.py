@@ -23,8 +23,8 @@ def manifests_of(config: LoadConfig, storage: Storage, report: AuditReport) -> I
         for found in storage.objects(prefix.bucket, prefix.key):
             name = found.key.removeprefix(prefix.key)
             if name.endswith(_SUFFIX) and "/" not in name:
-                # Behind the batch stands, after a '-', how many objects had been taken out of it, or, of a manifest
-                # with sizes of its own, what tells it from others.
+                # After the batch id and a '-' comes the number of objects that had been taken out of it. In a manifest
+                # with sizes of its own, a text that no other has comes there.
                 yield name.removesuffix(_SUFFIX).partition("-")[0], found
     except RsloaderError as error:
         text = f"the manifests cannot be listed and were not compared: {error}"
@@ -41,7 +41,7 @@ def compare_manifest(batch: Batch, group: Group, storage: Storage, found: BatchF
     if (manifest.size_bytes, manifest.etag) == (len(content), digest):
         return
     try:
-        # An ETag is no digest where S3 encrypts with KMS.
+        # An ETag is not a digest where S3 encrypts with KMS.
         same = manifest.size_bytes == len(content) and storage.read(manifest.bucket, manifest.key) == content
     except RsloaderError as error:
         found.add(batch.batch, f"its manifest {manifest.url} could not be read: {error}", is_wrong=False)
@@ -50,7 +50,7 @@ def compare_manifest(batch: Batch, group: Group, storage: Storage, found: BatchF
         found.add(
             batch.batch,
             f"its manifest {manifest.url} was changed: it does not list the batch's objects. Each attempt writes "
-            "it anew before its COPY.",
+            "it again before its COPY.",
             remedy=REPAIR,
             is_mendable=True,
         )

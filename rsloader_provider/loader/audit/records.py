@@ -18,20 +18,20 @@ def contradicts(batch: Batch, rows: Mapping[str, list[HistoryRow]]) -> bool:
 def compare_history(batch: Batch, rows: Mapping[str, list[HistoryRow]], found: BatchFindings) -> None:
     """Look for loads of another number of objects, and for loads that no history has."""
     for name, each in rows.items():
-        # Who was taken out since may have been loaded by an earlier generation, and not by a later one.
+        # An object that was taken out since may have been loaded by an earlier generation, and not by a later one.
         most = batch.files + batch.taken_out
         if other := [row for row in each if not batch.files <= row.files <= most]:
             text = f"{name}: the history says that it was loaded with {other[0].files} objects, not {batch.files}."
             found.add(batch.batch, text, remedy=BACKUP)
     for name in missing_in_history(batch, rows):
-        text = f"{name}: recorded as loaded, generation {batch.targets[name].generation}, and not in the history."
+        text = f"{name}: recorded as loaded, generation {batch.targets[name].generation}, but not in the history."
         found.add(batch.batch, text, remedy=f"Clear load_batch of run {batch.run} in Airflow if its rows are gone.")
 
 
 def compare_record(
     batch: Batch, rows: Mapping[str, list[HistoryRow]], stored: StoredBatch | None, found: BatchFindings
 ) -> None:
-    """Look for what the rest of the record contradicts, all of which can be put right.
+    """Look for what contradicts the rest of the record; all of it can be repaired.
 
     Args:
         batch: The batch as it was read last, not open.
@@ -43,13 +43,13 @@ def compare_record(
     for name, progress in batch.targets.items():
         other_progress = should.targets[name]
         if progress.state is not other_progress.state:
-            text = f"{name}: recorded as {progress.state}, and its generation {progress.generation} is in the history."
+            text = f"{name}: recorded as {progress.state}, but its generation {progress.generation} is in the history."
             found.add(batch.batch, text, remedy=REPAIR, is_mendable=True)
         elif progress != other_progress:
-            text = f"{name}: it is loaded, and still records session {progress.session}."
+            text = f"{name}: it is loaded, but still records session {progress.session}."
             found.add(batch.batch, text, remedy=REPAIR, is_mendable=True)
     if settle(batch).status is not batch.status:
-        text = f"its status is {batch.status}, and its targets say {settle(batch).status}."
+        text = f"its status is {batch.status}, but its targets say {settle(batch).status}."
         found.add(batch.batch, text, remedy=REPAIR, is_mendable=True)
     if stored is not None and batch == stored.batch and not stored.is_indexed_right:
         text = "the index of batches that need attention does not show it as it is."

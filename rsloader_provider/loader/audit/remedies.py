@@ -57,14 +57,14 @@ class _Remedies:
     def _failed(self) -> Iterator[str]:
         for batch_id in self._batches():
             yield (
-                f"Repair what `{self._show(batch_id)}` tells, and {self._clear(batch_id)}; with --without URL to load "
-                "it without an object."
+                f"Repair what `{self._show(batch_id)}` shows, and {self._clear(batch_id)}; add --without URL to leave "
+                "an object out."
             )
 
     def _not_in_history(self) -> Iterator[str]:
         for batch_id in self._batches():
             yield (
-                f"Look whether the rows of batch {batch_id} are in the table (`{self._show(batch_id)}`). If they are "
+                f"Check whether the rows of batch {batch_id} are in the table (`{self._show(batch_id)}`). If they are "
                 f"not, {self._clear(batch_id)}"
             )
 
@@ -105,7 +105,7 @@ class _Remedies:
                         )
 
     def _not_claimed(self) -> Iterator[str]:
-        yield f"Objects that are still in S3 would be loaded again: airflow dags pause {self._config.dag_id}"
+        yield f"Keep the next run from loading again what is still in S3: airflow dags pause {self._config.dag_id}"
         yield "Put the items of DynamoDB back, for example from a backup of the tables."
         for batch_id in self._batches():
             if self._get(batch_id) is None:
@@ -120,7 +120,7 @@ class _Remedies:
                         )
 
     def _broken(self) -> Iterator[str]:
-        yield "Put the items of DynamoDB back, for example from a backup of the tables; what is wrong stands below."
+        yield "Put the items of DynamoDB back, for example from a backup of the tables; the findings below name them."
 
     def _batches(self) -> list[str]:
         return sorted(self._tally.batches)[:BATCHES_NAMED]

@@ -1,6 +1,6 @@
 """What an audit puts right: only what the load history proves, or what follows from the rest of the record.
 
-Everything is read again first, each write is conditional, and whoever writes in between wins.
+Everything is read again first, each write is conditional, and another writer in between wins.
 """
 
 import logging
@@ -44,21 +44,21 @@ def repair_batches(config: LoadConfig, services: Services, batches: Iterable[str
 def _repair(config: LoadConfig, services: Services, histories: Histories, batch_id: str) -> str:
     before = services.ledger.get(config.load, batch_id)
     if before.status is BatchStatus.OPEN:
-        return f"{before}: it is open, and nothing of it is put right."
+        return f"{before}: it is open, so it was left as it is."
     after = mended(before, histories.of_batch(batch_id), notify=config.notify.success is not None)
     try:
         with services.steps.taking(Step.MEND, before):
             # Also when nothing differs: the write puts the batch's place in the index right.
             written = services.ledger.replace(before, after)
     except LostRaceError:
-        return f"{before}: somebody else wrote to it in this moment; it was left to them."
+        return f"{before}: another writer changed it at the same moment, so it was left as it is."
     manifest = config.manifests.join(written.manifest_name)
     entries = services.ledger.entries(written)
     _rewrite_manifest(services, written, entries, manifest.bucket, manifest.key)
     is_news = any(before.targets[name].state is not each.state for name, each in written.targets.items())
     if written.status is BatchStatus.COMPLETE and is_news:
         tell_success(config, services, written, manifest, entries)
-    return f"{written}: put right; it is {written.status}."
+    return f"{written}: repaired; it is {written.status}."
 
 
 def _rewrite_manifest(services: Services, batch: Batch, entries: Sequence[Entry], bucket: str, key: str) -> None:

@@ -93,7 +93,7 @@ class AuditReport:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether anybody has to do anything."""
+        """Whether a person has to do something."""
         return (
             self.more_findings > 0
             or any(finding.is_wrong for finding in self.findings)

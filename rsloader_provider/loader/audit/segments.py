@@ -27,7 +27,7 @@ def compare_counts(batch: Batch, group: Group, found: BatchFindings) -> None:
     held = len(group.entries)
     # Objects may be marked while the two are read, and no load begins with a marked batch anyway.
     if held < batch.files or (held > batch.files and not batch.is_marked):
-        text = f"it counts {batch.files} objects, and its segments hold {held}. No load begins so."
+        text = f"it counts {batch.files} objects, but its segments hold {held}. No run loads it like this."
         found.add(batch.batch, text, remedy=BACKUP)
 
 

@@ -73,7 +73,7 @@ class Explanation:
 
 
 def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], Services]) -> Explanation:
-    """Explain one object. What cannot be asked is told as such; nothing is changed.
+    """Explain one object. Says what could not be asked; changes nothing.
 
     Args:
         url: The object.
@@ -93,8 +93,8 @@ def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], 
         told.sentences.append("No load takes it.")
     for name, broken in sorted(folder.broken.items()):
         told.sentences.append(
-            f"Load {name} cannot be read ({broken.mistakes[0].file}), so whether it takes the object is not known. "
-            "`rsloader validate` tells what to correct."
+            f"Load {name} cannot be read ({broken.mistakes[0].file}), so it is not known whether it takes the object. "
+            "`rsloader validate` shows what to correct."
         )
     return told
 
@@ -131,7 +131,7 @@ def _ask(sentences: list[str], whom: str, question: Callable[[], _Asked]) -> _As
 
 def _about_object(found: S3Object | None) -> str:
     if found is None:
-        return "It is not in S3, as far as can be seen."
+        return "It was not found in S3."
     if found.is_folder_marker:
         return "It only stands for a folder; no load takes such an object."
     return f"It is in S3: {found.size_bytes:,} bytes, ETag {found.etag}, written {_moment(found.last_modified)}."
@@ -145,19 +145,19 @@ def _ownership(config: LoadConfig, url: S3Url, folder: LoadFolder) -> str:
     name = f"Load {config.load}"
     source = config.source_of(url.bucket, url.key)
     if config.matches(url.bucket, url.key):
-        by = "" if config.file_filter is None else f", and its file_filter {config.file_filter!r} finds it"
+        by = "" if config.file_filter is None else f", and its file_filter {config.file_filter!r} matches it"
         return f"{name} takes it: it lies below {source}{by}."
     if source is None:
         return f"{name} does not take it: it does not lie below {' or '.join(map(str, config.sources))}."
     for each in config.exclude:
         if each.bucket == url.bucket and each.matches(url.key):
             other = next((load.load for load in folder.loads.values() if each in load.sources), None)
-            whose = f", which is more specifically load {other}'s" if other else ""
+            whose = f", which load {other} takes by a more specific source" if other else ""
             return f"{name} does not take it: it leaves alone what lies below {each}{whose}."
     for prefix in config.manifest_prefixes:
         if prefix.bucket == url.bucket and url.key.startswith(prefix.key):
             return f"{name} does not take it: it writes its own manifests under {prefix}."
-    return f"{name} does not take it: its file_filter {config.file_filter!r} does not find it."
+    return f"{name} does not take it: its file_filter {config.file_filter!r} does not match it."
 
 
 class _Storyteller:
@@ -189,7 +189,7 @@ class _Storyteller:
         if claim.left_out_at is not None:
             self._say(
                 f"A person left it out of that batch at {_moment(claim.left_out_at)}, and no later attempt loads it "
-                "with the batch. Next: nothing by itself; it is loaded by: rsloader reprocess-objects "
+                "with the batch. Next: nothing by itself. To have it loaded: rsloader reprocess-objects "
                 f"{claim.load} {shlex.quote(f's3://{claim.name}')}"
             )
             return
@@ -219,8 +219,8 @@ class _Storyteller:
             self._say(f"{error} Next: nothing. The batch was complete, and a person deleted it.")
         except RsloaderError as error:
             self._say(
-                f"Batch could not be asked: {type(error).__name__}: {error}",
-                f"Put its batch back into DynamoDB; `rsloader audit {claim.load}` tells what else is missing.",
+                f"Its batch could not be read: {type(error).__name__}: {error}",
+                f"Put the batch back into DynamoDB; `rsloader audit {claim.load}` shows what else is missing.",
             )
         return None
 
@@ -257,10 +257,11 @@ class _Storyteller:
                     f"{name}: it has no load history, or the load no longer has this target: nothing was compared."
                 )
         if batch.notification is Notification.DUE:
-            self._say("How it ended was to be told to a topic, and nobody knows whether it was.")
+            self._say("A notification of how it ended was due, and it is not known whether it was sent.")
         elif batch.notification is not None:
             self._say(
-                f"Telling a topic how it ended was {'done' if batch.notification is Notification.SENT else 'refused'}."
+                f"The notification of how it ended was "
+                f"{'sent' if batch.notification is Notification.SENT else 'refused'}."
             )
 
     def _next(self, batch: Batch) -> Iterator[str]:
@@ -273,14 +274,14 @@ class _Storyteller:
                     f"{limits.max_bytes:,} bytes, or {limits.max_age} after its first claim{since}."
                 )
             case BatchStatus.LOCKED:
-                yield f"Next: run {batch.run} loads it; if that run is over, the next run takes it up by itself."
+                yield f"Next: run {batch.run} loads it; if that run is over, the next run takes it over by itself."
             case BatchStatus.ERROR:
                 yield (
-                    f"Next: repair what the error tells, and clear load_batch of run {batch.run} in Airflow. Or: "
+                    f"Next: repair what the error names, and clear load_batch of run {batch.run} in Airflow. Or: "
                     f"rsloader reprocess {batch.load} {batch.batch}"
                 )
                 if batch.unfinished_targets:
-                    yield f"The next run takes up by itself: {', '.join(batch.unfinished_targets)}."
+                    yield f"The next run takes over by itself: {', '.join(batch.unfinished_targets)}."
             case BatchStatus.COMPLETE:
                 yield "Next: nothing. It is in every target, and is loaded again only if a person asks for it."
 

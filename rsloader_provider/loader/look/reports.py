@@ -14,7 +14,7 @@ from rsloader_provider.loader.ports.ledger import Ledger
 
 
 def batch_report(batch: Batch) -> dict[str, Any]:
-    """Tell about a batch; times in ISO 8601, sizes in bytes, None where there is nothing yet."""
+    """Describe a batch; times in ISO 8601, sizes in bytes, None where there is nothing yet."""
     return {
         "load": batch.load,
         "batch": batch.batch,
@@ -39,7 +39,7 @@ def _progress_report(progress: TargetProgress) -> dict[str, Any]:
 
 
 def batch_with_files(ledger: Ledger, load: str, batch_id: str) -> dict[str, Any]:
-    """Tell about a batch and name its files.
+    """Describe a batch and name its files.
 
     Raises:
         UnknownBatchError: There is none of this id.
@@ -60,7 +60,7 @@ def batch_reports(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Tell about all batches of a load, newest first.
+    """Describe all batches of a load, newest first.
 
     Args:
         ledger: The ledger.
@@ -81,7 +81,7 @@ def batch_reports(
     batches = ledger.batches(load)
     first = next(batches, None)
     if first is None:
-        raise UnknownBatchError(f"There is nothing of load {load} yet: it has never run, or its name is another.")
+        raise UnknownBatchError(f"There is no batch of load {load} yet: it has never run, or the name is wrong.")
 
     def reports() -> Iterator[dict[str, Any]]:
         for batch in chain((first,), batches):
@@ -95,12 +95,12 @@ def batch_reports(
 
 
 def file_reports(ledger: Ledger, load: str, key: str | None) -> Iterator[dict[str, Any]]:
-    """Tell about the files that a load has claimed, as S3 lists them.
+    """Describe the files that a load has claimed, as S3 lists them.
 
     Args:
         ledger: The ledger.
         load: Name of the load.
-        key: Only objects whose URL begins so, or, without `s3://`, whose key does; None for all.
+        key: The beginning of the objects' URLs, or without `s3://` of their keys; None for all objects.
     """
     prefix = key.removeprefix("s3://") if key and key.startswith("s3://") else ""
     is_marked: dict[str, bool] = {}

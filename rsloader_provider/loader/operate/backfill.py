@@ -77,8 +77,8 @@ def plan_backfill(config: LoadConfig, services: Services, part: Part) -> Backfil
     """Count what nothing has claimed yet. Changes nothing.
 
     Raises:
-        OperationRefusedError: The prefix lies outside of the load's source, or the dates leave no time.
-        ConfigurationError: The prefix is no S3 URL.
+        OperationRefusedError: The prefix lies outside of the load's source, or no moment lies between the dates.
+        ConfigurationError: The prefix is not an S3 URL.
     """
     objects, size_bytes = 0, 0
     examples: list[str] = []
@@ -100,8 +100,8 @@ def backfill(
 ) -> Backfilled:
     """Claim everything that nothing has claimed yet, and lock each batch that is full or due.
 
-    The next runs adopt the locked batches, as many in one run as the load allows. May be stopped at any moment and
-    called again, and while runs are at work: an object goes to whoever claims it first.
+    The next runs take over the locked batches, as many in one run as the load allows. May be stopped at any moment and
+    called again, also while runs are at work: the first claim of an object wins.
 
     Args:
         config: The load.
@@ -116,9 +116,9 @@ def backfill(
     """
     if config.shadow:
         raise OperationRefusedError(
-            f"Load {config.load} runs in shadow. What is claimed now would be loaded as soon as it no longer does, "
+            f"Load {config.load} runs in shadow. Its first run without `shadow` would load what is claimed now, "
             "although another loader may have loaded it by then. Nothing was changed. Take `shadow` out of the load "
-            "file first; or mark the objects as loaded with --mark-only."
+            "file first, or mark the objects as loaded with --mark-only."
         )
     buffering = Buffering(config, services, by)
     buffering.claim_all(_counted(_unclaimed(config, services, part), progress))
@@ -160,7 +160,7 @@ def _unclaimed(config: LoadConfig, services: Services, part: Part) -> Iterator[S
             f"Load {config.load}: no object can be written at or after {part.since:%Y-%m-%d %H:%M} and before "
             f"{part.until:%Y-%m-%d %H:%M}. Give the earlier moment first. Nothing was changed."
         )
-    # What a shadow has claimed is claimed for nobody: the load's own claims are what counts.
+    # A shadow's claims do not count: only the load's own claims do.
     config = config.model_copy(update={"shadow": False})
     narrowed = config if part.prefix is None else _narrowed(config, part.prefix)
     found = new_objects(narrowed, services)

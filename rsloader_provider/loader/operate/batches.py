@@ -61,8 +61,7 @@ def plan_reprocess(
     Raises:
         UnknownBatchError: No such batch, or no such target in it.
         UnknownObjectError: One of those objects is not in the batch.
-        OperationRefusedError: The batch is open, is being loaded or asks whether it is loaded; or no object would be
-            left.
+        OperationRefusedError: The batch is open, is being loaded or is undecided; or no object would be left.
     """
     batch = services.ledger.get(config.load, batch_id)
     chosen = _chosen(config, batch, targets)
@@ -72,10 +71,10 @@ def plan_reprocess(
     if left_out:
         sentences.append(
             f"{len(left_out):,} of its {batch.files:,} objects are left out, for all of its targets. They stay "
-            f"claimed, so that no run loads them by itself; `rsloader reprocess-objects {config.load} URL` does."
+            f"claimed, so no run loads them by itself. To load one: rsloader reprocess-objects {config.load} URL"
         )
     if config.on_clear == "skip":
-        sentences.append("The load says on_clear: skip. That is about clearing tasks, and does not hold this back.")
+        sentences.append("The load says on_clear: skip. That is about clearing tasks, and does not prevent this.")
     return ReprocessPlan(batch, chosen, left_out, tuple(sentences))
 
 
@@ -88,10 +87,10 @@ def reprocess_batch(
     targets: Sequence[str] = (),
     without: Sequence[str] = (),
 ) -> Batch:
-    """Let a batch wait for the next run once more, which adopts and loads it.
+    """Let a batch wait for the next run once more, which takes it over and loads it.
 
     A loaded target opens the next generation; a failed one gets one more attempt at the same. Safe to call again: the
-    same request counts once, and one that was interrupted goes on.
+    same request counts once, and an interrupted one goes on.
 
     Args:
         config: The load.
@@ -120,7 +119,7 @@ def reprocess_batch(
         for name in chosen:
             log.warning("%s: %s (asked for by %s)", batch, _about_target(config, batch, name), by)
         with services.steps.taking(Step.REPROCESS, batch):
-            # Carried out with a lost answer, the batch names this request when it is read again.
+            # If this is carried out and the answer lost, the batch names this request when it is read again.
             return services.ledger.replace(batch, wanted)
 
     return until_won(f"batch {batch_id} of load {config.load}", ask)
@@ -178,9 +177,9 @@ def _leave_out(
 
     def leave_out() -> None:
         batch = services.ledger.get(config.load, batch_id)
-        # What cannot be reprocessed loses nothing either.
+        # A batch that cannot be reprocessed must not lose objects either.
         _asked(config, batch, _chosen(config, batch, targets), "a plan")
-        # What an earlier call has left out, also with a lost answer, is in no segment when they are read again.
+        # What an earlier call has left out is in no segment any more, even if the answer was lost.
         leaving = {entry.name for entry in _to_leave_out(services, batch, without)}
         for segment, names in leaving_by_segment(services.ledger.segments(batch), leaving, is_open=False):
             with services.steps.taking(Step.TAKE_OUT, f"{len(names)} objects of {batch}"):
@@ -217,8 +216,8 @@ def _mode(config: LoadConfig, name: str, progress: TargetProgress) -> str:
 def _consequence(mode: str, rows: int) -> str:
     if mode == "append":
         return (
-            f"mode: append ADDS THE ROWS A SECOND TIME: the {rows:,} rows of the earlier load stay, unless somebody "
-            "deletes them first."
+            f"mode: append ADDS THE ROWS A SECOND TIME: the {rows:,} rows of the earlier load stay, unless you delete "
+            "them first."
         )
     if mode == "merge":
         return "mode: merge leaves the same rows."
@@ -253,7 +252,7 @@ def close_now(config: LoadConfig, services: Services, *, by: str) -> Batch | Non
             now = services.ledger.get(config.load, opened.batch)
             if now.status is BatchStatus.OPEN:
                 raise
-            log.info("%s: it was locked in this moment, for %s", now, now.reason)
+            log.info("%s: it was locked at this moment, for %s", now, now.reason)
             return now
         log.info("%s: locked with %d files, asked for by %s", locked, locked.files, by)
         return locked

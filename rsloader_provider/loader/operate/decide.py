@@ -1,4 +1,4 @@
-"""What a person found out about a target of which nobody knew whether it is loaded."""
+"""What a person found out about an undecided target."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from rsloader_provider.loader.races import until_won
 
 
 def decide_by_person(ledger: Ledger, load: str, batch_id: str, target: str, *, loaded: bool) -> Batch:
-    """Write down what a person found out about an undecided target.
+    """Record what a person found out about an undecided target.
 
     Args:
         ledger: The ledger.
@@ -23,7 +23,7 @@ def decide_by_person(ledger: Ledger, load: str, batch_id: str, target: str, *, l
 
     Raises:
         UnknownBatchError: No such batch, or no such target in it.
-        NothingToDecideError: Nobody asked, or somebody else has decided.
+        NothingToDecideError: There is nothing to decide, or another person has decided it.
         ContentionError: Others wrote to it over and over; call again.
     """
 

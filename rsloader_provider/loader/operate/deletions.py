@@ -37,7 +37,7 @@ def plan_deletion(load: str, services: Services, before: datetime) -> Iterator[B
     batches = services.ledger.batches(load)
     first = next(batches, None)
     if first is None:
-        raise UnknownBatchError(f"There is nothing of load {load} yet: it has never run, or its name is another.")
+        raise UnknownBatchError(f"There is no batch of load {load} yet: it has never run, or the name is wrong.")
     known = first
 
     def old() -> Iterator[Batch]:
@@ -77,7 +77,7 @@ def delete_batches(
                 services.ledger.delete(deleted, services.now())
         except LostRaceError:
             if not _is_deleted(services, each):
-                log.warning("%s: somebody wrote to it in this moment; it was left to them", each)
+                log.warning("%s: another writer changed it at the same moment, so it was not deleted", each)
                 continue
         log.info("%s: deleted, asked for by %s", each, by)
         yield each
@@ -120,7 +120,7 @@ def read_deleted(lines: Iterable[str]) -> list[DeletedBatch]:
     """Read what a deletion printed.
 
     Raises:
-        ConfigurationError: A line is something else; the message says which.
+        ConfigurationError: A line is not what a deletion prints; the message says which.
     """
     found = []
     for number, line in enumerate(lines, start=1):
@@ -144,9 +144,9 @@ def _check(deleted: DeletedBatch) -> None:
     if batch.status is not BatchStatus.COMPLETE:
         raise ValueError(f"batch {batch.batch} is {batch.status}")
     if any(segment.batch != batch.batch or not segment.claimed for segment in segments):
-        raise ValueError(f"batch {batch.batch} has segments of another")
+        raise ValueError(f"batch {batch.batch} has segments of another batch")
     if sum(len(segment.entries) for segment in segments) != batch.files:
-        raise ValueError(f"batch {batch.batch} counts {batch.files} objects, and its segments hold others")
+        raise ValueError(f"batch {batch.batch} counts {batch.files} objects, but its segments hold others")
 
 
 def restore_batches(services: Services, batches: Iterable[DeletedBatch], *, by: str) -> Iterator[Restored]:

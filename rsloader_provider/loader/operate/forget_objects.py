@@ -27,7 +27,7 @@ def plan_forget(
     Raises:
         UnknownObjectError: The load has not claimed one of the objects, or nothing below the prefix.
         OperationRefusedError: One of the named objects is in a batch that is being loaded.
-        ConfigurationError: Neither is given, or both, or an URL is none.
+        ConfigurationError: Neither is given, or both, or a URL is not an S3 URL.
     """
     objects = claimed_objects(config, services, ObjectsNamed(tuple(urls), prefix))
     return plan_objects(config, services, objects, ObjectFate.FORGOTTEN, strict=bool(urls))
@@ -38,7 +38,7 @@ def forget_objects(
 ) -> Iterator[Taken]:
     """Drop claims: what is still in S3 and matches the load is new to the next run, which loads it.
 
-    What is in the open batch, or in one that waits, leaves it. Objects of a batch that is being loaded are left alone.
+    Objects leave an open or a waiting batch. Objects of a batch that is being loaded are left alone.
     May be stopped at any moment and called again.
 
     Args:

@@ -39,7 +39,7 @@ class Holding:
 
 
 def holdings(load: str, services: Services, batch_id: str | None = None) -> Iterator[Holding]:
-    """Tell who holds which batch. There is nothing to unlock: the next run takes over what a run that is over left.
+    """Tell who holds which batch. There is nothing to unlock: the next run takes over unfinished batches.
 
     Args:
         load: Name of the load.
@@ -61,7 +61,7 @@ def _who_holds(batch: Batch, progress: TargetProgress) -> str:
     session = "" if progress.session is None else f", Redshift session {progress.session}"
     match progress.state:
         case TargetState.WAITING:
-            return f"waits for run {batch.run}; once that is over, the next run takes it up by itself."
+            return f"waits for run {batch.run}; if that run is over, the next run takes it over by itself."
         case TargetState.LOADING:
             return (
                 f"attempt {progress.attempt} of run {batch.run} holds it{session}. If its worker is gone, Airflow's "
@@ -73,6 +73,6 @@ def _who_holds(batch: Batch, progress: TargetProgress) -> str:
                     f"it failed{session} of an earlier attempt may still be at work. `rsloader reprocess {batch.load} "
                     f"{batch.batch}` has the next run make one more attempt, which ends that session first."
                 )
-            return "nobody holds it: it failed, and waits until a person repairs what the error tells."
+            return "no run holds it: it failed, and waits until a person repairs what the error names."
         case TargetState.LOADED:
-            return "nobody holds it: it is loaded."
+            return "no run holds it: it is loaded."

@@ -14,7 +14,7 @@ from rsloader_provider.loader.services import Services
 log = logging.getLogger(__name__)
 
 MARKING_BATCH_OBJECTS = 100 * CLAIM_OBJECTS
-"""Where the next batch begins, so that whoever reads one batch reads no million of objects."""
+"""Objects after which the next batch begins, so that reading one batch never means reading a million of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Marked:
 
     Attributes:
         marked: Objects that count as loaded from now on.
-        passed_over: Objects that were claimed before, be it by a load or by an earlier marking.
+        passed_over: Objects that were claimed before, by a load or by an earlier marking.
         batches: The batches that have the marked ones, in their order.
     """
 
@@ -44,8 +44,8 @@ def mark_as_loaded(
     """Mark objects as loaded, so that the load's runs pass them over.
 
     May be stopped at any moment and called again with the same objects: what is claimed already is passed over, and a
-    batch always counts what its segments hold. Safe while the load is at work: an object goes to whoever claims it
-    first. Objects that are known to be claimed are better left out, as each costs a write to find that out.
+    batch always counts what its segments hold. Safe while the load is at work: the first claim of an object wins.
+    Leave out objects that are known to be claimed, because each of them costs a write.
 
     Args:
         load: Name of the load.
@@ -83,7 +83,7 @@ class _Marking:
         self.batches: list[str] = []
 
     def mark(self, objects: list[S3Object]) -> None:
-        """Mark at most CLAIM_OBJECTS; those that somebody has claimed are dropped and the rest tried again."""
+        """Mark at most CLAIM_OBJECTS; those that are claimed already are dropped, and the rest is tried again."""
         while objects:
             if self._batch is not None and self._batch.files + len(objects) > MARKING_BATCH_OBJECTS:
                 self._batch = None
@@ -101,7 +101,7 @@ class _Marking:
                 self.passed_over += len(taken.names)
                 objects = [each for each in objects if each.name not in taken.names]
             except LostRaceError:
-                # Somebody changed or deleted the batch that was being filled: it is left to them.
+                # Another writer changed or deleted the batch that was being filled: go on with a new one.
                 self._batch = None
             else:
                 self.marked += len(objects)

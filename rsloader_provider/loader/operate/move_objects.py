@@ -33,7 +33,7 @@ def plan_reprocess_objects(
         UnknownObjectError: The load has not claimed one of the objects, or nothing below the prefix; or one is no
             longer in S3.
         OperationRefusedError: One of the named objects is in a batch that is being loaded.
-        ConfigurationError: Neither is given, or both, or an URL is none.
+        ConfigurationError: Neither is given, or both, or a URL is not an S3 URL.
     """
     unclaimed: list[int] = []
     objects = listed_objects(config, services, ObjectsNamed(tuple(urls), prefix), unclaimed.append)
@@ -44,11 +44,11 @@ def plan_reprocess_objects(
 def reprocess_objects(
     config: LoadConfig, services: Services, *, by: str, urls: Sequence[str] = (), prefix: str | None = None
 ) -> Iterator[Taken]:
-    """Have objects loaded again, in batches with just these, which the next run adopts.
+    """Have objects loaded again, in batches with just these, which the next run takes over.
 
     Their claims move, with size and ETag as S3 shows them now. What waits in the open batch is locked first. All of
-    the load's targets get them. Interrupted, it may be called again, and what it has moved by then waits; called again
-    after a run has loaded them, it has them loaded once more.
+    the load's targets get them. It may be called again after an interruption: what it has moved by then waits. Called
+    again after a run has loaded the objects, it has them loaded once more.
 
     Args:
         config: The load.

@@ -20,7 +20,7 @@ class ObjectFate(StrEnum):
     BEING_LOADED = "being loaded"
     """Its batch is being loaded, or what an attempt did is not known yet: it was left there. Ask again later."""
     TAKEN = "taken by somebody else"
-    """Somebody else forgot it or had it reprocessed in the same moment: it was left to them."""
+    """Another person forgot it or had it reprocessed at the same moment: it was left to that person."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ def object_name(url: str) -> str:
     """Read the URL of one object.
 
     Raises:
-        ConfigurationError: It is no S3 URL, or one of a bucket.
+        ConfigurationError: It is not an S3 URL, or names only a bucket.
     """
     parsed = _parsed(url)
     if not parsed.key:
@@ -20,7 +20,7 @@ def prefix_name(url: str) -> str:
     """Read a prefix, with or without a `/` at its end; a bucket alone is one too.
 
     Raises:
-        ConfigurationError: It is no S3 URL.
+        ConfigurationError: It is not an S3 URL.
     """
     parsed = _parsed(url)
     return f"{parsed.bucket}/{parsed.key}"

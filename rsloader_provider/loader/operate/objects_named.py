@@ -32,7 +32,7 @@ class ObjectsNamed:
         """Refuse both, and neither.
 
         Raises:
-            ConfigurationError: So it is.
+            ConfigurationError: Both are given, or neither.
         """
         if bool(self.urls) == (self.prefix is not None):
             raise ConfigurationError("Name either objects or one prefix. Nothing was changed.")
@@ -56,7 +56,7 @@ def claimed_objects(config: LoadConfig, services: Services, named: ObjectsNamed)
 
     Raises:
         UnknownObjectError: The load has not claimed one of the objects, or nothing below the prefix.
-        ConfigurationError: Objects and prefix are both given, or neither, or an URL is none.
+        ConfigurationError: Objects and prefix are both given, or neither, or a URL is not an S3 URL.
     """
     named.check()
     if named.prefix is None:
@@ -79,7 +79,7 @@ def listed_objects(
         config: The load.
         services: The ports and the clock.
         named: The objects, or the prefix.
-        pass_over: Told how many objects below the prefix have no claim.
+        pass_over: Called with the number of objects below the prefix that have no claim.
 
     Raises:
         UnknownObjectError: As for `claimed_objects`; or one of the objects is no longer in S3.
@@ -117,7 +117,7 @@ def _claims_of(config: LoadConfig, services: Services, urls: Sequence[str]) -> l
         why = (
             "The next run claims it by itself, if it is in S3."
             if config.matches(bucket, key)
-            else f"It does not belong to the load: `rsloader explain {S3Url(bucket, key)}` tells whose it is."
+            else f"It does not belong to the load: `rsloader explain {S3Url(bucket, key)}` shows whose it is."
         )
         raise UnknownObjectError(f"Load {config.load} has not claimed {some(unknown)}. {why} Nothing was changed.")
     return list(claims.values())
@@ -147,6 +147,6 @@ def _as_claimed(claim: Claim) -> ClaimedObject:
 
 def _nothing_below(config: LoadConfig, prefix: str) -> UnknownObjectError:
     return UnknownObjectError(
-        f"Load {config.load} has claimed nothing below {prefix}, as far as that is in S3 or in the ledger; it loads "
+        f"Load {config.load} has claimed nothing below {prefix} that is in S3 or in the ledger; it loads "
         f"from {' and '.join(map(str, config.sources))}. Nothing was changed."
     )

@@ -1,4 +1,4 @@
-"""What a person asks of a load through a form: one request, told line by line, and done only when it is confirmed."""
+"""What a person asks of a load through a form: one request, answered line by line, and done only if confirmed."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -55,14 +55,14 @@ class Request:
     Attributes:
         action: What is asked for.
         by: Who asks: a DAG run, `dag_id/run_id`. A text that only this request has.
-        confirmed: Whether it is to be done; otherwise it is told what would be.
+        confirmed: Whether to do it; otherwise only what it would do is reported.
         batch: The batch's id.
         targets: Names of targets; none for all.
         objects: URLs of objects: those that are meant, or for reprocessing a batch those to leave out.
         prefix: The URL of a prefix instead.
         status: Only batches of this status; None for all.
-        since: Only what is of this moment or later (aware, UTC); None for any.
-        until: Only what is of before this moment (aware, UTC); None for any.
+        since: Only what is from this moment or later (aware, UTC); None for any.
+        until: Only what is from before this moment (aware, UTC); None for any.
         deleted: What a deletion printed, for putting it back.
     """
 
@@ -80,9 +80,9 @@ class Request:
 
 
 def operate(config: LoadConfig, services: Services, request: Request, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Carry out one request, or tell what it would do.
+    """Carry out one request, or report what it would do.
 
-    Not to be made again with the same request: objects that were loaded meanwhile would be forgotten or loaded again.
+    Do not call it again with the same request: it would forget objects that were loaded meanwhile, or load them again.
 
     Args:
         config: The load.
@@ -95,7 +95,7 @@ def operate(config: LoadConfig, services: Services, request: Request, tell: Call
         first RESULT_ITEMS items.
 
     Raises:
-        ConfigurationError: Something that the action needs was not given, or is no such thing.
+        ConfigurationError: Something that the action needs was not given, or is not valid.
         RsloaderError: Whatever the use case raises; the message says what was changed.
     """
 
@@ -111,7 +111,9 @@ def operate(config: LoadConfig, services: Services, request: Request, tell: Call
     else:
         operation = _operation(config, services, request)
         if request.action is Action.DELETE_BATCHES:
-            tell("Each batch follows as one line of JSON. Keep the lines: 'restore' puts them back.")
+            tell(
+                "Each batch follows as one line of JSON. Keep the lines: 'restore' needs them to put the batches back."
+            )
         told = operation.carry_out(request.by, hear)
     hear(0, told.sentences)
     if request.action.changes and not request.confirmed:
@@ -174,7 +176,7 @@ def _restoration(config: LoadConfig, services: Services, request: Request) -> Op
     batches = read_deleted(_needed(request, request.deleted, "deleted").splitlines())
     if others := {each.batch.load for each in batches} - {config.load}:
         raise ConfigurationError(
-            f"The lines are of load {', '.join(sorted(others))}, not of {config.load}. Nothing was put back."
+            f"The lines belong to load {', '.join(sorted(others))}, not to {config.load}. Nothing was put back."
         )
     return restoring(services, batches)
 

@@ -1,4 +1,4 @@
-"""Take objects out of their batches: window by window, and in each batch step by step, whoever else writes to it.
+"""Take objects out of their batches: window by window, and in each batch step by step, while others may write to it.
 
 Objects that stand together in a segment leave their batch in one transaction.
 """
@@ -33,9 +33,9 @@ class Removal:
         take_out: Takes objects out of the batch of this id, at most TAKEN_OBJECTS, and gives the batch without them.
             The place is None, and so is the batch, where they are in no segment: they were left out, or the batch was
             deleted. Raises LostRaceError if somebody wrote to the batch or a claim.
-        without_claim: What became of an object that has no claim any more after a lost race: it was somebody else, or
-            the answer to our own write was lost.
-        elsewhere: Likewise of one that is claimed for another batch.
+        without_claim: What became of an object that has no claim any more after a lost race: another writer dropped it,
+            or the answer to our own write was lost.
+        elsewhere: The same for an object that is claimed for another batch.
     """
 
     load: str
@@ -99,7 +99,7 @@ class _Emptying:
         return taken
 
     def _look_again(self) -> Iterator[Taken]:
-        """Tell of objects that have left the batch meanwhile, and go on with those that have not."""
+        """Report objects that have left the batch meanwhile, and go on with those that have not."""
         before = self._claimed
         now = self._removal.ledger.find_claims(self._removal.load, [*before])
         self._claimed = {
@@ -145,12 +145,12 @@ class _Emptying:
         return self._removal.take_out([self._claimed[name] for name in names], self._batch_id, place)
 
     def _note_missing(self, missing: frozenset[str]) -> None:
-        """Look once more at objects that the batch does not have: their claims were read before it was."""
+        """Look once more at objects that the batch does not have: their claims were read before the batch."""
         if missing != self._missing:
             self._missing = missing
             raise LostRaceError
         load = self._removal.load
         raise CorruptLedgerError(
-            f"Batch {self._batch_id} of load {load} does not have {some(sorted(missing))} in its segments, although it "
-            f"is claimed for it. `rsloader audit {load}` tells more; nothing of them was changed."
+            f"Batch {self._batch_id} of load {load} does not have {some(sorted(missing))} in its segments, but the "
+            f"claims name it. `rsloader audit {load}` shows more. None of these objects was changed."
         )

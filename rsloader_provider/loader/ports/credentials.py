@@ -11,8 +11,8 @@ class Credentials(Protocol):
     def of(self, conn_id: str) -> AccessKey:
         """Give the credentials of a connection as they are now.
 
-        A role's are temporary, with a session token, and new ones where they would end soon. Those of a connection
-        that holds a long-lived key are that key.
+        A role's credentials are temporary, with a session token, and are renewed if they would end soon. A connection
+        that holds a long-lived key gives that key.
 
         Raises:
             ConfigurationError: There is no such connection, or it has no credentials.

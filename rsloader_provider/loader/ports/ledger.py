@@ -12,7 +12,7 @@ from rsloader_provider.core.ledger.objects import S3Object
 
 
 class LostRaceError(Exception):
-    """Somebody else wrote first; nothing was written. The caller reads again and decides anew."""
+    """Another writer was first; nothing was written. The caller reads again and decides again."""
 
 
 class AlreadyClaimedError(Exception):
@@ -30,7 +30,7 @@ class AlreadyClaimedError(Exception):
 class Ledger(Protocol):
     """Claims and batches of all loads.
 
-    Every method that writes does so in one step, all or nothing, on a condition; the loser is told.
+    Every method that writes does so in one step, all or nothing, on a condition; the loser gets an error.
     Reads see every earlier write, but for `claimed_keys` and `unfinished`, which may lag by a moment.
 
     Raises, all of them:
@@ -48,7 +48,7 @@ class Ledger(Protocol):
         Args:
             batch: The open batch as the caller knows it; others may have added to it since.
             objects: At most CLAIM_OBJECTS of one load, no object twice, few enough for `count_fitting`.
-            limits: The batch never grows beyond them, whoever else adds to it.
+            limits: The batch never grows beyond them, even if others add to it too.
             now: The moment of claiming (aware, UTC).
 
         Returns:
@@ -221,7 +221,7 @@ class Ledger(Protocol):
             The batch as it is now.
 
         Raises:
-            LostRaceError: It is not deleted, or somebody took objects out of it in this moment.
+            LostRaceError: It is not deleted, or another writer took objects out of it at the same moment.
         """
         ...
 
@@ -253,7 +253,7 @@ class Ledger(Protocol):
     def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
         """Give the ledger keys of all claims under a prefix `bucket/…`, sorted as S3 lists.
 
-        Of a prefix that is so long that names under it are cut, also keys that are near it (see `ledger_prefix`).
+        If a prefix is so long that names under it are cut, keys that are near it are given too (see `ledger_prefix`).
         """
         ...
 

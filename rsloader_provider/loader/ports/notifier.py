@@ -1,11 +1,11 @@
-"""Telling people and programs how a batch ended."""
+"""Notifies people and programs of how a batch ended."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 
 class AnswerLostError(Exception):
-    """No answer came, or none that says anything: whether the message was published is not known.
+    """No clear answer came: it is not known whether the message was published.
 
     Trying again might publish it twice, and topics do not notice.
     """

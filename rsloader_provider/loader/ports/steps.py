@@ -1,4 +1,4 @@
-"""What a use case changes outside, step by step, told to whoever listens."""
+"""What a use case changes outside, step by step, reported to a listener."""
 
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -37,7 +37,7 @@ class Step(StrEnum):
     KEEP_ERRORS = "keep errors"
     """What is known of the failure is written beside it."""
     NOTIFY = "notify"
-    """A topic is told."""
+    """A topic is notified."""
     RECORD_NOTIFIED = "record notified"
     MARK = "mark"
     """A person has objects marked as loaded, in one transaction. No task of a load's DAG takes this step."""
@@ -55,7 +55,7 @@ class Steps(Protocol):
     """Hears of each step before and after it."""
 
     def taking(self, step: Step, subject: object) -> AbstractContextManager[None]:
-        """Surround a step; the block that leaves with an error has not, or not certainly, taken it.
+        """Surround a step; if the block leaves with an error, the step was not taken, or it is not known.
 
         Args:
             step: Which.

@@ -1,4 +1,4 @@
-"""The life of one attempt: what the ledger holds of it from its beginning to its end, whoever else writes there."""
+"""The life of one attempt: what the ledger holds of it from its beginning to its end, while others write there too."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -49,7 +49,7 @@ class Attempt:
         services: The ports and the clock.
         record: The attempt as the batch has it since it began.
         target: The target as it is configured now.
-        denied: The COMMIT of which a person says that it was not carried out; None when nobody was asked.
+        denied: The COMMIT of which a person says that it was not carried out; None when no person was asked.
         renderer: Renders pre-SQL and post-SQL.
     """
 
@@ -71,7 +71,7 @@ class Attempt:
         self.previous_session = progress.session
         self.unanswered = progress.unanswered
         self.denied = denied
-        # What an attempt left that kept a history is found there, whatever the load says by now.
+        # An attempt that kept a history is looked for there, even if the load no longer keeps one.
         self.left_in_history = progress.session is not None and not progress.announces
         self.has_history = self.target.history == "table" or self.left_in_history
         self.may_be_in_history = self.left_in_history
@@ -90,11 +90,11 @@ class Attempt:
         return self.services.steps.taking(step, f"{self.batch} into {self.target.name}")
 
     def run(self) -> Loaded:
-        """Load, record how that ended, and tell of it.
+        """Load, record how that ended, and notify.
 
         Raises:
-            RsloaderError: See `load_batch`. That it ended is recorded, unless a newer attempt took over or nobody
-                knows whether it has committed.
+            RsloaderError: See `load_batch`. The end is recorded, unless a newer attempt took over or it is not known
+                whether this one has committed.
         """
         log.info(
             "%s: attempt %d, generation %d, into %s",
@@ -266,7 +266,7 @@ class Attempt:
         self._change(lambda record: record.commit_announced(rows=rows, query_id=query_id))
 
     def _end(self, error: RsloaderError) -> None:
-        # As long as nobody knows whether an earlier attempt has committed, its batch does not wait for another reason.
+        # Until it is known whether an earlier attempt has committed, the batch must not wait for any other reason.
         in_doubt = self.unanswered is not None and not self.has_session
         final = isinstance(error, UndecidedError) or (isinstance(error, _NEEDS_A_PERSON) and not in_doubt)
         text = str(error)[:_ERROR_CHARACTERS]
@@ -286,10 +286,10 @@ class Attempt:
             tell_failure(self.config, self.services, self.batch, self.target.name, self.manifest, self.entries, error)
 
     def _change(self, change: Callable[[AttemptRecord], AttemptRecord]) -> None:
-        """Write a change of the record, over and over while other targets of the same batch write theirs.
+        """Write a change of the record, and try again while other targets of the same batch write theirs.
 
-        The progress in the ledger tells a write whose answer was lost from a lost race, since it holds the attempt's
-        number and only the attempt itself writes under that.
+        The progress in the ledger shows whether a race was lost or only the answer to a write: it holds the attempt's
+        number, and only the attempt itself writes under that.
         """
 
         def write() -> None:
@@ -302,7 +302,7 @@ class Attempt:
                     self.record = now
                     raise
                 # Go on with the batch as this write made it, not as it is now: if another target has completed it
-                # since, that one tells of it, and telling here as well would tell twice.
+                # since, that one notifies, and this one would notify a second time.
                 written = replace(wanted.batch, version=self.batch.version + 1)
             self.record = wanted.within(written)
 

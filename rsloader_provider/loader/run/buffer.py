@@ -101,7 +101,7 @@ class Buffering:
                 del pending[: len(fitting)]
 
     def lock_if_due(self) -> None:
-        """Lock the open batch if a limit is reached. Whoever loses to another writer looks again."""
+        """Lock the open batch if a limit is reached. If another writer is faster, look again."""
         while reason := due_reason(self.batch, self.config.batch, self.now()):
             try:
                 with self.steps.taking(Step.LOCK, self.batch):

@@ -43,8 +43,8 @@ def wait_until_over(session: Session, pid: int, sleep: Callable[[float], None]) 
             return
         sleep(_LOOK_SECONDS)
     raise TransientError(
-        f"Session {pid} of an earlier attempt was terminated and has not ended yet, so what it has done is not known. "
-        "It is tried again."
+        f"Session {pid} of an earlier attempt was terminated but has not ended yet, so it is not known what it has "
+        "done. It is tried again."
     )
 
 
@@ -74,12 +74,13 @@ def undecided(batch: Batch, target: str, table: TableName, commit: UnansweredCom
     copied = "there was nothing to copy" if commit.query_id is None else f"COPY query {commit.query_id}"
     arguments = f"{batch.load} {batch.batch} {target}"
     return UndecidedError(
-        f"{batch} into {table}: nobody knows whether it is loaded. Attempt {commit.attempt} (session {commit.session}, "
-        f"{copied}, {commit.rows} rows) was about to commit, its answer never came, and Redshift does not let "
-        "this user see how the transaction ended. Without a load history (history: none) the loader guesses neither "
-        "way. Look whether the rows of the batch's files are in the table. Then, on a machine with the connections:\n"
+        f"{batch} into {table}: it is not known whether it is loaded. Attempt {commit.attempt} (session "
+        f"{commit.session}, {copied}, {commit.rows} rows) was about to commit, and no answer came. Redshift does not "
+        "let this user see how the transaction ended. Without a load history (history: none) the loader does not "
+        "guess. Check whether the rows of the batch's files are in the table. Then, on a machine with the "
+        "connections:\n"
         f"  they are there:      rsloader mark-loaded {arguments}\n"
         f"  they are not there:  rsloader mark-not-loaded {arguments}   (the next run loads them)\n"
-        "Clearing the task load_batch also says that they are not there, and loads them. With GRANT ROLE sys:monitor "
-        "to the loader's user such cases are found out without you."
+        "Clearing the task load_batch also says that they are not there, and loads them. After GRANT ROLE sys:monitor "
+        "to the loader's user, the loader decides such cases by itself."
     )

@@ -1,4 +1,4 @@
-"""How Redshift gets at the objects that it shall copy: with a role of its own, or with a key that is handed to it."""
+"""How Redshift reads the objects that it is to copy: with a role of its own, or with a key that it is given."""
 
 import logging
 from collections.abc import Callable
@@ -20,8 +20,8 @@ class CopyAccess:
     Args:
         keys: Gives KMS; asked only for loads with an encrypted secret.
         credentials: Gives the credentials of Airflow's AWS connections.
-        mask: Keeps a secret out of every log. The loader says it to nobody but Redshift; whatever else writes into the
-            task's log must not either.
+        mask: Keeps a secret out of every log. The loader gives it only to Redshift, and nothing else may write it into
+            the task's log.
     """
 
     def __init__(

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 ROW_ERRORS_SHOWN = 10
 _OBJECTS_SHOWN = 10
 _VIEW_URL_BYTES = 256
-"""So much of a URL the load-error views keep."""
+"""The load-error views keep so many bytes of a URL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def _refused_files(error: BadDataError, copied: CopiedObjects, rows: tuple[RowEr
     if changed:
         text += (
             "\nObjects were written again after the batch claimed them, and COPY refuses files of another size:"
-            f"{_listed(changed)}\nNothing was loaded. Clear the task, and they are loaded as they are then."
+            f"{_listed(changed)}\nNothing was loaded. Clear the task to load them as they are then."
         )
         return BadDataError(text, rows)
     if not rows and not any(entry.name in str(error) for entry in copied.entries):

@@ -15,7 +15,7 @@ def new_objects(config: LoadConfig, services: Services) -> Iterator[S3Object]:
     """Walk S3's listing and the claims side by side, and give what is in the first only.
 
     Both streams are sorted the same way and read page by page, once, so that memory does not grow with
-    either. A claim that has just been made may be missed: whoever claims the object then is told.
+    either. A claim that has just been made may be missed: claiming the object then fails.
 
     Yields:
         Objects that the load matches, each once, sorted by bucket and key as S3 sorts. Folder markers are passed over.

@@ -1,4 +1,4 @@
-"""Load one batch into one target, exactly once, whatever stops and whoever else tries.
+"""Load one batch into one target, exactly once, whatever is interrupted and however many try.
 
 Three things make it so. An attempt is begun by a conditional write, and a newer attempt takes the place of an
 older one. The transaction locks the target's load history before it looks into it, so that two attempts are
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Outcome(StrEnum):
-    """How a call ended that did not fail."""
+    """How a successful call ended."""
 
     LOADED = "loaded"
     FOUND_LOADED = "found loaded"
@@ -82,16 +82,16 @@ def load_batch(
     Raises:
         BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
             waits in `error` for a person.
-        UndecidedError: The target has no load history, and whether an earlier attempt has committed is for a person
-            to say; the batch waits in `error`.
+        UndecidedError: The target has no load history, and a person must say whether an earlier attempt has
+            committed; the batch waits in `error`.
         AttemptLostError: A newer attempt took over.
         EarlierBatchError: Order matters, and an earlier batch of the load is still to be loaded into the target.
-        TransientError: Nothing was loaded, or it is not known; call again.
+        TransientError: Nothing was loaded, or it is not known whether it was; call again.
         RsloaderError: Any other reason, for example something is not set up. The next run tries again.
     """
     if config.shadow:
         raise ConfigurationError(f"load {config.load} has 'shadow: true' and loads nothing. Take the line out first.")
-    # Known over all tries: once one of them has begun an attempt and lost its answer, the batch no longer tells that
+    # Kept over all tries: once one of them has begun an attempt and lost its answer, the batch no longer shows that
     # this person was asked.
     denied: UnansweredCommit | None = None
 
@@ -119,8 +119,8 @@ def load_batch(
                 batch, target_name, progress.rows, progress.generation + 1,
                 ", in addition to those in the table" if target.mode == "append" else "",
             )  # fmt: skip
-        # Whether a write that lost, or an equal one of somebody else, was carried out cannot be told, so the next
-        # attempt is begun either way.
+        # It cannot be known whether a lost write was carried out, or an equal one of another caller. So the next
+        # attempt begins either way.
         with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
             batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
         return AttemptRecord.newest(batch, target_name)
@@ -145,7 +145,7 @@ def _target(config: LoadConfig, progress: TargetProgress, name: str) -> Target:
 def _refuse_too_early(config: LoadConfig, services: Services, batch: Batch, target: Target) -> None:
     """Let earlier batches go first where order matters.
 
-    This keeps the order; that nothing newer is ever overwritten is what the load history sees to.
+    This keeps the order; the load history makes sure that nothing newer is ever overwritten.
     """
     if target.mode == "append":
         return

@@ -16,11 +16,11 @@ def encrypt_secret(keys: Keys, *, load: str, key: str, secret: str) -> str:
         secret: What is encrypted.
 
     Raises:
-        ConfigurationError: This is no load's name, the secret is empty or too long, or the key cannot be used.
+        ConfigurationError: This is not a valid load name, the secret is empty or too long, or the key cannot be used.
         NotSetUpError, AccessDeniedError, TransientError: As `Keys.encrypt` raises them.
     """
     if not is_load_name(load):
-        raise ConfigurationError(f"{load!r} is no name for a load. Give the name that stands under `load` in its file.")
+        raise ConfigurationError(f"{load!r} is not a valid load name. Give the name that its file has under `load`.")
     if not secret:
         raise ConfigurationError(f"load {load}: the secret is empty. Nothing was encrypted.")
     return secret_text(keys.encrypt(key, secret, encryption_context(load), subject=f"a secret of load {load}"))
@@ -43,5 +43,5 @@ def decrypt_secret(keys: Keys, *, load: str, setting: str, text: str) -> str:
         ciphertext_of(text),
         encryption_context(load),
         subject=f"load {load}, {setting}",
-        remedy=f"A secret copied from another load must be encrypted anew: `rsloader encrypt {load} --key <KMS key>`.",
+        remedy=f"Encrypt a secret copied from another load again: `rsloader encrypt {load} --key <KMS key>`.",
     )

@@ -1,4 +1,4 @@
-"""Tell how a batch ended. Telling never changes what is told: an unreachable topic is a warning in the log."""
+"""Notify how a batch ended. This never changes how it ended: an unreachable topic is only a warning in the log."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def tell_success(
 ) -> None:
     """Publish that a batch is in all of its targets; does nothing while one of them is missing.
 
-    Only the attempt whose own write completed the batch may call this, so that it is told once.
+    Only the attempt whose own write completed the batch may call this, so that it is published once.
     """
     if batch.status is not BatchStatus.COMPLETE or config.notify.success is None:
         return
@@ -75,7 +75,7 @@ def _last_object(config: LoadConfig, entries: Sequence[Entry]) -> tuple[SourcePa
 
 
 def _kept(services: Services, batch: Batch, step: Step, url: S3Url, content: bytes) -> S3Url | None:
-    """Write an object under the failed prefix; None when that failed, which is no reason to fail for."""
+    """Write an object under the failed prefix; None if that failed, which must not fail the task."""
     try:
         with services.steps.taking(step, batch):
             services.storage.write(url.bucket, url.key, content)
@@ -90,16 +90,16 @@ def _tell(services: Services, batch: Batch, topic: str, subject: str, message: M
         with services.steps.taking(Step.NOTIFY, batch):
             services.notifier.publish(topic, subject[:100], message)
     except AnswerLostError as problem:
-        log.warning("topic %s may have been told or not, and is not told again: %s", topic, problem)
+        log.warning("could not find out whether topic %s was notified, so it is not notified again: %s", topic, problem)
     except RsloaderError as problem:
-        log.warning("topic %s could not be told: %s", topic, problem)
+        log.warning("topic %s could not be notified: %s", topic, problem)
         _record(services, batch, Notification.REFUSED)
     else:
         _record(services, batch, Notification.SENT)
 
 
 def _record(services: Services, batch: Batch, notification: Notification) -> None:
-    """Note it on the batch, unless another attempt has begun since, which will tell of its own end."""
+    """Record it on the batch, unless another attempt has begun since, which will notify of its own end."""
     now = batch
 
     def write() -> None:

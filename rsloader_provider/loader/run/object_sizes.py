@@ -1,7 +1,7 @@
-"""Objects that somebody wrote again after a batch had claimed them, and what COPY's manifest tells of their sizes.
+"""Objects that were written again after a batch had claimed them, and their sizes in COPY's manifest.
 
-A batch keeps the sizes that its objects had when it claimed them. COPY of CSV and its kin loads what is there now; of
-Parquet and ORC it reads each file from its end, and fails when the manifest tells another size than the file has.
+A batch keeps the sizes that its objects had when it claimed them. COPY of CSV and its kin loads what is there now. It
+reads a Parquet or ORC file from its end, and fails when the manifest has another size than the file.
 """
 
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from rsloader_provider.loader.ports.storage import Storage
 
 
 def with_sizes_of_now(storage: Storage, entries: Sequence[Entry], copy_options: CopyOptions) -> tuple[Entry, ...]:
-    """Give a batch's entries anew, for the manifest of an attempt that a person asked for: objects may be repaired.
+    """Give a batch's entries with their sizes of now, for an attempt that a person asked for: objects may be repaired.
 
     S3 is asked once for each object whose size matters: every one of a columnar format, and in every format those
-    that were empty, since a manifest leaves these out. An object that is gone keeps its size; COPY tells of it.
+    that were empty, since a manifest leaves these out. An object that is gone keeps its size; COPY reports it.
     """
     return tuple(
         _of_now(storage, entry) if copy_options.is_columnar or entry.size_bytes == 0 else entry for entry in entries

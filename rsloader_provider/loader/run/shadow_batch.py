@@ -1,4 +1,4 @@
-"""Shadow running: a load that discovers, buffers and decides, and tells what it would load instead of loading it.
+"""Shadow running: a load that discovers, buffers and decides, and logs what it would load instead of loading it.
 
 Everything that it records goes under a ledger name of its own, which no load can have. So the day on which `shadow` is
 taken out of the load file, the load starts from what was claimed under its own name, and nothing is lost or repeated.
@@ -37,7 +37,7 @@ class ShadowLoad:
         size_bytes: Their bytes.
         manifest: The manifest that would have been written; None where every object is empty.
         copy: The COPY that would have been sent, without credentials; None where there is nothing to copy.
-        reader: With what Redshift would have read, for people.
+        reader: What Redshift would have read with, for people.
         urls: The objects that the manifest would have named, sorted.
     """
 
@@ -67,9 +67,9 @@ class ShadowLoad:
 def shadow_batch(
     config: LoadConfig, services: Services, batch_id: str, target_name: str, asker: Asker
 ) -> ShadowLoad | None:
-    """Tell what loading a batch into a target would do, and record the batch as done in the shadow's ledger.
+    """Report what loading a batch into a target would do, and record the batch as done in the shadow's ledger.
 
-    It asks Redshift nothing, writes no manifest and tells no topic. Called again, it tells the same.
+    It asks Redshift nothing, writes no manifest and notifies no topic. Called again, it reports the same.
 
     Args:
         config: The load, with `shadow`.
@@ -79,7 +79,7 @@ def shadow_batch(
         asker: Who asks.
 
     Returns:
-        What would have been loaded; None if that has been told already, and no person asks again.
+        What would have been loaded; None if that has been reported already, and no person asks again.
 
     Raises:
         UnknownBatchError: The shadow has no such batch, or it has no such target.

@@ -146,7 +146,7 @@ def _taken_over(services: Services, batch: Batch, run: str) -> Batch | None:
             log.info("%s It was loaded meanwhile.", deleted)
             return None
         if adopted.run != run or not adopted.unfinished_targets:
-            log.info("%s: another run took it in this moment", batch)
+            log.info("%s: another run took it over at the same moment", batch)
             return None
     log.info("%s: taken over from run %s, which ended without loading it", batch, batch.run)
     return adopted

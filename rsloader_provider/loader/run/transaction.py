@@ -80,12 +80,12 @@ class TableLoad:
             if found := self._begin():
                 return found
             log.warning(
-                "%s: TRUNCATE of %s commits: until the rows are loaded, and if they are refused, the table is empty",
+                "%s: TRUNCATE of %s commits: the table is empty until the rows are loaded, also if they are refused",
                 self.batch, self.key.target,
             )  # fmt: skip
             with self._taking(Step.TRUNCATE):
                 run(sql.Truncate(self.key.target))
-            # The lock went with that commit, so that others may have loaded since: everything is looked at again.
+            # That commit released the lock, so others may have loaded since: everything is looked at again.
         if found := self._begin():
             return found
         run_user_sql(self.session, self.renderer, self.batch, self.target, "pre_sql", self.manifest_url)
@@ -161,15 +161,16 @@ class TableLoad:
             keys = ", ".join(check.keys)
             listed = "; ".join(f"({', '.join(map(str, key.values))}) in {key.rows} rows" for key in found)
             raise BadDataError(
-                f"the key ({keys}) does not tell which row is meant: it stands more than once in the batch, "
+                f"the key ({keys}) does not identify one row: it is in the batch more than once, "
                 f"or a part of it is NULL. Nothing was loaded. The first {len(found)}: {listed}. Correct the files and "
-                "clear the task; where one file follows another with newer rows, let each be a batch: max_files: 1."
+                "clear the task. If a file has newer rows of an earlier file, load each file in a batch of its own: "
+                "max_files: 1."
             )
 
     def _refuse_older(self, newer: str | None) -> None:
         if newer is not None:
             raise OutOfOrderError(
                 f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {newer}, which "
-                f"mode {self.target.mode} would replace by older rows. Nothing needs repair. Objects of this batch "
-                "that must be loaded nevertheless have to be put again under new keys."
+                f"mode {self.target.mode} would replace by older rows. Nothing needs repair. To load "
+                "objects of this batch nevertheless, put them into S3 again under new keys."
             )

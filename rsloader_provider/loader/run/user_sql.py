@@ -87,9 +87,9 @@ def run_user_sql(
         rows: Rows that COPY loaded; None before COPY, where a text that uses them is refused.
 
     Raises:
-        StatementError: A text cannot be rendered, is no SQL, or has a statement that would end the transaction; or
+        StatementError: A text cannot be rendered, is not SQL, or has a statement that would end the transaction; or
             Redshift refused one. Nothing was loaded.
-        ConfigurationError: What a template asks for, such as a variable of Airflow, could not be had.
+        ConfigurationError: What a template asks for, such as a variable of Airflow, is not there.
         RsloaderError: Any other reason of Redshift.
     """
     values: Mapping[str, Any] = {

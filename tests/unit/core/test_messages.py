@@ -187,7 +187,7 @@ def test_a_topic_for_failures_that_is_gone_leaves_the_failure_as_it_is(world: Wo
     batch = locked(world, config, "bad\n")
     with pytest.raises(BadDataError):
         load(world, batch, config)
-    assert f"topic {gone} could not be told" in caplog.text
+    assert f"topic {gone} could not be notified" in caplog.text
     world.put("orders/1.csv", "orders/2.csv", content="1\n")
     assert load(world, batch, config, try_number=2) is Outcome.LOADED
     assert world.warehouse.tables["public.orders"] == ["1", "1"]

@@ -1,1 +1,1 @@
-"""What a person asks for, told in the words that the form and the command line both print."""
+"""What a person asks for, in the words that the form and the command line both print."""

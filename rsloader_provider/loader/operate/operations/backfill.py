@@ -12,8 +12,8 @@ def backfilling(config: LoadConfig, services: Services, part: Part) -> Operation
     def carry_out(by: str, hear: Hear) -> Told:
         found = backfill(config, services, part, by=by, progress=lambda objects: hear(objects, ()))
         sentence = (
-            f"{found.claimed:,} objects claimed and {len(found.batches):,} batches locked, which the next runs of "
-            f"{config.dag_id} load; the rest waits in the open batch."
+            f"{found.claimed:,} objects claimed, {len(found.batches):,} batches locked. The next runs of "
+            f"{config.dag_id} load these batches; the rest waits in the open batch."
         )
         return Told((sentence,), {"claimed": found.claimed, "locked_batches": [*found.batches]})
 

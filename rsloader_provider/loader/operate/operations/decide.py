@@ -6,7 +6,7 @@ from rsloader_provider.loader.ports.ledger import Ledger
 
 
 def deciding(ledger: Ledger, load: str, batch_id: str, target: str, *, loaded: bool) -> Operation:
-    """Write down what a person found out.
+    """Record what a person found out.
 
     Args:
         ledger: The ledger.

@@ -10,7 +10,7 @@ from rsloader_provider.loader.services import Services
 
 
 def one_batch(ledger: Ledger, load: str, batch_id: str, hear: Hear) -> Told:
-    """Tell of one batch, and of its objects; each is heard as a line.
+    """Describe one batch, and its objects; each is heard as a line.
 
     Raises:
         UnknownBatchError: There is none of this id.
@@ -39,8 +39,8 @@ def who_holds(load: str, services: Services, batch_id: str | None, hear: Hear) -
         hear(0, (f"{each.batch} into {each.target}: {each.sentence}",))
         items.append(each.report)
     sentence = (
-        "Nothing has to be unlocked: the next run takes over what a run that is over has left."
+        "Nothing needs to be unlocked: the next run takes over unfinished batches."
         if items
-        else f"Nobody holds anything of load {load}: no locked batch waits."
+        else f"No run holds a batch of load {load}: no locked batch waits."
     )
     return Told((sentence,), {"count": len(items), "items": items})

@@ -19,8 +19,8 @@ def forgetting(config: LoadConfig, services: Services, named: ObjectsNamed) -> O
         lambda: plan_forget(config, services, urls=named.urls, prefix=named.prefix),
         lambda by: forget_objects(config, services, by=by, urls=named.urls, prefix=named.prefix),
         question="Forget {:,} objects?",
-        consequence="What is forgotten and still in S3 is new to the next run. It is loaded, and where it was loaded "
-        "before its rows are ADDED AGAIN (mode: append).",
+        consequence="The next run loads forgotten objects that are still in S3 as new ones. If they were loaded "
+        "before, their rows are ADDED AGAIN (mode: append).",
     )
 
 
@@ -30,7 +30,7 @@ def reprocessing_objects(config: LoadConfig, services: Services, named: ObjectsN
         lambda: plan_reprocess_objects(config, services, urls=named.urls, prefix=named.prefix),
         lambda by: reprocess_objects(config, services, by=by, urls=named.urls, prefix=named.prefix),
         question="Have {:,} objects loaded again?",
-        consequence=f"The next run of {config.dag_id} loads them into all targets. Where they were loaded before, "
+        consequence=f"The next run of {config.dag_id} loads them into all targets. If they were loaded before, "
         "their rows are ADDED AGAIN (mode: append).",
     )
 

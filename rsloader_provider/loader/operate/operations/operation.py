@@ -1,4 +1,4 @@
-"""What every operation offers: a plan, and carrying it out; both are told to people and to programs."""
+"""What every operation offers: a plan, and carrying it out; both are reported to people and to programs."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
@@ -30,8 +30,8 @@ class Planned(Told):
     """What would be done.
 
     Attributes:
-        question: What a person is asked before it is done; None where nobody is, as
-            when there is nothing to do.
+        question: What a person is asked before it is done; None if nothing is asked, for example because there is
+            nothing to do.
         objects: Objects that are heard of while it is done; 0 if it is one step.
     """
 
@@ -58,7 +58,7 @@ def unheard(_objects: int, _lines: Iterable[str]) -> None:
 
 
 def listed(items: Iterable[dict[str, Any]], hear: Hear) -> Told:
-    """Tell of a list of any length: each item is heard as a line of JSON, and the first RESULT_ITEMS are kept."""
+    """Report a list of any length: each item is heard as a line of JSON, and the first RESULT_ITEMS are kept."""
     kept: list[dict[str, Any]] = []
     count = 0
     for each in items:

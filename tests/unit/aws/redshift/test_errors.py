@@ -169,7 +169,7 @@ def execute(error: Exception, *statements: sql.Statement) -> RsloaderError:
         ),
         (s3(403, "SignatureDoesNotMatch"), WITH_KEY, AccessDeniedError, r"copy\.access_key_id.*`rsloader encrypt`"),
         (s3(403, "AccessDenied"), WITH_CONNECTION, AccessDeniedError, r"connection lake .*allow it s3:GetObject"),
-        (s3(400, "ExpiredToken"), WITH_CONNECTION, TransientError, r"connection lake .*ended.*replaced"),
+        (s3(400, "ExpiredToken"), WITH_CONNECTION, TransientError, r"connection lake .*expired.*replaced"),
     ],
 )
 def test_what_s3_says_of_a_key_names_the_way_of_access_and_the_remedy(

@@ -303,7 +303,7 @@ def test_segments_that_were_edited_are_named(world: World):
         f"{batch}: its segments hold s3://landing/orders/9.csv, which has no claim."
     )
     world.ledger.edit_entries(batch, [])
-    assert any("counts 2 objects, and its segments hold 0" in each.text for each in audit(world).findings)
+    assert any("counts 2 objects, but its segments hold 0" in each.text for each in audit(world).findings)
 
 
 def test_a_manifest_that_somebody_changed_is_written_again(world: World):
@@ -315,7 +315,7 @@ def test_a_manifest_that_somebody_changed_is_written_again(world: World):
         report = audit(world)
         assert "manifest s3://loader/manifests/orders/" in remedies(report)
         assert list(report.mendable) == [batch.batch]
-        assert list(repair(world, report)) == [f"{batch}: put right; it is complete."]
+        assert list(repair(world, report)) == [f"{batch}: repaired; it is complete."]
         assert world.storage.read("loader", key) == right
         assert not audit(world).is_wrong
 
@@ -333,7 +333,7 @@ def test_a_manifest_with_the_sizes_of_repaired_objects_has_a_name_of_its_own_and
     assert not audit(world).findings
     world.storage.write("loader", f"{prefix}.manifest", b"{}")
     assert "was changed" in "".join(each.text for each in audit(world).findings)
-    assert list(repair(world, audit(world))) == [f"{batch}: put right; it is complete."]
+    assert list(repair(world, audit(world))) == [f"{batch}: repaired; it is complete."]
     assert world.storage.read("loader", own) == written
 
 
@@ -348,7 +348,7 @@ def test_a_batch_whose_commit_nobody_heard_of_is_finished_and_told_once(world: W
     with pytest.raises(ConnectionLostError):
         load(world, batch)
     report = audit(world)
-    assert "recorded as loading, and its generation 1 is in the history" in remedies(report)
+    assert "recorded as loading, but its generation 1 is in the history" in remedies(report)
     assert f"rsloader audit orders --batch {batch.batch} --repair" in remedies(report)
     list(repair(world, report))
     now = world.ledger.get("orders", batch.batch)
@@ -358,7 +358,7 @@ def test_a_batch_whose_commit_nobody_heard_of_is_finished_and_told_once(world: W
     assert progress.query_id == world.warehouse.histories["public.orders"][0].query_id
     assert len(world.notifier.messages[OK_TOPIC]) == 1
     assert not audit(world).is_wrong
-    assert list(repair(world, report)) == [f"{batch}: put right; it is complete."], "again changes nothing"
+    assert list(repair(world, report)) == [f"{batch}: repaired; it is complete."], "again changes nothing"
     assert len(world.notifier.messages[OK_TOPIC]) == 1
     assert world.warehouse.tables["public.orders"] == ["1", "1"]
 
@@ -401,7 +401,7 @@ def test_a_stale_session_and_a_wrong_status_are_put_right(world: World):
     world.ledger.edit(replace(batch, status=BatchStatus.LOCKED, targets={TARGET: progress}))
     report = audit(world)
     assert "still records session 4711" in remedies(report)
-    assert "its status is locked, and its targets say complete" in remedies(report)
+    assert "its status is locked, but its targets say complete" in remedies(report)
     told = len(world.notifier.messages[OK_TOPIC])
     list(repair(world, report))
     assert not audit(world).is_wrong
@@ -419,7 +419,7 @@ def test_a_repair_leaves_a_batch_to_whoever_writes_in_between(world: World):
             return world.services.steps.taking(step, subject)  # type: ignore[arg-type]
 
     (told,) = repair_batches(CONFIG, replace(world.services, steps=Faster()), [batch.batch])  # type: ignore[arg-type]
-    assert "somebody else wrote" in told
+    assert "another writer changed it" in told
     assert world.ledger.get("orders", batch.batch).targets[TARGET].session == 4711
 
 
@@ -449,7 +449,7 @@ def test_an_open_batch_that_nobody_locks_is_named(world: World):
     orphan = world.ledger.open_batch("orders", world.clock())
     world.ledger.edit(replace(orphan, batch="01ARZ3NDEKTSV4RRFFQ69G5FAV", files=0))
     (finding,) = audit(world).findings
-    assert (finding.batch, "nobody will lock it" in finding.text) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", True)
+    assert (finding.batch, "no run will lock it" in finding.text) == ("01ARZ3NDEKTSV4RRFFQ69G5FAV", True)
 
 
 def test_only_the_batches_that_were_asked_for_are_reported(world: World):

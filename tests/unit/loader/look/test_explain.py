@@ -64,8 +64,8 @@ def test_of_several_sources_the_one_is_named_that_the_object_lies_below(
     owner, other = explain("us/orders/tmp/1.csv", both, tmp).loads
     assert (owner.load, other.sentences[0]) == (
         "tmp",
-        "Load all does not take it: it leaves alone what lies below s3://landing/us/orders/tmp/, which is more "
-        "specifically load tmp's.",
+        "Load all does not take it: it leaves alone what lies below s3://landing/us/orders/tmp/, which load "
+        "tmp takes by a more specific source.",
     )
 
 
@@ -93,7 +93,7 @@ def test_the_whole_story_of_a_loaded_object(world: World, explain: Callable[...,
         f"{TARGET}: loaded, 2 rows, query 1000 (generation 1, attempt 1).",
         f"{TARGET}: the load history has generation 1: 2 rows by query 1000, attempt 1, run {RUN} at "
         "2026-01-02 12:00:00 UTC.",
-        "Telling a topic how it ended was done.",
+        "The notification of how it ended was sent.",
         "Next: nothing. It is in every target, and is loaded again only if a person asks for it.",
     ]  # fmt: skip
     facts = told.as_json()["loads"][0]
@@ -102,11 +102,11 @@ def test_the_whole_story_of_a_loaded_object(world: World, explain: Callable[...,
 
 
 def test_an_object_that_is_new_or_not_there(world: World, explain: Callable[..., Explanation]):
-    assert "It is not in S3" in story(explain("orders/1.csv"))
+    assert "It was not found in S3" in story(explain("orders/1.csv"))
     assert "Nothing has claimed it." in story(explain("orders/1.csv"))
     world.put("orders/1.csv.old", "orders/1.csv")
     assert "the next run of DAG rsloader_orders does" in story(explain("orders/1.csv"))
-    assert "It is not in S3" in story(explain("orders/1.cs")), "only the whole key counts"
+    assert "It was not found in S3" in story(explain("orders/1.cs")), "only the whole key counts"
 
 
 def test_an_object_that_waits_says_for_what(world: World, explain: Callable[..., Explanation]):
@@ -125,7 +125,7 @@ def test_a_batch_that_nobody_loads_yet_and_one_whose_commit_nobody_heard_of(
     told = story(explain("orders/1.csv"))
     assert f"{TARGET}: waits for an attempt" in told
     assert "manifest, which is not there" in told
-    assert f"Next: run {RUN} loads it; if that run is over, the next run takes it up by itself." in told
+    assert f"Next: run {RUN} loads it; if that run is over, the next run takes it over by itself." in told
     world.warehouse.accidents.append(Accident(sql.Commit, after=True))
     with pytest.raises(ConnectionLostError):
         load(world, work.batch.batch)
@@ -162,15 +162,15 @@ def test_why_other_loads_do_not_take_it(world: World, explain: Callable[..., Exp
     )
     assert [(each.load, each.is_owner) for each in told.loads] == [("orders_eu", True), ("orders", False)]
     assert (
-        "Load orders does not take it: it leaves alone what lies below s3://landing/orders/eu/, which is more "
-        "specifically load orders_eu's."
+        "Load orders does not take it: it leaves alone what lies below s3://landing/orders/eu/, which load "
+        "orders_eu takes by a more specific source."
     ) in story(told)
 
 
 @pytest.mark.parametrize(
     ("settings", "key", "why"),
     [
-        ({"file_filter": r"\.csv$"}, "orders/1.txt", r"its file_filter '\\.csv$' does not find it"),
+        ({"file_filter": r"\.csv$"}, "orders/1.txt", r"its file_filter '\\.csv$' does not match it"),
         ({"manifests": "s3://landing/orders/m/"}, "orders/m/1", "it writes its own manifests under"),
     ],
 )
@@ -183,7 +183,7 @@ def test_why_the_only_load_does_not_take_it(
 
 
 def test_the_filter_that_finds_it_is_named(explain: Callable[..., Explanation]):
-    assert r"and its file_filter '\\.csv$' finds it" in story(
+    assert r"and its file_filter '\\.csv$' matches it" in story(
         explain("orders/1.csv", {"load": "orders", "file_filter": r"\.csv$"})
     )
 
@@ -214,7 +214,7 @@ def test_a_batch_that_is_lost_a_history_that_is_not_there_and_a_redshift_that_is
     assert f"{TARGET}: its load history could not be read: TransientError" in story(explain("orders/1.csv"))
     world.ledger.lose(work.batch)
     told = story(explain("orders/1.csv"))
-    assert "Batch could not be asked: UnknownBatchError" in told
+    assert "Its batch could not be read: UnknownBatchError" in told
     assert "rsloader audit orders" in told
 
 

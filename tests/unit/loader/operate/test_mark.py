@@ -156,7 +156,7 @@ def test_an_audit_compares_the_counts_of_marked_batches(world: World):
     (batch,) = world.ledger.batches("orders")
     world.ledger.edit_entries(batch, world.ledger.entries(batch)[:1])
     report = audit_load(CONFIG, world.services, world.inventory)
-    assert "it counts 2 objects, and its segments hold 1" in "\n".join(report.lines())
+    assert "it counts 2 objects, but its segments hold 1" in "\n".join(report.lines())
 
 
 def test_a_marked_object_is_explained_and_found_as_such(world: World, tmp_path: Path):

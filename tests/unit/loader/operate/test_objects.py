@@ -393,7 +393,7 @@ def test_a_claim_that_its_batch_does_not_have_is_not_touched(world: World):
     put(world, 1, 2, 3)
     (batch,) = run(world)
     world.ledger.edit_entries(batch, world.ledger.entries(batch)[:2])
-    with pytest.raises(CorruptLedgerError, match="`rsloader audit orders` tells more"):
+    with pytest.raises(CorruptLedgerError, match="`rsloader audit orders` shows more"):
         forget(world, urls=[url(3)])
     assert world.ledger.find_claim("orders", "landing/orders/3.csv") is not None
 

@@ -179,7 +179,7 @@ def test_deleted_batches_are_put_back_from_the_log(form: Form):
     assert [each["outcome"] for each in restored["items"]] == ["restored"]
     assert {each.batch for each in form.world.ledger.batches("orders")} == before
     other = deleted.replace('"load":"orders"', '"load":"returns"')
-    with pytest.raises(ConfigurationError, match="of load returns, not of orders"):
+    with pytest.raises(ConfigurationError, match="belong to load returns, not to orders"):
         form.send(Action.RESTORE, deleted=other, confirmed=True)
 
 

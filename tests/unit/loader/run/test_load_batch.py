@@ -535,7 +535,7 @@ def test_an_unreachable_topic_neither_fails_nor_repeats_a_load(world: World, cap
     config = a_config(notify={"success": OK_TOPIC.replace("ok", "gone")})
     batch = locked(world, config)
     assert load(world, batch, config=config).outcome is Outcome.LOADED
-    assert "could not be told" in caplog.text
+    assert "could not be notified" in caplog.text
 
 
 class StoppedError(Exception):

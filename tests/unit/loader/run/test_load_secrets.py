@@ -43,7 +43,9 @@ def test_errors_name_load_and_setting_whatever_is_wrong_with_the_key(keys: Memor
         encrypt_secret(keys, load="orders", key="alias/nowhere", secret="hunter2")
 
 
-@pytest.mark.parametrize(("load", "secret", "said"), [("9", "hunter2", "no name"), ("orders", "", "empty")])
+@pytest.mark.parametrize(
+    ("load", "secret", "said"), [("9", "hunter2", "not a valid load name"), ("orders", "", "empty")]
+)
 def test_nothing_is_encrypted_that_no_load_could_use(keys: MemoryKeys, load: str, secret: str, said: str):
     with pytest.raises(ConfigurationError, match=said):
         encrypt_secret(keys, load=load, key=KEY, secret=secret)

@@ -203,7 +203,7 @@ def test_a_key_that_does_not_tell_which_row_is_meant_is_refused(world: World, co
     """MERGE would add both rows, or one more with each load, and say nothing."""
     config = configured("merge")
     batch = locked(world, config, "1.csv", content)
-    with pytest.raises(BadDataError, match=r"(?s)key \(id\) does not tell.*max_files: 1"):
+    with pytest.raises(BadDataError, match=r"(?s)key \(id\) does not identify.*max_files: 1"):
         load(world, config, batch)
     assert rows(world) == []
     assert world.ledger.get("orders", batch.batch).status is BatchStatus.ERROR
