@@ -19,7 +19,7 @@ from rsloader_provider.aws.secrets_manager import SecretsManager
 from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.redshift.access_key import AccessKey
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.ports.secret_store import SecretStore
@@ -37,7 +37,7 @@ class Wiring:
         connect: Opens a connection of redshift_connector by the name of an Airflow connection.
         names: Names of the DynamoDB tables.
         secrets: Gives what no error of an Airflow connection may repeat.
-        data_api_place: Reads where an Airflow connection leads to by the Redshift Data API; None where no target has
+        data_api_address: Reads where an Airflow connection leads to by the Redshift Data API; None where no target has
             `transport: data_api`.
         keep_alive_seconds: How long a session of the Data API may idle.
         session: Makes a boto3 session by the name of an Airflow connection; None where Redshift reads with roles of its
@@ -49,7 +49,7 @@ class Wiring:
     connect: Callable[[str], Any]
     names: TableNames
     secrets: Callable[[str], Collection[str]] = lambda _: ()
-    data_api_place: Callable[[str], DataApiPlace] | None = None
+    data_api_address: Callable[[str], DataApiAddress] | None = None
     keep_alive_seconds: int = KEEP_ALIVE_SECONDS
     session: Callable[[str], Any] | None = None
     mask: Callable[[str], None] = lambda _: None
@@ -78,11 +78,11 @@ class Wiring:
         return SecretsManager(self.client("secretsmanager"))
 
     def _data_api(self) -> DataApiWarehouse | None:
-        if self.data_api_place is None:
+        if self.data_api_address is None:
             return None
         return DataApiWarehouse(
             partial(self.client, "redshift-data"),
-            self.data_api_place,
+            self.data_api_address,
             self.secrets,
             keep_alive_seconds=self.keep_alive_seconds,
         )

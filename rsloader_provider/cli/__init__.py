@@ -27,7 +27,7 @@ class _Commands(TyperGroup):
     """Knows of each command what the help says, until it is called."""
 
     def __init__(self, **settings: Any) -> None:
-        known = {name: TyperCommand(name, help=place.help) for name, place in COMMANDS.items()}
+        known = {name: TyperCommand(name, help=listed.help) for name, listed in COMMANDS.items()}
         super().__init__(**{**settings, "commands": known})
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from rsloader_provider.aws.dynamodb.tables import TableNames
-    from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+    from rsloader_provider.core.redshift.data_api_address import DataApiAddress
     from rsloader_provider.hooks.rsloader import RsloaderHook
 
 
@@ -28,7 +28,7 @@ def table_names() -> TableNames:
     return rsloader.table_names()
 
 
-def data_api_place_of(conn_id: str) -> DataApiPlace:
+def data_api_address_of(conn_id: str) -> DataApiAddress:
     """Read where an Airflow connection leads to by the Data API.
 
     Raises:
@@ -36,7 +36,7 @@ def data_api_place_of(conn_id: str) -> DataApiPlace:
     """
     with _importing_airflow():
         from rsloader_provider.hooks import redshift_connection  # noqa: PLC0415
-    return redshift_connection.data_api_place_of(conn_id)
+    return redshift_connection.data_api_address_of(conn_id)
 
 
 @contextmanager

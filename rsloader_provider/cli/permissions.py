@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rsloader_provider.cli.airflow_hook import data_api_place_of, table_names
+from rsloader_provider.cli.airflow_hook import data_api_address_of, table_names
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
@@ -18,7 +18,7 @@ from rsloader_provider.core.permissions import (
     render_policy,
     worker_policy,
 )
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.setup import grants_for_loads
@@ -65,9 +65,9 @@ def _installation(region: str, account: str) -> Installation:
     return Installation(names.files, names.batches, ATTENTION_INDEX, region, account)
 
 
-def _places(config: LoadConfig) -> dict[str, DataApiPlace]:
+def _places(config: LoadConfig) -> dict[str, DataApiAddress]:
     conn_ids = dict.fromkeys(target.conn_id for target in config.targets if target.transport == "data_api")
-    return {conn_id: data_api_place_of(conn_id) for conn_id in conn_ids}
+    return {conn_id: data_api_address_of(conn_id) for conn_id in conn_ids}
 
 
 def _found(configs: Sequence[LoadConfig], user: str, installation: Installation) -> dict[str, Any]:

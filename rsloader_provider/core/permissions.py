@@ -13,7 +13,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.kms_secrets import encryption_context
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.ledger.shadow_name import as_recorded
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 
 _WILDCARD = re.compile(r"[*?$]")
 
@@ -81,7 +81,7 @@ def render_policy(statements: tuple[PolicyStatement, ...]) -> dict[str, Any]:
 
 
 def worker_policy(
-    config: LoadConfig, installation: Installation, places: Mapping[str, DataApiPlace] | None = None
+    config: LoadConfig, installation: Installation, places: Mapping[str, DataApiAddress] | None = None
 ) -> tuple[PolicyStatement, ...]:
     """Give what the role or user of the load's `aws_conn_id` needs to discover, buffer and load.
 
@@ -153,7 +153,7 @@ def operator_policy(config: LoadConfig, installation: Installation) -> tuple[Pol
     )
 
 
-def _data_api_statements(installation: Installation, places: Sequence[DataApiPlace]) -> Iterator[PolicyStatement]:
+def _data_api_statements(installation: Installation, places: Sequence[DataApiAddress]) -> Iterator[PolicyStatement]:
     """Allow SQL on the clusters and workgroups, without access to statements that somebody else runs."""
     needed: dict[tuple[str, str], dict[str, None]] = {}
     for place in places:
@@ -170,7 +170,7 @@ def _data_api_statements(installation: Installation, places: Sequence[DataApiPla
         )
 
 
-def _data_api_needs(installation: Installation, place: DataApiPlace) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+def _data_api_needs(installation: Installation, place: DataApiAddress) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Give a name, an action and its resources for each right that one database needs."""
 
     def arn(service: str, resource: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace, data_api_place
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress, data_api_address
 
 log = logging.getLogger(__name__)
 
@@ -60,14 +60,16 @@ def connect_driver(conn_id: str, aws_conn_id: str | None) -> Any:
         ) from error
 
 
-def data_api_place_of(conn_id: str) -> DataApiPlace:
+def data_api_address_of(conn_id: str) -> DataApiAddress:
     """Read where a connection leads to by the Data API.
 
     Raises:
         ConfigurationError: There is no such connection, or something is missing in it.
     """
     found = _connection(conn_id)
-    return data_api_place(conn_id, database=found.schema, login=found.login, host=found.host, extra=found.extra_dejson)
+    return data_api_address(
+        conn_id, database=found.schema, login=found.login, host=found.host, extra=found.extra_dejson
+    )
 
 
 def _connection(conn_id: str) -> Any:

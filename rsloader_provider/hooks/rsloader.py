@@ -12,7 +12,7 @@ from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.dynamodb.tables import DEFAULT_PREFIX, TableNames
 from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_place_of
+from rsloader_provider.hooks.redshift_connection import connect_driver, data_api_address_of
 from rsloader_provider.loader.ports.inventory import Inventory
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.ports.secret_store import SecretStore
@@ -79,7 +79,7 @@ class RsloaderHook(BaseHook):
             connect=self._connect,
             names=table_names(),
             secrets=self._secrets,
-            data_api_place=data_api_place_of,
+            data_api_address=data_api_address_of,
             session=self._session,
             mask=mask_secret,
         )

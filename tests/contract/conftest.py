@@ -30,7 +30,7 @@ from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.access_key import AccessKey
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.core.redshift.names import TableName
 
 _numbers = count()
@@ -124,10 +124,10 @@ def house(request: pytest.FixtureRequest) -> House:
             raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
         return login()
 
-    def place(conn_id: str) -> DataApiPlace:
+    def place(conn_id: str) -> DataApiAddress:
         if conn_id != "redshift_default":
             raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
-        return DataApiPlace("dev", cluster="any-cluster", user="awsuser")
+        return DataApiAddress("dev", cluster="any-cluster", user="awsuser")
 
     def data_api(region: str | None) -> Any:
         settings = client_settings("redshift-data")

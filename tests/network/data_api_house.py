@@ -14,7 +14,7 @@ from support.objects import a_config
 from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
 from rsloader_provider.aws.redshift.transports import WarehouseByTransport
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.local.aws import LocalAws
@@ -49,7 +49,7 @@ class House:
         client = eager_client("redshift-data", proxy.endpoint_url)
         data_api = DataApiWarehouse(
             lambda _: client,
-            lambda _: DataApiPlace("dev", cluster="any-cluster", user="awsuser"),
+            lambda _: DataApiAddress("dev", cluster="any-cluster", user="awsuser"),
             keep_alive_seconds=20,
         )
         plain = loader_services(aws.endpoint_url, PREFIX)

@@ -41,7 +41,7 @@ from rsloader_provider.core.permissions import (
     worker_policy,
 )
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.operate.batches import reprocess_batch
@@ -171,7 +171,7 @@ class Account:
                 Bucket=LANDING, Key=config.sources[0].pattern + name, Body=f"{next(_numbers)}\n".encode()
             )
 
-    def data_api_services(self, key: dict[str, str], place: DataApiPlace) -> Services:
+    def data_api_services(self, key: dict[str, str], place: DataApiAddress) -> Services:
         """Services that reach Redshift by the Data API only."""
         arguments = aws_client_arguments(self.aws.endpoint_url) | key
 
@@ -275,11 +275,11 @@ def test_without_a_permission_a_load_fails_and_names_it(account: Account, sid: s
     assert resource in str(told.value)
 
 
-CLUSTER = DataApiPlace("dev", cluster="acme", user="awsuser")
-WORKGROUP = DataApiPlace("dev", workgroup="wg1")
+CLUSTER = DataApiAddress("dev", cluster="acme", user="awsuser")
+WORKGROUP = DataApiAddress("dev", workgroup="wg1")
 
 
-def load_by_data_api(account: Account, place: DataApiPlace, missing: tuple[str, str] = ("", "")) -> None:
+def load_by_data_api(account: Account, place: DataApiAddress, missing: tuple[str, str] = ("", "")) -> None:
     number = next(_numbers)
     config = account.config(targets=[{"table": f"api{number}.orders", "transport": "data_api"}])
     account.run(f"CREATE SCHEMA api{number}", f"CREATE TABLE api{number}.orders (id int)")
@@ -296,7 +296,7 @@ def load_by_data_api(account: Account, place: DataApiPlace, missing: tuple[str, 
 
 
 @pytest.mark.parametrize("place", [CLUSTER, WORKGROUP], ids=["cluster", "workgroup"])
-def test_a_whole_load_over_the_data_api_runs_with_exactly_the_generated_policy(account: Account, place: DataApiPlace):
+def test_a_whole_load_over_the_data_api_runs_with_exactly_the_generated_policy(account: Account, place: DataApiAddress):
     load_by_data_api(account, place)
 
 
@@ -313,7 +313,7 @@ def test_a_whole_load_over_the_data_api_runs_with_exactly_the_generated_policy(a
     ids=lambda each: each if isinstance(each, str) else None,
 )
 def test_without_a_permission_of_the_data_api_a_load_fails_and_names_it(
-    account: Account, place: DataApiPlace, sid: str, action: str, kind: type[RsloaderError]
+    account: Account, place: DataApiAddress, sid: str, action: str, kind: type[RsloaderError]
 ):
     with pytest.raises(RsloaderError, match=f"{action} on resource: ") as told:
         load_by_data_api(account, place, (sid, action))

@@ -7,7 +7,7 @@ import boto3
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.aws.redshift.data_api import KEEP_ALIVE_SECONDS
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.loader.services import Services
 from rsloader_provider.wiring import Wiring
 
@@ -56,7 +56,7 @@ def loader_services(
         client=made,
         connect=connect,
         names=TableNames(prefix),
-        data_api_place=lambda _: DataApiPlace("dev", cluster="any-cluster", user="awsuser"),
+        data_api_address=lambda _: DataApiAddress("dev", cluster="any-cluster", user="awsuser"),
         keep_alive_seconds=keep_alive_seconds,
     ).services()
 

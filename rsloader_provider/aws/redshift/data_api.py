@@ -33,7 +33,7 @@ from rsloader_provider.core.errors import (
     StatementError,
     TransientError,
 )
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.core.redshift.sql import Command, Commit, Query, Rollback, Statement
 
@@ -77,7 +77,7 @@ class DataApiSession:
         self,
         client: Any,
         conn_id: str,
-        place: DataApiPlace,
+        place: DataApiAddress,
         *,
         secrets: Collection[str],
         sleep: Callable[[float], None],
@@ -266,7 +266,7 @@ class DataApiWarehouse:
     def __init__(
         self,
         client: Callable[[str | None], Any],
-        place: Callable[[str], DataApiPlace],
+        place: Callable[[str], DataApiAddress],
         secrets: Callable[[str], Collection[str]] = lambda _: (),
         sleep: Callable[[float], None] = time.sleep,
         keep_alive_seconds: int = KEEP_ALIVE_SECONDS,

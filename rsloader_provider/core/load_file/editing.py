@@ -16,7 +16,7 @@ from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.catalog import value_of
 from rsloader_provider.core.load_file.yaml_reader import compose_yaml, read_yaml
 
-Place = tuple[str | int, ...]
+SettingPath = tuple[str | int, ...]
 """Keys and positions from the top of a load file: `("targets", 0, "table")`."""
 
 _STEP = re.compile(r"(?:\A|\.)(?P<key>[^.\[\]]+)|\[(?P<entry>.+?)\](?=\.|\[|\Z)")
@@ -65,7 +65,7 @@ def unset(text: str, path: str) -> str:
     return _verified(text, _without(text, place), place, _REMOVED, path)
 
 
-def _place(path: str, data: object) -> Place:
+def _place(path: str, data: object) -> SettingPath:
     place: list[str | int] = []
     end = 0
     for step in _STEP.finditer(path):
@@ -99,7 +99,7 @@ def _target_name(entry: object) -> str | None:
     return Target.model_construct(**{key: entry[key] for key in ("conn_id", "table") if key in entry}).name
 
 
-def _value_at(data: object, place: Place) -> object:
+def _value_at(data: object, place: SettingPath) -> object:
     for step in place:
         if isinstance(step, int):
             data = data[step] if isinstance(data, list) and step < len(data) else None
@@ -108,7 +108,7 @@ def _value_at(data: object, place: Place) -> object:
     return data
 
 
-def _with_value(text: str, place: Place, value: object, path: str) -> str:
+def _with_value(text: str, place: SettingPath, value: object, path: str) -> str:
     node = compose_yaml(text)
     for depth, step in enumerate(place):
         below = _child(node, step)
@@ -148,7 +148,7 @@ def _added(text: str, mapping: yaml.MappingNode, key: str, value: object) -> str
     return text[:end] + newline + indentation + entry + text[end:]
 
 
-def _without(text: str, place: Place) -> str:
+def _without(text: str, place: SettingPath) -> str:
     around = _at(compose_yaml(text), place[:-1])
     entries = [pair if isinstance(pair, tuple) else (pair, pair) for pair in _content(around)]
     found = _child(around, place[-1])
@@ -167,7 +167,7 @@ def _without(text: str, place: Place) -> str:
     return text[:line] + text[_end_of_line(text, end) :].removeprefix("\r").removeprefix("\n")
 
 
-def _verified(before: str, after: str, place: Place, value: object, path: str) -> str:
+def _verified(before: str, after: str, place: SettingPath, value: object, path: str) -> str:
     wanted = deepcopy(read_yaml(before))
     around: Any = wanted
     for step in place[:-1]:
@@ -189,7 +189,7 @@ def _verified(before: str, after: str, place: Place, value: object, path: str) -
     return after
 
 
-def _at(node: yaml.Node | None, place: Place) -> yaml.Node | None:
+def _at(node: yaml.Node | None, place: SettingPath) -> yaml.Node | None:
     for step in place:
         below = _child(node, step)
         if below is None:

@@ -14,11 +14,11 @@ from pydantic_core import ErrorDetails
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.mistakes import MISTAKE, shown
 
-Place = tuple[str | int, ...]
+SettingPath = tuple[str | int, ...]
 """Keys and positions from the top of a load file: `("targets", 0, "table")`."""
 
 
-def describe(error: ErrorDetails) -> tuple[Place, str, str]:
+def describe(error: ErrorDetails) -> tuple[SettingPath, str, str]:
     """Say where a load is wrong, what is wrong there, and what to write instead.
 
     Args:
@@ -78,12 +78,12 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next(filter(None, map(_model_in, get_args(annotation))), None)
 
 
-def _settings_at(place: Place) -> type[BaseModel] | None:
+def _settings_at(place: SettingPath) -> type[BaseModel] | None:
     name = next((part for part in reversed(place) if isinstance(part, str)), "")
     return dict(_models()).get(name)
 
 
-def _field_at(place: Place) -> FieldInfo | None:
+def _field_at(place: SettingPath) -> FieldInfo | None:
     names = [part for part in place if isinstance(part, str)]
     model = _settings_at(tuple(names[:-1]))
     return _fields(model).get(names[-1]) if names and model else None

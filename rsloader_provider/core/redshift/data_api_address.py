@@ -8,7 +8,7 @@ from rsloader_provider.core.errors import ConfigurationError
 
 
 @dataclass(frozen=True, slots=True)
-class DataApiPlace:
+class DataApiAddress:
     """A database of a cluster or of a workgroup, and how to log in.
 
     Attributes:
@@ -28,9 +28,9 @@ class DataApiPlace:
     region: str | None = None
 
 
-def data_api_place(
+def data_api_address(
     conn_id: str, *, database: str | None, login: str | None, host: str | None, extra: Mapping[str, Any]
-) -> DataApiPlace:
+) -> DataApiAddress:
     """Read the fields of an Airflow connection of type redshift.
 
     The keys are those of the amazon provider's hooks: with `is_serverless` the workgroup is `serverless_work_group`,
@@ -52,7 +52,7 @@ def data_api_place(
         workgroup = extra.get("serverless_work_group")
         if not workgroup:
             raise missing("`serverless_work_group`", "it in the extra to the workgroup's name")
-        return DataApiPlace(database, workgroup=workgroup, secret_arn=secret_arn, region=region)
+        return DataApiAddress(database, workgroup=workgroup, secret_arn=secret_arn, region=region)
     cluster = extra.get("cluster_identifier") or (host or "").partition(".")[0]
     if not cluster:
         raise missing(
@@ -62,6 +62,6 @@ def data_api_place(
     if not login and not secret_arn:
         raise missing("`login`", "it to the database user, or `secret_arn` in the extra to a secret of Secrets Manager")
     # AWS refuses a user beside a secret, which has its own.
-    return DataApiPlace(
+    return DataApiAddress(
         database, cluster=cluster, user=None if secret_arn else login, secret_arn=secret_arn, region=region
     )

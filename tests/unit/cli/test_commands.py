@@ -14,7 +14,7 @@ def test_the_help_of_all_commands_begins_each_commands_own_help():
     own = {info.name: inspect.getdoc(info.callback) for info in app.registered_commands if info.callback}
     own |= {info.name: group_help(info.typer_instance) for info in app.registered_groups if info.typer_instance}
     assert {name: " ".join((text or "").split("\n\n")[0].split()) for name, text in own.items()} == {
-        name: place.help for name, place in COMMANDS.items()
+        name: listed.help for name, listed in COMMANDS.items()
     }
 
 

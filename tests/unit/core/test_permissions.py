@@ -7,7 +7,7 @@ import pytest
 from support.objects import a_config
 
 from rsloader_provider.core.permissions import Installation, reader_policies, render_policy, worker_policy
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.local.aws.iam.policies import Need, UnknownPolicyElementError, allows
 
 KEY = {"format": "csv", "access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "kms:aHVudGVyMg=="}
@@ -34,10 +34,10 @@ def test_of_a_chain_of_roles_only_the_last_reads():
 
 def test_targets_of_the_data_api_need_their_cluster_workgroup_and_log_in_and_no_more():
     places = {
-        "a": DataApiPlace("dev", cluster="acme", user="loader", region="eu-west-1"),
-        "b": DataApiPlace("dev", workgroup="wg1"),
-        "c": DataApiPlace("dev", cluster="other", secret_arn="redshift/loader"),
-        "d": DataApiPlace("dev", cluster="other", secret_arn="arn:aws:secretsmanager:eu-west-1:1:secret:x-123456"),
+        "a": DataApiAddress("dev", cluster="acme", user="loader", region="eu-west-1"),
+        "b": DataApiAddress("dev", workgroup="wg1"),
+        "c": DataApiAddress("dev", cluster="other", secret_arn="redshift/loader"),
+        "d": DataApiAddress("dev", cluster="other", secret_arn="arn:aws:secretsmanager:eu-west-1:1:secret:x-123456"),
     }
     installation = Installation("f", "b", "i", "us-east-1", "123456789012")
     policy = {each.sid: each for each in worker_policy(a_config(), installation, places)}

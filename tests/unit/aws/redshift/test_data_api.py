@@ -27,10 +27,10 @@ from rsloader_provider.core.errors import (
     TransientError,
 )
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 
-PLACE = DataApiPlace("dev", cluster="acme", user="loader")
+PLACE = DataApiAddress("dev", cluster="acme", user="loader")
 SESSION = "12345678-1234-1234-1234-123456789012"
 TABLE = TableName("public", "orders")
 COPY = sql.Copy(TABLE, None, "s3://loader/m", CopyOptions(format="csv"))

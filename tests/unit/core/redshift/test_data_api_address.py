@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from rsloader_provider.core.errors import ConfigurationError
-from rsloader_provider.core.redshift.data_api_address import DataApiPlace, data_api_place
+from rsloader_provider.core.redshift.data_api_address import DataApiAddress, data_api_address
 
 CLUSTER = {"database": "dev", "login": "loader", "host": None, "extra": {"cluster_identifier": "acme"}}
 SERVERLESS = {
@@ -15,28 +15,28 @@ SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:redshift-x"
 HOST = "acme.abc.eu-west-1.redshift.amazonaws.com"
 
 
-def place(connection: dict[str, Any], **changed: Any) -> DataApiPlace:
+def place(connection: dict[str, Any], **changed: Any) -> DataApiAddress:
     extra = connection["extra"] | changed.pop("extra", {})
-    return data_api_place("warehouse", **{**connection, **changed, "extra": extra})
+    return data_api_address("warehouse", **{**connection, **changed, "extra": extra})
 
 
 @pytest.mark.parametrize(
     ("found", "expected"),
     [
-        (place(CLUSTER), DataApiPlace("dev", cluster="acme", user="loader")),
-        (place(CLUSTER, host="other.x", extra={"iam": True}), DataApiPlace("dev", cluster="acme", user="loader")),
-        (place(CLUSTER | {"extra": {}}, host=HOST), DataApiPlace("dev", cluster="acme", user="loader")),
+        (place(CLUSTER), DataApiAddress("dev", cluster="acme", user="loader")),
+        (place(CLUSTER, host="other.x", extra={"iam": True}), DataApiAddress("dev", cluster="acme", user="loader")),
+        (place(CLUSTER | {"extra": {}}, host=HOST), DataApiAddress("dev", cluster="acme", user="loader")),
         (
             place(CLUSTER, extra={"secret_arn": SECRET, "region": "eu-west-1"}),
-            DataApiPlace("dev", cluster="acme", secret_arn=SECRET, region="eu-west-1"),
+            DataApiAddress("dev", cluster="acme", secret_arn=SECRET, region="eu-west-1"),
         ),
-        (place(SERVERLESS), DataApiPlace("dev", workgroup="wg")),
-        (place(SERVERLESS, login="ignored", host=HOST), DataApiPlace("dev", workgroup="wg")),
-        (place(SERVERLESS, extra={"secret_arn": SECRET}), DataApiPlace("dev", workgroup="wg", secret_arn=SECRET)),
+        (place(SERVERLESS), DataApiAddress("dev", workgroup="wg")),
+        (place(SERVERLESS, login="ignored", host=HOST), DataApiAddress("dev", workgroup="wg")),
+        (place(SERVERLESS, extra={"secret_arn": SECRET}), DataApiAddress("dev", workgroup="wg", secret_arn=SECRET)),
     ],
     ids=range(7),
 )
-def test_a_connection_says_where_and_as_whom(found: DataApiPlace, expected: DataApiPlace):
+def test_a_connection_says_where_and_as_whom(found: DataApiAddress, expected: DataApiAddress):
     assert found == expected
 
 
