@@ -11,11 +11,16 @@ from rich.console import Console
 from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.names import HISTORY_SCHEMA, HISTORY_VIEW, TableName
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.load_files.folder import read_load_folder
+
+_ABOUT_THE_COLUMNS = """\
+-- Histories that an earlier release created lack columns. Loads go on without them. `rsloader setup` adds them, run as
+-- the owner of the histories. To add them here, run the line of each history that its query finds: Redshift knows no
+-- ADD COLUMN IF NOT EXISTS, and a history that was created above has them."""
 
 # Only a connection shows which histories there are, and --print-sql opens none.
 _ABOUT_THE_VIEW = f"""\
@@ -33,8 +38,8 @@ def setup(
 ) -> None:
     """Create the two DynamoDB tables, and in Redshift a load history for each target table.
 
-    Uses the Airflow connections that the load files name. Running it again creates what is missing and changes
-    nothing else.
+    Uses the Airflow connections that the load files name. Running it again creates what is missing, adds the columns
+    that histories of an earlier release lack, and changes nothing else.
     """
     with errors_to_exit_code():
         folder = read_load_folder(loads)
@@ -64,11 +69,16 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
         histories.append({"connection": conn_id, "history": str(name)})
         console.print(f"{conn_id}: load history {name}")
 
+    def view_left(conn_id: str, refused: AccessDeniedError) -> None:
+        console.print(
+            f"{conn_id}: the view {HISTORY_SCHEMA}.{HISTORY_VIEW}, which is for people, stays as it is: {refused}"
+        )
+
     for aws_conn_id in sorted({config.aws_conn_id for config in configs}):
         hook = rsloader_hook(aws_conn_id)
         mine = [config for config in configs if config.aws_conn_id == aws_conn_id]
         create_tables(hook.dynamodb(), table_names(), table_created)
-        create_histories(mine, hook.get_conn().warehouse, history_there)
+        create_histories(mine, hook.get_conn().warehouse, history_there, view_left)
     console.print("[green]Everything is set up.[/]")
     if as_json:
         typer.echo(json.dumps({"tables_created": tables, "histories": histories}, indent=2))
@@ -86,5 +96,14 @@ def _print_sql(configs: Sequence[LoadConfig], user: str, *, as_json: bool) -> No
         typer.echo(f"-- Airflow connection {conn_id}")
         for statement in statements:
             if isinstance(statement, sql.CreateHistoryView):
+                _print_columns([each.target for each in statements if isinstance(each, sql.CreateHistory)])
                 typer.echo(_ABOUT_THE_VIEW)
             typer.echo(render(statement) + ";")
+
+
+def _print_columns(histories: Sequence[TableName]) -> None:
+    typer.echo(_ABOUT_THE_COLUMNS)
+    for column in sql.ADDED_COLUMNS:
+        typer.echo(f"-- {render(sql.FindHistoriesWithout(column))};")
+        for target in histories:
+            typer.echo(f"-- {render(sql.AddHistoryColumn(target, column))};")

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.claims import Segment
+from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, forget_session, settle
 from rsloader_provider.core.redshift.rows import HistoryRow
@@ -65,6 +68,41 @@ Histories = Mapping[str, Sequence[HistoryRow]]
 
 
 @dataclass(frozen=True, slots=True)
+class Names:
+    """The objects of a batch, against which a history row is held.
+
+    Attributes:
+        files: How many are in the batch, as it counts them.
+        files_ever: How many were in it when it was locked; an earlier generation may have loaded them.
+        present: Names of those that are in it, as its segments have them.
+        ever: Names of those that were in it when it was locked.
+    """
+
+    files: int
+    files_ever: int
+    present: frozenset[str]
+    ever: frozenset[str]
+
+    @classmethod
+    def of(cls, batch: Batch, segments: Sequence[Segment]) -> Self:
+        """Give the objects of a batch and its segments."""
+        present = frozenset(entry.name for segment in segments for entry in segment.entries)
+        ever = frozenset(entry.name for segment in segments for entry in segment.claimed)
+        return cls(batch.files, batch.files + batch.taken_out, present, ever)
+
+    def may_be_of(self, row: HistoryRow) -> bool:
+        """Tell whether a row can stand for a load of these objects.
+
+        Objects only ever leave a locked batch: as many as now are those of now, as many as ever are all of them.
+        In between, without a digest, and where the segments are not whole, the number is all there is to compare.
+        """
+        if not self.files <= row.files <= self.files_ever:
+            return False
+        names = {len(self.ever): self.ever, len(self.present): self.present}.get(row.files)
+        return None in (names, row.names_digest) or row.names_digest == digest_of_names(names or ())
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What is known of a batch's objects from the batch alone.
 
@@ -82,8 +120,8 @@ class Verdict:
     loaded_at: datetime | None = None
 
 
-def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
-    """Give the state of a batch's objects as far as it is known without S3."""
+def judge_batch(batch: Batch, histories: Histories, names: Names | None = None) -> ObjectState:
+    """Give the state of a batch's objects as far as it is known without S3; without histories, names say nothing."""
     for target, rows in histories.items():
         progress = batch.targets.get(target)
         generations = [row.generation for row in rows]
@@ -96,12 +134,26 @@ def judge_batch(batch: Batch, histories: Histories) -> ObjectState:
         return ObjectState.WAITING
     if batch.is_marked:
         return ObjectState.MARKED
+    if names is not None and loaded_as_others(batch, histories, names):
+        return ObjectState.BROKEN
     states = {progress.state for progress in batch.targets.values()}
     if TargetState.FAILED in states:
         return ObjectState.FAILED
     if missing_in_history(batch, histories):
         return ObjectState.NOT_IN_HISTORY
     return ObjectState.LOADED if states == {TargetState.LOADED} else ObjectState.LOADING
+
+
+def loaded_as_others(batch: Batch, histories: Histories, names: Names) -> list[str]:
+    """Name the targets whose history has the batch's generation with other objects than the batch holds.
+
+    The batch was restored from a backup, open, and was filled again: what it holds now is not what was loaded.
+    """
+    return [
+        target
+        for target, progress in sorted(batch.targets.items())
+        if any(row.generation == progress.generation and not names.may_be_of(row) for row in histories.get(target, ()))
+    ]
 
 
 def missing_in_history(batch: Batch, histories: Histories) -> list[str]:
@@ -183,20 +235,22 @@ def loaded_since(batch: Batch, histories: Histories) -> datetime | None:
     return min(known) if known and len(known) == len(began) else None
 
 
-def mended(batch: Batch, histories: Histories, *, notify: bool) -> Batch:
+def mended(batch: Batch, histories: Histories, names: Names, *, notify: bool) -> Batch:
     """Give the batch as it should be recorded, from what its targets' histories prove.
 
     A target whose current generation is in its history is loaded, whatever is recorded. A loaded target has no session
-    left to end. The status follows from the targets. Everything else stays.
+    left to end. The status follows from the targets. Everything else stays. A row of other objects proves nothing.
 
     Args:
         batch: A batch that was locked, as it was just read.
         histories: Its rows, read after it.
+        names: Its objects.
         notify: Whether to notify once the batch is in all of its targets.
     """
+    others = loaded_as_others(batch, histories, names)
     for target, progress in batch.targets.items():
         proof = next((row for row in histories.get(target, ()) if row.generation == progress.generation), None)
-        if proof is None:
+        if proof is None or target in others:
             continue
         if progress.state is TargetState.LOADED:
             batch = forget_session(batch, target)

@@ -3,25 +3,33 @@
 Targets with `history: none` get neither; a connection that has no other targets is left alone.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.config.target import Mode
+from rsloader_provider.core.errors import AccessDeniedError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.modes import PRIVILEGES
 from rsloader_provider.core.redshift.names import TableName, history_table
-from rsloader_provider.loader.ports.warehouse import Warehouse
+from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 
 
 def create_histories(
-    configs: Iterable[LoadConfig], warehouse: Warehouse, done: Callable[[str, TableName], None]
+    configs: Iterable[LoadConfig],
+    warehouse: Warehouse,
+    done: Callable[[str, TableName], None],
+    view_left: Callable[[str, AccessDeniedError], None],
 ) -> None:
-    """Create what is missing on every connection that the loads name. Running it again changes nothing.
+    """Create what is missing on every connection that the loads name, and add the columns that histories lack.
+
+    Running it again changes nothing.
 
     Args:
         configs: The loads.
         warehouse: Where they load to.
         done: Called with the connection and the history after each.
+        view_left: Called with the connection and the reason where the view belongs to somebody else, and there was
+            nothing to create for which it had to be replaced.
 
     Raises:
         AccessDeniedError: The user may not create schemas or tables; see `statements_for_dba`.
@@ -33,11 +41,41 @@ def create_histories(
     }
     for conn_id, targets in _with_history(configs).items():
         with warehouse.connect(conn_id, transports[conn_id]) as session:
-            session.execute(sql.CreateHistorySchema())
+            has_created = _create_missing(session, targets)
+            _add_columns(session, targets)
             for table in targets:
-                session.execute(sql.CreateHistory(table))
                 done(conn_id, history_table(table))
-            session.execute(sql.CreateHistoryView(tuple(session.execute(sql.FindHistories()))))
+            try:
+                session.execute(sql.CreateHistoryView(tuple(session.execute(sql.FindHistories()))))
+            except AccessDeniedError as refused:
+                if has_created:
+                    raise
+                view_left(conn_id, refused)
+
+
+def _create_missing(session: Session, targets: Iterable[TableName]) -> bool:
+    # Where a DBA has created them, the loader's user may not even ask for the schema that is there.
+    there = {*session.execute(sql.FindHistories())}
+    missing = [table for table in targets if not _is_among(table, there)]
+    if missing:
+        session.execute(sql.CreateHistorySchema())
+    for table in missing:
+        session.execute(sql.CreateHistory(table))
+    return bool(missing)
+
+
+def _add_columns(session: Session, targets: Iterable[TableName]) -> None:
+    for column in sql.ADDED_COLUMNS:
+        lacking = {*session.execute(sql.FindHistoriesWithout(column))}
+        for table in targets:
+            if _is_among(table, lacking):
+                session.execute(sql.AddHistoryColumn(table, column))
+
+
+def _is_among(table: TableName, names: Collection[str]) -> bool:
+    """Tell whether a table's history has one of the names: Redshift keeps them in small letters, as a rule."""
+    name = history_table(table).table
+    return name in names or name.lower() in names
 
 
 def statements_for_dba(configs: Iterable[LoadConfig], user: str) -> dict[str, list[sql.Statement]]:

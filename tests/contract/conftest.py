@@ -32,6 +32,7 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.render import render
 
 _numbers = count()
 
@@ -114,7 +115,10 @@ def house(request: pytest.FixtureRequest) -> House:
         storage = MemoryStorage(bucket)
         memory = MemoryWarehouse(storage)
         memory.create(str(table))
-        return House(memory, storage, bucket, table, lambda: len(memory.tables[str(table)]))
+        return House(
+            memory, storage, bucket, table, lambda: len(memory.tables[str(table)]),
+            lambda: memory.without_digests.add(str(table)),
+        )  # fmt: skip
     client = boto3.client("s3", **request.getfixturevalue("aws_arguments"))
     client.create_bucket(Bucket=bucket)
     login = request.getfixturevalue("redshift_login")
@@ -143,4 +147,9 @@ def house(request: pytest.FixtureRequest) -> House:
         with warehouse.connect("redshift_default") as session:
             return int(session.execute(sql.UserStatement(f'SELECT count(*) FROM public."{table.table}"'))[0][0])
 
-    return House(warehouse, S3Storage(client), bucket, table, count_rows)
+    def make_history_old() -> None:
+        with warehouse.connect("redshift_default") as session:
+            history = render(sql.LockHistory(table)).removeprefix("LOCK ")
+            session.execute(sql.UserStatement(f'ALTER TABLE {history} DROP COLUMN "names_digest"'))
+
+    return House(warehouse, S3Storage(client), bucket, table, count_rows, make_history_old)

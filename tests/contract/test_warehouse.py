@@ -20,6 +20,7 @@ from rsloader_provider.core.errors import (
     RowError,
     StatementError,
 )
+from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.rows import Committed, CopiedFile, HistoryAnswer, HistoryRow
@@ -80,6 +81,34 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         older = LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
         assert found(session, older) == HistoryAnswer(committed=None, newer=house.key.batch)
         assert found(session, house.key).newer is None
+
+
+def test_the_digest_of_the_names_comes_back_as_it_was_written(house: House):
+    digest = digest_of_names(["landing/1.csv"])
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        session.execute(house.recorded(names_digest=digest))
+        session.execute(sql.Commit())
+        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2, digest), newer=None)
+        (row,) = session.execute(sql.ReadBatchHistory(house.table, "orders", house.key.batch))
+        assert row.names_digest == digest
+        assert [row] == session.execute(sql.ReadHistory(house.table, "orders", "", 9))
+
+
+def test_a_history_of_an_earlier_release_says_so_and_is_written_and_read_as_it_is(house: House):
+    """In the same statements: it is found out by the question that is asked anyway, also when it has no rows yet."""
+    house.make_history_old()
+    with house.connect() as session:
+        assert found(session, house.key) == HistoryAnswer(None, newer=None, keeps_digests=False)
+        with pytest.raises(NotSetUpError, match="names_digest"):
+            session.execute(house.recorded(names_digest="abc"))
+        session.execute(sql.Begin())
+        session.execute(house.recorded())
+        session.execute(sql.Commit())
+        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2), newer=None, keeps_digests=False)
+        (row,) = session.execute(sql.ReadBatchHistory(house.table, "orders", house.key.batch))
+        assert (row.rows, row.names_digest) == (3, None)
+        assert [row] == session.execute(sql.ReadHistory(house.table, "orders", "", 9))
 
 
 def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):

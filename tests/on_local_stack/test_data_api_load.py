@@ -45,7 +45,7 @@ class House:
             manifests=f"s3://{BUCKET}/manifests/",
             targets=[{"table": f"public.{self.name}", "transport": "data_api", **target}],
         )
-        create_histories([config], self.services.warehouse, lambda *_: None)
+        create_histories([config], self.services.warehouse, lambda *_: None, lambda *_: None)
         return config
 
     def buffered(self, config: LoadConfig, *bodies: str) -> Work:

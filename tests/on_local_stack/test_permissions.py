@@ -42,7 +42,7 @@ from rsloader_provider.core.permissions import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.data_api_address import DataApiAddress
-from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.names import TableName, history_table
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.operate.batches import reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches, read_deleted, restore_batches
@@ -54,7 +54,7 @@ from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 from rsloader_provider.loader.run.load_secrets import encrypt_secret
 from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.services import Services
-from rsloader_provider.loader.setup import grants_for_loads
+from rsloader_provider.loader.setup import create_histories, grants_for_loads
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 from rsloader_provider.wiring import Wiring
@@ -392,6 +392,46 @@ def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, 
     account.run(f"CREATE SCHEMA plain_{number}", f"CREATE TABLE plain_{number}.orders (id int)")
     account.run(*map(render, grants_for_loads([config], user)["redshift_default"]))
     whole_life(account, config, account.services({}, login))
+
+
+def test_a_history_of_an_earlier_release_loads_as_it_is_and_its_owner_adds_the_column_by_setup(account: Account):
+    """Its owner is a plain user: schema, history and view were created by a DBA, and may not be created again."""
+    user, login = plain_user(account)
+    config = account.config()
+    target = config.targets[0]
+    table = TableName(target.schema_name, target.table_name)
+    history = history_table(table)
+    old_column = 'ALTER TABLE {0.schema}."{0.table}" DROP COLUMN "names_digest"'.format
+    view = sql.CreateHistoryView((history.table,))
+    account.run(old_column(history), *map(render, grants_for_loads([config], user)["redshift_default"]), render(view))
+    services = account.services({}, login)
+    account.put(config, "1.csv", "2.csv", "3.csv")
+    load_all(config, services)
+    done: list[TableName] = []
+    left: list[str] = []
+    for _ in range(2):
+        create_histories(
+            [config], services.warehouse, lambda _, name: done.append(name), lambda conn_id, _: left.append(conn_id)
+        )
+    assert (done, left) == ([history] * 2, ["redshift_default"] * 2)
+    account.put(config, "4.csv", "5.csv", "6.csv")
+    load_all(config, services)
+    with services.warehouse.connect("redshift_default") as session:
+        rows = session.execute(sql.ReadHistory(table, config.load, "", 9))
+    assert [row.names_digest is None for row in rows] == [True, False]
+    assert account.run(f"SELECT count(*) FROM rsloader.loads WHERE load = '{config.load}'")[0][0] == 2
+
+
+def test_the_view_is_over_histories_with_and_without_the_column(account: Account):
+    old, new = (account.config() for _ in range(2))
+    names = [history_table(TableName(each.targets[0].schema_name, "orders")) for each in (old, new)]
+    account.run(f'ALTER TABLE rsloader."{names[0].table}" DROP COLUMN "names_digest"')
+    for each in (old, new):
+        account.put(each, "1.csv", "2.csv", "3.csv")
+        load_all(each, account.own_services)
+    account.run(render(sql.CreateHistoryView(tuple(name.table for name in names))))
+    found = account.run(f"SELECT load FROM rsloader.loads WHERE load IN ('{old.load}', '{new.load}')")
+    assert sorted(row[0] for row in found) == sorted([old.load, new.load])
 
 
 @pytest.mark.parametrize("schema", [None, "own"], ids=["the history's", "the target's"])

@@ -43,6 +43,24 @@ def render_manifest(entries: Iterable[Entry]) -> bytes | None:
     return json.dumps({"entries": listed}, indent=1).encode() if listed else None
 
 
+def digest_of_names(names: Iterable[str]) -> str:
+    """Give what tells a batch's objects from any others: they are the same exactly if their digests are.
+
+    Sizes are left out: a person may have repaired an object before it was loaded.
+
+    >>> digest_of_names(["landing/2.csv", "landing/1.csv"]) == digest_of_names(["landing/1.csv", "landing/2.csv"])
+    True
+
+    Args:
+        names: Bucket and key of each, `bucket/key`, in any order.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    # As JSON, because a key may hold any character that could stand between two.
+    return hashlib.sha256(json.dumps(sorted({*names})).encode()).hexdigest()
+
+
 def name_by_content(name: str, content: bytes) -> str:
     """Name a manifest that has other sizes than the batch's own, so that nobody writes another one under its name.
 

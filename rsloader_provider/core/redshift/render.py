@@ -41,6 +41,10 @@ def _names(names: Iterable[str]) -> str:
     return ", ".join(map(identifier, names))
 
 
+_ADDED_TYPES: dict[sql.AddedColumn, str] = {"names_digest": "varchar(64)"}
+_NO_COLUMN = "no such column"
+
+
 @singledispatch
 def render(statement: sql.Statement) -> str:
     """Write a statement as Redshift's SQL.
@@ -98,12 +102,30 @@ def _(statement: sql.FindLoaded) -> str:
     key = statement.key
     this = f'"batch" = {literal(key.batch)} AND "generation" = {literal(key.generation)}'
     found = ", ".join(f'max(CASE WHEN {this} THEN "{name}" END)' for name in ("rows", "query_id", "files"))
+    # The outer join gives a row also where the history has none, so that the answer always tells of the column.
     return (
         f"SELECT count(CASE WHEN {this} THEN 1 END), {found}, "  # noqa: S608 (every part is quoted)
-        f'max(CASE WHEN "batch" > {literal(key.batch)} THEN "batch" END) FROM {_table(history_table(key.target))} '
-        f'WHERE "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
-        f'AND "batch" >= {literal(key.batch)}'
+        f'max(CASE WHEN "batch" > {literal(key.batch)} THEN "batch" END), '
+        f'max(CASE WHEN {this} THEN "names_digest" END), '
+        f'count(CASE WHEN "names_digest" = {literal(_NO_COLUMN)} THEN 1 END) '
+        f'FROM (SELECT 1 AS "always") AS "one" LEFT JOIN {_table(history_table(key.target))} '
+        f'ON "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
+        f'AND "batch" >= {literal(key.batch)} {_standing_in("names_digest", _NO_COLUMN)}'
     )
+
+
+def _standing_in(column: sql.AddedColumn, value: str | None) -> str:
+    """Give a column where the tables before have none: that of a history of an earlier release, in the same statement.
+
+    Where they have the column, the natural join is on it and finds nothing, so that it stays as it is. Where they have
+    not, the join is on nothing, and every row gets the value.
+
+    Args:
+        column: The column.
+        value: What it holds then; no row of a history has it.
+    """
+    stands_in = f'CAST({literal(value)} AS {_ADDED_TYPES[column]}) AS "{column}"'
+    return f'NATURAL LEFT JOIN (SELECT {stands_in}) AS "no_{column}"'
 
 
 @render.register
@@ -208,14 +230,22 @@ def _delimiter(delimiter: str) -> str:
 @render.register
 def _(statement: sql.RecordLoaded) -> str:
     key = statement.key
-    values = (
-        str(key.target), key.load, key.batch, key.generation, statement.attempt,
-        statement.rows, statement.files, statement.query_id, statement.run,
-    )  # fmt: skip
+    values: dict[str, str | int | None] = {
+        "target": str(key.target),
+        "load": key.load,
+        "batch": key.batch,
+        "generation": key.generation,
+        "attempt": statement.attempt,
+        "rows": statement.rows,
+        "files": statement.files,
+        "query_id": statement.query_id,
+        "run": statement.run,
+    }
+    if statement.names_digest is not None:
+        values["names_digest"] = statement.names_digest
     return (
-        f"INSERT INTO {_table(history_table(key.target))} "  # noqa: S608 (every part is quoted)
-        '("target", "load", "batch", "generation", "attempt", "rows", "files", "query_id", "run") '
-        f"VALUES ({', '.join(map(literal, values))})"
+        f"INSERT INTO {_table(history_table(key.target))} ({_names(values)}) "  # noqa: S608 (every part is quoted)
+        f"VALUES ({', '.join(map(literal, values.values()))})"
     )
 
 
@@ -248,7 +278,7 @@ _HISTORY_COLUMNS = '"batch", "generation", "attempt", "rows", "files", "query_id
 @render.register
 def _(statement: sql.ReadHistory) -> str:
     return (
-        f"SELECT {_HISTORY_COLUMNS} FROM {_table(history_table(statement.target))} "  # noqa: S608 (every part is quoted)
+        f"{_read_history(statement.target)} "
         f'WHERE "target" = {literal(str(statement.target))} AND "load" = {literal(statement.load)} '
         f'AND "batch" > {literal(statement.after)} ORDER BY "batch", "generation" LIMIT {statement.limit}'
     )
@@ -257,9 +287,16 @@ def _(statement: sql.ReadHistory) -> str:
 @render.register
 def _(statement: sql.ReadBatchHistory) -> str:
     return (
-        f"SELECT {_HISTORY_COLUMNS} FROM {_table(history_table(statement.target))} "  # noqa: S608 (every part is quoted)
+        f"{_read_history(statement.target)} "
         f'WHERE "target" = {literal(str(statement.target))} AND "load" = {literal(statement.load)} '
         f'AND "batch" = {literal(statement.batch)} ORDER BY "generation"'
+    )
+
+
+def _read_history(target: TableName) -> str:
+    return (
+        f'SELECT {_HISTORY_COLUMNS}, "names_digest" FROM {_table(history_table(target))} '  # noqa: S608 (all is quoted)
+        f"{_standing_in('names_digest', None)}"
     )
 
 
@@ -281,12 +318,28 @@ def _(statement: sql.ForgetLoaded) -> str:
 
 @render.register
 def _(statement: sql.CreateHistory) -> str:
+    added = ", ".join(f"{identifier(column)} {kind}" for column, kind in _ADDED_TYPES.items())
     return (
         f"CREATE TABLE IF NOT EXISTS {_table(history_table(statement.target))} ("
         '"target" varchar(520) NOT NULL, "load" varchar(200) NOT NULL, "batch" char(26) NOT NULL, '
         '"generation" integer NOT NULL, "attempt" integer NOT NULL, "rows" bigint NOT NULL, '
         '"files" integer NOT NULL, "query_id" bigint, "run" varchar(1000), '
-        '"loaded_at" timestamp DEFAULT sysdate) DISTSTYLE EVEN SORTKEY ("batch")'
+        f'"loaded_at" timestamp DEFAULT sysdate, {added}) DISTSTYLE EVEN SORTKEY ("batch")'
+    )
+
+
+@render.register
+def _(statement: sql.AddHistoryColumn) -> str:
+    table = _table(history_table(statement.target))
+    return f"ALTER TABLE {table} ADD COLUMN {identifier(statement.column)} {_ADDED_TYPES[statement.column]}"
+
+
+@render.register
+def _(statement: sql.FindHistoriesWithout) -> str:
+    return (
+        "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "  # noqa: S608 (quoted)
+        f"LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = {literal(statement.column)} "
+        f"WHERE n.nspname = {literal(HISTORY_SCHEMA)} AND c.relkind = 'r' AND a.attname IS NULL ORDER BY 1"
     )
 
 
@@ -316,7 +369,8 @@ def _(_: sql.FindHistories) -> str:
 @render.register
 def _(statement: sql.CreateHistoryView) -> str:
     selects = (
-        # By name: a column that somebody had to add again stands last in its table.
+        # By name: a column that somebody had to add again stands last in its table. And only those that each history
+        # has had from the first: Redshift replaces a view only by one with the same columns.
         f'SELECT "target", "load", {_HISTORY_COLUMNS} '  # noqa: S608 (every part is quoted)
         f"FROM {_table(TableName(HISTORY_SCHEMA, name))}"
         for name in statement.histories

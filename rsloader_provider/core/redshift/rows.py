@@ -61,11 +61,14 @@ class Committed:
         rows: Rows that COPY loaded.
         query_id: Redshift's id of the COPY; None if there was nothing to copy.
         files: Objects in the batch then.
+        names_digest: Digest of their names, see `digest_of_names`; None where the row has none, as rows that an earlier
+            release wrote.
     """
 
     rows: int
     query_id: int | None
     files: int
+    names_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +78,23 @@ class HistoryAnswer:
     Attributes:
         committed: The load; None if the history does not have it.
         newer: The newest batch that was loaded after this one; None if there is none.
+        keeps_digests: Whether its table has the column for `names_digest`.
     """
 
     committed: Committed | None
     newer: str | None
+    keeps_digests: bool = True
 
     @classmethod
     def of(cls, values: Values) -> Self:
         """Read the row of FindLoaded."""
-        times, rows, query_id, files, newer = values
-        committed = Committed(int(rows), _number_or_none(query_id), int(files)) if times else None
-        return cls(committed, None if newer is None else str(newer).strip())
+        times, rows, query_id, files, newer, digest, without = values
+        committed = None
+        if times:
+            committed = Committed(
+                int(rows), _number_or_none(query_id), int(files), None if without else _text_or_none(digest)
+            )
+        return cls(committed, _text_or_none(newer), keeps_digests=not without)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,7 @@ class HistoryRow:
         run: The DAG run, `dag_id/run_id`.
         loaded_at: When its transaction began (Redshift's clock, aware, UTC), which is before its COPY; None if that
             was taken out.
+        names_digest: As in Committed.
     """
 
     batch: str
@@ -112,11 +122,12 @@ class HistoryRow:
     query_id: int | None
     run: str
     loaded_at: datetime | None
+    names_digest: str | None = None
 
     @classmethod
     def of(cls, values: Values) -> Self:
         """Read a row of ReadHistory or ReadBatchHistory."""
-        batch, generation, attempt, rows, files, query_id, run, loaded_at = values
+        batch, generation, attempt, rows, files, query_id, run, loaded_at, digest = values
         return cls(
             batch=str(batch).strip(),
             generation=int(generation),
@@ -126,6 +137,7 @@ class HistoryRow:
             query_id=_number_or_none(query_id),
             run=run or "",
             loaded_at=loaded_at and loaded_at.replace(tzinfo=UTC),
+            names_digest=_text_or_none(digest),
         )
 
 
@@ -176,3 +188,7 @@ def has_committed(values: Values) -> bool | None:
 
 def _number_or_none(value: Any) -> int | None:
     return None if value is None else int(value)
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else str(value).strip()

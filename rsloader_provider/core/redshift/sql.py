@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.errors import RowError
@@ -23,6 +23,10 @@ from rsloader_provider.core.redshift.rows import (
 )
 
 Privilege = Literal["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE"]
+AddedColumn = Literal["names_digest"]
+ADDED_COLUMNS: tuple[AddedColumn, ...] = get_args(AddedColumn)
+"""Columns that histories of earlier releases lack; a load goes on without them."""
+
 Row_co = TypeVar("Row_co", covariant=True)
 
 
@@ -106,7 +110,7 @@ class LockHistory(Command):
 
 @dataclass(frozen=True, slots=True)
 class FindLoaded(Query[HistoryAnswer]):
-    """Ask the history for this load, and for what was loaded after it: one row."""
+    """Ask the history for this load, for what was loaded after it, and which columns it has: one row."""
 
     key: LoadKey
 
@@ -213,7 +217,17 @@ class LastCopy(Query[Copied]):
 
 @dataclass(frozen=True, slots=True)
 class RecordLoaded(Command):
-    """Write the history row; it commits together with the rows that it stands for."""
+    """Write the history row; it commits together with the rows that it stands for.
+
+    Attributes:
+        key: What is loaded.
+        attempt: Number of the attempt.
+        rows: Rows that COPY loaded.
+        files: Objects in the batch.
+        query_id: Redshift's id of the COPY; None when there was nothing to copy.
+        run: The DAG run, `dag_id/run_id`.
+        names_digest: See `digest_of_names`; None for a history without the column.
+    """
 
     key: LoadKey
     attempt: int
@@ -221,6 +235,7 @@ class RecordLoaded(Command):
     files: int
     query_id: int | None
     run: str
+    names_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +337,27 @@ class CreateHistory(Command):
     """Create the load history of one target table if it is not there."""
 
     target: TableName
+
+
+@dataclass(frozen=True, slots=True)
+class FindHistoriesWithout(Query[str]):
+    """Ask for the names of the history tables that lack a column; also of other tables in the loader's schema."""
+
+    column: AddedColumn
+
+    read = staticmethod(name)
+
+
+@dataclass(frozen=True, slots=True)
+class AddHistoryColumn(Command):
+    """Add a column to the load history of one target table; waits for a load that is at work there.
+
+    Redshift has no IF NOT EXISTS here, and asks for the table's owner.
+    Source: https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
+    """
+
+    target: TableName
+    column: AddedColumn
 
 
 @dataclass(frozen=True, slots=True)

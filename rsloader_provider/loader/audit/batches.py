@@ -3,10 +3,11 @@
 All of them sort by batch, so they are read side by side, and memory holds what a window of batches needs.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
-from rsloader_provider.core.audit import ObjectState, Verdict, judge_batch, loaded_since
+from rsloader_provider.core.audit import Names, ObjectState, Verdict, judge_batch, loaded_since
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
@@ -60,6 +61,7 @@ class BatchWalk:
         self._claimed = claimed
         self._report = report
         self._found = BatchFindings(report)
+        self._counted: Counter[str] = Counter()
 
     def run(self) -> BatchFindings:
         """Walk once."""
@@ -76,6 +78,10 @@ class BatchWalk:
         self._tell_unreadable()
         return self._found
 
+    def _note_counted(self, rows: Mapping[str, list[HistoryRow]]) -> None:
+        for name, each in rows.items():
+            self._counted[name] += sum(row.names_digest is None for row in each)
+
     def _tell_unreadable(self) -> None:
         for target in self._config.targets:
             if target.history == "none":
@@ -84,6 +90,12 @@ class BatchWalk:
         for name, error in self._histories.unreadable.items():
             text = f"its load history cannot be read, and was not compared: {type(error).__name__}: {error}"
             self._report.add(Finding(f"target {name}", text))
+        for name, rows in (+self._counted).items():
+            text = (
+                f"{rows} rows of its load history are of an earlier release and tell how many objects were loaded, not "
+                "which; they were compared by number alone."
+            )
+            self._report.add(Finding(f"target {name}", text, is_wrong=False))
         for conn_id, error in self._histories.without_files.items():
             text = f"SYS_LOAD_DETAIL cannot be read, so what each COPY read was not compared: {error}"
             self._report.add(Finding(f"connection {conn_id}", text, is_wrong=False))
@@ -103,24 +115,26 @@ class BatchWalk:
     def _judge(self, batch: Batch, group: Group, files: CopiedFiles) -> None:
         # Every readable target has its rows, none where it has none.
         rows = {name: group.rows.get(name, []) for name in self._histories.targets}
-        state = judge_batch(batch, rows)
-        if state in _SUSPICIOUS or len(group.entries) != batch.files or contradicts(batch, rows):
+        names = Names.of(batch, group.segments)
+        state = judge_batch(batch, rows, names)
+        if state in _SUSPICIOUS or len(group.entries) != batch.files or contradicts(batch, rows, names):
             # Somebody may be at work on it: what was read page by page is read again in one moment.
             batch, rows, group.segments = self._read_again(batch, group)
-            state = judge_batch(batch, rows)
-        names = {entry.name for entry in group.entries}
+            names = Names.of(batch, group.segments)
+            state = judge_batch(batch, rows, names)
         unread = compare_files(rows, group, files, self._found)
         entries = compare_claims(
-            batch, names, self._claimed, self._services.ledger, self._found, is_loaded=any(rows.values())
+            batch, names.present, self._claimed, self._services.ledger, self._found, is_loaded=any(rows.values())
         )
         self._found.verdicts[batch.batch] = Verdict(state, entries, unread, loaded_since(batch, rows))
         compare_counts(batch, group, self._found)
-        compare_history(batch, rows, self._found)
+        compare_history(batch, rows, names, self._found)
+        self._note_counted(rows)
         self._look_at_clock(batch)
         if batch.status is BatchStatus.OPEN:
             self._judge_open(batch)
         else:
-            compare_record(batch, rows, group.stored, self._found)
+            compare_record(batch, rows, names, group.stored, self._found)
             compare_manifest(batch, group, self._services.storage, self._found)
 
     def _read_again(self, batch: Batch, group: Group) -> tuple[Batch, dict[str, list[HistoryRow]], list[Segment]]:

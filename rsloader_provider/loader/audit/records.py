@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from rsloader_provider.core.audit import mended, missing_in_history
+from rsloader_provider.core.audit import Names, mended, missing_in_history
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import settle
 from rsloader_provider.core.redshift.rows import HistoryRow
@@ -10,36 +10,39 @@ from rsloader_provider.loader.audit.batch_findings import BACKUP, REPAIR, BatchF
 from rsloader_provider.loader.ports.inventory import StoredBatch
 
 
-def contradicts(batch: Batch, rows: Mapping[str, list[HistoryRow]]) -> bool:
+def contradicts(batch: Batch, rows: Mapping[str, list[HistoryRow]], names: Names) -> bool:
     """Tell whether a batch that is not open records other loads than the histories."""
-    return batch.status is not BatchStatus.OPEN and mended(batch, rows, notify=False) != batch
+    return batch.status is not BatchStatus.OPEN and mended(batch, rows, names, notify=False) != batch
 
 
-def compare_history(batch: Batch, rows: Mapping[str, list[HistoryRow]], found: BatchFindings) -> None:
-    """Look for loads of another number of objects, and for loads that no history has."""
+def compare_history(batch: Batch, rows: Mapping[str, list[HistoryRow]], names: Names, found: BatchFindings) -> None:
+    """Look for loads of other objects, and for loads that no history has."""
     for name, each in rows.items():
-        # An object that was taken out since may have been loaded by an earlier generation, and not by a later one.
-        most = batch.files + batch.taken_out
-        if other := [row for row in each if not batch.files <= row.files <= most]:
-            text = f"{name}: the history says that it was loaded with {other[0].files} objects, not {batch.files}."
-            found.add(batch.batch, text, remedy=BACKUP)
+        if other := [row.files for row in each if not names.may_be_of(row)]:
+            number = f"{other[0]} objects, " + (f"not {batch.files}" if other[0] != batch.files else "as many others")
+            found.add(batch.batch, f"{name}: the history says that it was loaded with {number}.", remedy=BACKUP)
     for name in missing_in_history(batch, rows):
         text = f"{name}: recorded as loaded, generation {batch.targets[name].generation}, but not in the history."
         found.add(batch.batch, text, remedy=f"Clear load_batch of run {batch.run} in Airflow if its rows are gone.")
 
 
 def compare_record(
-    batch: Batch, rows: Mapping[str, list[HistoryRow]], stored: StoredBatch | None, found: BatchFindings
+    batch: Batch,
+    rows: Mapping[str, list[HistoryRow]],
+    names: Names,
+    stored: StoredBatch | None,
+    found: BatchFindings,
 ) -> None:
     """Look for what contradicts the rest of the record; all of it can be repaired.
 
     Args:
         batch: The batch as it was read last, not open.
         rows: Its history rows by target.
+        names: Its objects.
         stored: Its item as the walk met it.
         found: Gets what is wrong.
     """
-    should = mended(batch, rows, notify=False)
+    should = mended(batch, rows, names, notify=False)
     for name, progress in batch.targets.items():
         other_progress = should.targets[name]
         if progress.state is not other_progress.state:

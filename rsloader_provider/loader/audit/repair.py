@@ -6,7 +6,7 @@ Everything is read again first, each write is conditional, and another writer in
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 
-from rsloader_provider.core.audit import mended
+from rsloader_provider.core.audit import Names, mended
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
@@ -45,7 +45,8 @@ def _repair(config: LoadConfig, services: Services, histories: Histories, batch_
     before = services.ledger.get(config.load, batch_id)
     if before.status is BatchStatus.OPEN:
         return f"{before}: it is open, so it was left as it is."
-    after = mended(before, histories.of_batch(batch_id), notify=config.notify.success is not None)
+    names = Names.of(before, services.ledger.segments(before))
+    after = mended(before, histories.of_batch(batch_id), names, notify=config.notify.success is not None)
     try:
         with services.steps.taking(Step.MEND, before):
             # Also when nothing differs: the write puts the batch's place in the index right.

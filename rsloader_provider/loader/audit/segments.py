@@ -33,7 +33,7 @@ def compare_counts(batch: Batch, group: Group, found: BatchFindings) -> None:
 
 def compare_claims(
     batch: Batch,
-    names: set[str],
+    names: frozenset[str],
     claimed: Mapping[str, Fingerprint],
     ledger: Ledger,
     found: BatchFindings,
@@ -69,4 +69,4 @@ def compare_claims(
             where = "no claim" if claim is None else f"a claim of batch {claim.batch}"
             found.add(batch.batch, f"its segments hold s3://{name}, which has {where}.", remedy=BACKUP)
     # A batch of marked objects grows as an open one does.
-    return None if batch.is_marked else frozenset(names)
+    return None if batch.is_marked else names

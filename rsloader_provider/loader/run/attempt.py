@@ -21,7 +21,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
-from rsloader_provider.core.ledger.manifest import Entry, name_by_content, render_manifest
+from rsloader_provider.core.ledger.manifest import Entry, digest_of_names, name_by_content, render_manifest
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -250,6 +250,7 @@ class Attempt:
             announce=self._announce,
             found_nothing=self._found_nothing,
             batch=self.batch,
+            names_digest=digest_of_names(entry.name for entry in self.entries),
             target=self.target,
             key=self.key,
             attempt=self.record.number,

@@ -12,6 +12,7 @@ from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.redshift import modes, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey
+from rsloader_provider.core.redshift.rows import Committed, HistoryAnswer
 from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.run.user_sql import run_user_sql
@@ -46,6 +47,7 @@ class TableLoad:
         announce: Notes on the batch that COMMIT comes next, with COPY's rows and query id; for loads without history.
         found_nothing: Hears that the history does not have the batch.
         batch: The batch.
+        names_digest: Digest of its objects' names.
         target: The target as it is loaded now.
         key: What is loaded at most once.
         attempt: Number of the attempt.
@@ -62,6 +64,7 @@ class TableLoad:
     announce: Callable[[int, int | None], None]
     found_nothing: Callable[[], None]
     batch: Batch
+    names_digest: str
     target: Target
     key: LoadKey
     attempt: int
@@ -77,7 +80,7 @@ class TableLoad:
         """Load, and commit; an error leaves the transaction to be rolled back."""
         run = self.session.execute
         if self.target.mode == "truncate":
-            if found := self._begin():
+            if found := self._found(self._begin()):
                 return found
             log.warning(
                 "%s: TRUNCATE of %s commits: the table is empty until the rows are loaded, also if they are refused",
@@ -86,7 +89,8 @@ class TableLoad:
             with self._taking(Step.TRUNCATE):
                 run(sql.Truncate(self.key.target))
             # That commit released the lock, so others may have loaded since: everything is looked at again.
-        if found := self._begin():
+        answer = self._begin()
+        if found := self._found(answer):
             return found
         run_user_sql(self.session, self.renderer, self.batch, self.target, "pre_sql", self.manifest_url)
         filling = modes.filling(self.target)
@@ -103,8 +107,8 @@ class TableLoad:
             self._refuse_ambiguous(filling.check)
         for statement in filling.after:
             run(statement)
-        if self.has_history:
-            self._write_history(rows, query_id)
+        if answer is not None:
+            self._write_history(rows, query_id, answer)
         run_user_sql(self.session, self.renderer, self.batch, self.target, "post_sql", self.manifest_url, rows)
         if not self.has_history:
             with self._taking(Step.ANNOUNCE_COMMIT):
@@ -115,13 +119,13 @@ class TableLoad:
 
     def find(self) -> Loaded | None:
         """Give what an earlier attempt has committed, and leave the table as it is."""
-        found = self._begin()
+        found = self._found(self._begin())
         if found is None:
             self.session.execute(sql.Rollback())
         return found
 
-    def _begin(self) -> Loaded | None:
-        """Open the transaction with the target's mutex; give the result when there is nothing to load any more."""
+    def _begin(self) -> HistoryAnswer | None:
+        """Open the transaction with the target's mutex; give what the history says, None where there is none."""
         run = self.session.execute
         with self._taking(Step.BEGIN_TRANSACTION):
             run(sql.Begin())
@@ -129,22 +133,43 @@ class TableLoad:
                 run(sql.LockHistory(self.key.target))
         if not self.has_history:
             return None
-        (known,) = run(sql.FindLoaded(self.key))
-        if known.committed is None:
+        (answer,) = run(sql.FindLoaded(self.key))
+        return answer
+
+    def _found(self, answer: HistoryAnswer | None) -> Loaded | None:
+        """Give the result when there is nothing to load any more; the transaction is over then."""
+        if answer is None:
+            return None
+        committed = answer.committed
+        if committed is None:
             self.found_nothing()
             if self.target.mode != "append" and self.batch.files:
-                self._refuse_older(known.newer)
+                self._refuse_older(answer.newer)
             return None
-        run(sql.Rollback())
-        if (files := known.committed.files) != self.batch.files:
-            raise CorruptLedgerError(
-                f"{self.batch} has {self.batch.files} objects, but was loaded into {self.key.target} with {files}. "
-                "DynamoDB was put back to a time before that load, and its open batch took other objects since. "
-                "Nothing was loaded; `rsloader audit` names the objects."
-            )
-        return Loaded(known.committed.rows, known.committed.query_id, was_found=True)
+        self.session.execute(sql.Rollback())
+        self._refuse_other_objects(committed)
+        return Loaded(committed.rows, committed.query_id, was_found=True)
 
-    def _write_history(self, rows: int, query_id: int | None) -> None:
+    def _refuse_other_objects(self, committed: Committed) -> None:
+        if committed.files != self.batch.files:
+            loaded_with = f"{committed.files}"
+        elif committed.names_digest is None:
+            log.info(
+                "%s: an earlier release wrote its history row, without a digest of the objects' names: that they are "
+                "as many as were loaded has to be enough", self.batch,
+            )  # fmt: skip
+            return
+        elif committed.names_digest != self.names_digest:
+            loaded_with = "as many others"
+        else:
+            return
+        raise CorruptLedgerError(
+            f"{self.batch} has {self.batch.files} objects, but was loaded into {self.key.target} with {loaded_with}. "
+            "DynamoDB was put back to a time before that load, and since then other objects came into the batch, or "
+            "some were taken out. Nothing was loaded; `rsloader audit` names the objects."
+        )
+
+    def _write_history(self, rows: int, query_id: int | None, answer: HistoryAnswer) -> None:
         loaded = sql.RecordLoaded(
             self.key,
             attempt=self.attempt,
@@ -152,6 +177,7 @@ class TableLoad:
             files=self.batch.files,
             query_id=query_id,
             run=self.batch.run or "",
+            names_digest=self.names_digest if answer.keeps_digests else None,
         )
         with self._taking(Step.WRITE_HISTORY):
             self.session.execute(loaded)

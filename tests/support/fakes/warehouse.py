@@ -68,14 +68,15 @@ class MemoryLoad:
 class MemoryWarehouse:
     """The warehouse.
 
-    `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Each session
-    in `slow_to_end` is still shown once after it was terminated.
+    `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Each session in `slow_to_end` is
+    still shown once after it was terminated. The histories of the tables in `without_digests` are of an earlier release.
     """
 
     storage: MemoryStorage
     connections: set[str] = field(default_factory=lambda: {"redshift_default"})
     tables: dict[str, list[str]] = field(default_factory=dict)
     histories: dict[str, list[sql.RecordLoaded]] = field(default_factory=dict)
+    without_digests: set[str] = field(default_factory=set)
     accidents: list[Accident] = field(default_factory=list)
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
@@ -206,12 +207,13 @@ class MemorySession:
             case sql.LockHistory(target):
                 self._lock(str(target))
             case sql.FindLoaded(key):
-                same = [e for e in self.warehouse.histories[str(key.target)] if e.key.load == key.load]
+                without = int(str(key.target) in self.warehouse.without_digests)
+                same = [e for e in self._history(key.target) if e.key.load == key.load]
                 found = next((e for e in same if e.key == key), None)
                 newer = max((e.key.batch for e in same if e.key.batch > key.batch), default=None)
                 if found is None:
-                    return [[0, None, None, None, newer]]
-                return [[1, found.rows, found.query_id, found.files, newer]]
+                    return [[0, None, None, None, newer, None, without]]
+                return [[1, found.rows, found.query_id, found.files, newer, found.names_digest, without]]
             case sql.ReadHistory(target, load, after, limit):
                 rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
                 return [self._history_row(each) for each in rows][:limit]
@@ -243,7 +245,9 @@ class MemorySession:
                 self._copy(statement)
             case sql.LastCopy():
                 return [list(self.last_copy)]
-            case sql.RecordLoaded():
+            case sql.RecordLoaded(key):
+                if statement.names_digest is not None and str(key.target) in self.warehouse.without_digests:
+                    raise NotSetUpError('column "names_digest" of relation does not exist')
                 self.recorded.append(statement)
             case sql.FindRowErrors() | sql.FindRowErrorsWithoutValues():
                 if self.warehouse.unreadable_views:
@@ -283,7 +287,8 @@ class MemorySession:
         began = self.warehouse.began.get(row.key)
         naive = began and began.replace(tzinfo=None)
         return [
-            row.key.batch, row.key.generation, row.attempt, row.rows, row.files, row.query_id, row.run, naive
+            row.key.batch, row.key.generation, row.attempt, row.rows, row.files, row.query_id, row.run, naive,
+            row.names_digest,
         ]  # fmt: skip
 
     def _lock(self, table: str) -> None:

@@ -31,5 +31,5 @@ def test_a_history_is_created_over_the_way_that_its_own_target_takes():
     )
     warehouse = Unreachable()
     with pytest.raises(TransientError):
-        create_histories([config], warehouse, lambda *_: None)
+        create_histories([config], warehouse, lambda *_: None, lambda *_: None)
     assert warehouse.asked == [("redshift_default", "data_api")]

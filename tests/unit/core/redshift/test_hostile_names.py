@@ -73,6 +73,8 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.GrantOnSchema: lambda text: sql.GrantOnSchema(text(), text()),
     sql.GrantOnTable: lambda text: sql.GrantOnTable(_target(text), text(), ("INSERT", "SELECT")),
     sql.FindHistories: lambda text: sql.FindHistories(),
+    sql.FindHistoriesWithout: lambda text: sql.FindHistoriesWithout("names_digest"),
+    sql.AddHistoryColumn: lambda text: sql.AddHistoryColumn(_target(text), "names_digest"),
     sql.CreateHistoryView: lambda text: sql.CreateHistoryView((text(), text())),
 }
 """How each statement is made of texts."""

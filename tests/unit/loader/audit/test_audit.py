@@ -12,7 +12,8 @@ from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import BadDataError, ConnectionLostError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
-from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.claims import Place
+from rsloader_provider.core.ledger.manifest import Entry, digest_of_names
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
@@ -64,7 +65,8 @@ def remedies(report: AuditReport) -> str:
 def in_history(world: World, batch: Batch, generation: int, query_id: int | None = None) -> sql.RecordLoaded:
     """Plant a row as a committed load leaves it."""
     key = LoadKey(ORDERS, "orders", batch.batch, generation)
-    row = sql.RecordLoaded(key, attempt=1, rows=2, files=batch.files, query_id=query_id, run=RUN)
+    digest = digest_of_names(entry.name for entry in world.ledger.entries(batch))
+    row = sql.RecordLoaded(key, attempt=1, rows=2, files=batch.files, query_id=query_id, run=RUN, names_digest=digest)
     world.warehouse.histories["public.orders"].append(row)
     return row
 
@@ -281,6 +283,50 @@ def test_an_open_batch_that_the_history_has_is_broken(world: World):
     in_history(world, batch, 1)
     report = audit(world)
     assert states(report) == {"broken in DynamoDB": ["1.csv"]}
+
+
+def test_a_batch_that_was_filled_again_with_as_many_other_objects_is_broken_and_never_taken_for_loaded(world: World):
+    """DynamoDB was put back to a time before the lock. Repairing from the history would lose 3.csv."""
+    world.put("orders/2.csv", "orders/3.csv")
+    (batch,) = buffer(world)
+    key = LoadKey(ORDERS, "orders", batch.batch, 1)
+    row = sql.RecordLoaded(
+        key,
+        attempt=1,
+        rows=2,
+        files=2,
+        query_id=None,
+        run=RUN,
+        names_digest=digest_of_names(["landing/orders/1.csv", "landing/orders/2.csv"]),
+    )
+    world.warehouse.histories["public.orders"].append(row)
+    report = audit(world)
+    assert states(report) == {"broken in DynamoDB": ["2.csv", "3.csv"]}
+    assert "it was loaded with 2 objects, as many others" in remedies(report)
+    assert not report.mendable
+    [*repair_batches(CONFIG, world.services, [batch.batch])]
+    assert world.ledger.get("orders", batch.batch).progress(TARGET).state is TargetState.WAITING
+
+
+def test_a_load_of_objects_that_were_taken_out_since_is_right(world: World):
+    """The history tells of all that were loaded then; the batch of those that are left."""
+    world.put("orders/1.csv", "orders/2.csv", "orders/3.csv")
+    (batch,) = buffer(world, a_config(batch={"max_files": 3, "max_age": "1m"}))
+    load(world, batch)
+    for number in (2, 3):
+        place = Place(world.ledger.get("orders", batch.batch), world.ledger.segments(batch)[0])
+        world.ledger.leave_out(place, [f"landing/orders/{number}.csv"], world.clock())
+        report = audit(world)
+        assert not report.is_wrong, remedies(report)
+    assert states(report)["loaded"] == ["1.csv"]
+
+
+def test_rows_of_an_earlier_release_are_compared_by_number_and_the_audit_says_so(world: World):
+    world.warehouse.without_digests.add("public.orders")
+    loaded(world, "orders/1.csv", "orders/2.csv")
+    report = audit(world)
+    assert not report.is_wrong
+    assert "1 rows of its load history are of an earlier release" in report.findings[0].text
 
 
 def test_a_claim_of_a_batch_that_is_not_there_or_does_not_have_it_is_broken(world: World):

@@ -33,7 +33,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
-from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.manifest import Entry, digest_of_names
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.core.redshift import sql
@@ -95,7 +95,15 @@ def test_a_load_is_one_transaction_in_this_order(world: World):
         sql.DeleteAll(table),
         sql.Copy(table, ("id",), manifest, config.copy_options),
         sql.LastCopy(),
-        sql.RecordLoaded(key, attempt=1, rows=4, files=2, query_id=1000, run="dag/run-1"),
+        sql.RecordLoaded(
+            key,
+            attempt=1,
+            rows=4,
+            files=2,
+            query_id=1000,
+            run="dag/run-1",
+            names_digest=digest_of_names(["landing/orders/1.csv", "landing/orders/2.csv"]),
+        ),
         sql.UserStatement("SELECT 2"),
         sql.Commit(),
     ]
@@ -634,6 +642,62 @@ def test_a_batch_that_came_back_from_a_backup_with_other_objects_is_not_taken_fo
     with pytest.raises(CorruptLedgerError, match=r"has 3 objects, but was loaded into .* with 2"):
         load(world, batch, RETRY)
     assert rows(world) == ["1", "2"] * 2
+
+
+def refilled(world: World, batch: Batch) -> Batch:
+    """DynamoDB was put back to a time before the lock, and the open batch took as many objects since, but others."""
+    world.ledger.edit_entries(batch, [Entry(f"landing/orders/{number}.csv", 4) for number in (2, 3)])
+    progress = replace(batch.progress(TARGET), state=TargetState.WAITING, attempt=0, rows=None, query_id=None)
+    world.ledger.edit(replace(batch, status=BatchStatus.LOCKED, targets={TARGET: progress}))
+    return stored(world, batch)
+
+
+def test_a_batch_that_came_back_with_as_many_other_objects_is_not_taken_for_loaded(world: World):
+    """Their number tells nothing: 3.csv would count as loaded, and be lost."""
+    batch = locked(world)
+    load(world, batch)
+    world.put("orders/3.csv")
+    with pytest.raises(CorruptLedgerError, match=r"has 2 objects, but was loaded into .* with as many others"):
+        load(world, refilled(world, batch), RETRY)
+    assert stored(world, batch).progress(TARGET).state is not TargetState.LOADED
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_a_load_whose_answer_was_lost_is_found_although_an_object_has_another_size_by_now(world: World):
+    """The digest is of names, so that a repaired object stays the same object."""
+    batch = locked(world)
+    world.warehouse.accidents.append(Accident(sql.Commit, after=True))
+    with pytest.raises(ConnectionLostError):
+        load(world, batch)
+    world.put("orders/2.csv", content="1\n2\n3\n")
+    assert load(world, batch, CLEARED).outcome is Outcome.FOUND_LOADED
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_a_history_of_an_earlier_release_costs_no_statement_more_and_goes_by_the_number(
+    world: World, caplog: pytest.LogCaptureFixture
+):
+    batch = locked(world)
+    world.warehouse.without_digests.add("public.orders")
+    load(world, batch)
+    sent = [*map(type, world.warehouse.log)]
+    assert sent == [
+        sql.BackendPid, sql.Begin, sql.LockHistory, sql.FindLoaded, sql.Copy, sql.LastCopy, sql.RecordLoaded, sql.Commit
+    ]  # fmt: skip
+    assert world.warehouse.histories["public.orders"][0].names_digest is None
+    with caplog.at_level(logging.INFO):
+        assert load(world, refilled(world, batch), RETRY).outcome is Outcome.FOUND_LOADED
+    assert "without a digest of the objects' names" in caplog.text
+
+
+def test_a_row_of_an_earlier_release_in_a_history_that_has_the_column_by_now_goes_by_the_number(world: World):
+    batch = locked(world)
+    world.warehouse.without_digests.add("public.orders")
+    world.warehouse.accidents.append(Accident(sql.Commit, after=True))
+    with pytest.raises(ConnectionLostError):
+        load(world, batch)
+    world.warehouse.without_digests.clear()
+    assert load(world, batch, RETRY).outcome is Outcome.FOUND_LOADED
 
 
 def test_losing_every_race_is_an_error_that_can_be_tried_again(world: World):

@@ -19,6 +19,7 @@ from rsloader_provider.core.errors import (
     UndecidedError,
 )
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, UnansweredCommit
+from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
@@ -99,7 +100,15 @@ def test_each_mode_is_one_transaction_round_copy(
         sql.Copy(into, None, f"s3://loader/manifests/orders/{batch.batch}.manifest", config.copy_options),
         sql.LastCopy(),
         *after,
-        sql.RecordLoaded(key, attempt=1, rows=1, files=1, query_id=1000, run="dag/run-1"),
+        sql.RecordLoaded(
+            key,
+            attempt=1,
+            rows=1,
+            files=1,
+            query_id=1000,
+            run="dag/run-1",
+            names_digest=digest_of_names(["landing/orders/1.csv"]),
+        ),
         sql.UserStatement("SELECT 2"),
         sql.Commit(),
     ]
