@@ -160,7 +160,8 @@ class OutOfOrderError(RsloaderError):
 class UndecidedError(RsloaderError):
     """A COMMIT was sent, or was about to be sent, and nothing shows whether it was carried out.
 
-    Only targets with `history: none` have it. The message says what is known, and has the command for either case.
+    Targets with `history: none` have it, and those whose history was lost before it was asked. The message says what is
+    known, and has the command for either case.
     """
 
 

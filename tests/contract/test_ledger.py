@@ -10,10 +10,10 @@ from support.objects import NOON, TARGET, an_object
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
-from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch, BatchStatus, TargetState, UnansweredCommit
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import ledger_key
-from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt
+from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt, decide
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))
@@ -141,6 +141,9 @@ def test_a_write_on_an_old_version_loses(ledger: Ledger):
     assert won.targets[TARGET].attempt == 1
 
 
+UNREAD = UnansweredCommit(attempt=1, session=4711, rows=None, query_id=None)
+
+
 def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
     batch = a_locked_batch(ledger)
     for change in (
@@ -149,13 +152,16 @@ def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
         lambda b: AttemptRecord.newest(b, TARGET).ended(error="line 2: bad", final=True).batch,
         lambda b: adopt(b, "rsloader_orders/run-2"),
         lambda b: begin_attempt(b, TARGET, Asker("try-2", "dag/run-1")),
+        lambda b: AttemptRecord.newest(b, TARGET).left_undecided(error="dropped", unread=UNREAD).batch,
+        lambda b: decide(b, TARGET, loaded=False),
+        lambda b: begin_attempt(b, TARGET, Asker("try-2b", "dag/run-1")),
         lambda b: AttemptRecord.newest(b, TARGET).finished(rows=10, query_id=1234).batch,
         lambda b: begin_attempt(b, TARGET, Asker("try-3", "dag/run-1", cleared=True)),
     ):
         batch = ledger.replace(batch, change(batch))
         assert ledger.get("orders", batch.batch) == batch
     progress = batch.targets[TARGET]
-    assert (progress.generation, progress.attempt, progress.opened_by) == (2, 3, "try-3")
+    assert (progress.generation, progress.attempt, progress.opened_by) == (2, 4, "try-3")
     assert progress.state is TargetState.LOADING
 
 

@@ -172,7 +172,7 @@ def _unanswered(item: Mapping[str, Any] | None) -> UnansweredCommit | None:
     return UnansweredCommit(
         attempt=int(item["attempt"]),
         session=int(item["session"]),
-        rows=int(item["rows"]),
+        rows=_integer(item["rows"]),
         query_id=_integer(item["query_id"]),
     )
 

@@ -112,14 +112,16 @@ class AttemptRecord:
         ended = self._with(state=state, error=error, **over)
         return ended._due() if notify and final else ended
 
-    def left_undecided(self, *, error: str, notify: bool = False) -> Self:
+    def left_undecided(self, *, error: str, notify: bool = False, unread: UnansweredCommit | None = None) -> Self:
         """The attempt could not find out whether an earlier one has committed; a person decides.
 
         Args:
             error: What is known, for people. The earlier one's session is over.
             notify: Whether somebody is to be told.
+            unread: What may be in a load history that cannot be read; None for what was announced without one.
         """
-        left = self._with(state=TargetState.FAILED, session=None, announces=None, error=error)
+        unanswered = unread or self.progress.unanswered
+        left = self._with(state=TargetState.FAILED, session=None, announces=None, unanswered=unanswered, error=error)
         return left._due() if notify else left
 
     def _with(self, **changes: Any) -> Self:

@@ -47,17 +47,24 @@ class Notification(StrEnum):
 class UnansweredCommit:
     """A COMMIT that was announced before it was sent, and whose answer nobody has recorded.
 
+    Or one that may have been sent, of an attempt that kept a load history, which can no longer be read.
+
     Attributes:
-        attempt: The attempt that announced it.
+        attempt: The attempt that announced it; with a load history, the last before the one that could not read it.
         session: Redshift's process id of its session.
-        rows: Rows that its COPY loaded.
-        query_id: Redshift's id of that COPY; None when there was nothing to copy.
+        rows: Rows that its COPY loaded; None where only the load history can tell.
+        query_id: Redshift's id of that COPY; None when there was nothing to copy, or only the load history can tell.
     """
 
     attempt: int
     session: int
-    rows: int
+    rows: int | None
     query_id: int | None
+
+    @property
+    def is_in_history(self) -> bool:
+        """Whether the load history has it, if it was carried out."""
+        return self.rows is None
 
 
 MARKED = "marked"
@@ -91,7 +98,8 @@ class TargetProgress:
             connect ends it. None when there is nothing to end.
         announces: Whether the attempt of that session announces its COMMIT, as it does without a load history. Then
             it has not committed as long as nothing is announced.
-        unanswered: The announced COMMIT whose outcome is to be found out; None when there is none.
+        unanswered: The COMMIT whose outcome is to be found out; None when there is none. That of an attempt with a
+            load history stands here only once the history could not be read; until then its session tells of it.
         rows: Rows that COPY loaded in this generation; None while not loaded.
         query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
         error: What the last attempt ended with; None when it did not fail.

@@ -13,6 +13,7 @@ from rsloader_provider.core.errors import (
     BadDataError,
     ConnectionLostError,
     CorruptLedgerError,
+    NotSetUpError,
     ObjectsMissingError,
     OutOfOrderError,
     RsloaderError,
@@ -75,6 +76,7 @@ class Attempt:
         self.left_in_history = progress.session is not None and not progress.announces
         self.has_history = self.target.history == "table" or self.left_in_history
         self.may_be_in_history = self.left_in_history
+        self.unread: UnansweredCommit | None = None
         self.has_session = False
         table = TableName(target.schema_name, target.table_name)
         self.key = LoadKey(table, config.load, self.batch.batch, progress.generation)
@@ -162,9 +164,22 @@ class Attempt:
         (pid,) = session.execute(sql.BackendPid())
         if self.previous_session not in {None, pid}:
             self._end_session(session, int(self.previous_session or 0))
-        if self.unanswered is not None and self._has_committed(session, self.unanswered):
-            return pid, Loaded(self.unanswered.rows, self.unanswered.query_id, was_found=True)
+        if self.unanswered is None:
+            return pid, None
+        if self.unanswered.is_in_history and (found := self._look_again(session)):
+            return pid, found
+        if self._has_committed(session, self.unanswered):
+            return pid, Loaded(self.unanswered.rows or 0, self.unanswered.query_id, was_found=True)
         return pid, None
+
+    def _look_again(self, session: Session) -> Loaded | None:
+        """Look into a history that could not be read before; only what it has counts, as it may be a new one."""
+        try:
+            return replace(self._table_load(session, has_rows=False), has_history=True).find()
+        except (AccessDeniedError, NotSetUpError) as refused:
+            log.info("%s: the load history can still not be read: %s", self.batch, refused)
+            session.execute(sql.Rollback())
+            return None
 
     def _read_entries(self) -> Sequence[Entry]:
         """Read what is to be loaded; give it with the sizes of the claims."""
@@ -249,6 +264,7 @@ class Attempt:
             access_key=lambda: self.services.access_key(self.config),
             announce=self._announce,
             found_nothing=self._found_nothing,
+            unreadable=self._unreadable,
             batch=self.batch,
             names_digest=digest_of_names(entry.name for entry in self.entries),
             target=self.target,
@@ -262,6 +278,15 @@ class Attempt:
 
     def _found_nothing(self) -> None:
         self.may_be_in_history = False
+
+    def _unreadable(self, refused: RsloaderError) -> RsloaderError:
+        if not self.may_be_in_history:
+            return refused
+        if self.target.history == "table" and isinstance(refused, AccessDeniedError):
+            return refused  # a grant brings the same history back, and the next attempt looks
+        # Also where the load keeps a history: one that is created in the place of a lost one knows nothing.
+        self.unread = UnansweredCommit(self.record.number - 1, self.previous_session or 0, rows=None, query_id=None)
+        return undecided(self.batch, self.target.name, self.key.target, self.unread, refused)
 
     def _announce(self, rows: int, query_id: int | None) -> None:
         self._change(lambda record: record.commit_announced(rows=rows, query_id=query_id))
@@ -278,7 +303,7 @@ class Attempt:
 
         def ended(record: AttemptRecord) -> AttemptRecord:
             if isinstance(error, UndecidedError):
-                return record.left_undecided(error=text, notify=notify)
+                return record.left_undecided(error=text, notify=notify, unread=self.unread)
             return record.ended(error=text, final=final, had_session=had_session, notify=notify)
 
         with self._taking(Step.END_ATTEMPT):

@@ -1,5 +1,7 @@
 """Find out whether an attempt has committed that left no load history: `history: none`.
 
+And ask a person, also where a load history was left that can no longer be read.
+
 Such an attempt announces its COMMIT on the batch before it sends it. If nothing is announced and its session is over,
 nothing of it is in the table. If a COMMIT is announced, SYS_LOAD_HISTORY names the transaction of its COPY and
 SYS_TRANSACTION_HISTORY how that ended, if the user may read it. Otherwise only a person can tell: a COPY that was
@@ -12,13 +14,14 @@ from collections.abc import Callable, Iterable
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     NotSetUpError,
+    RsloaderError,
     StatementError,
     TransientError,
     UndecidedError,
 )
 from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.names import TableName, history_table
 from rsloader_provider.loader.ports.warehouse import Session
 
 log = logging.getLogger(__name__)
@@ -69,18 +72,44 @@ def has_committed(session: Session, commit: UnansweredCommit, manifests: Iterabl
     return None
 
 
-def undecided(batch: Batch, target: str, table: TableName, commit: UnansweredCommit) -> UndecidedError:
-    """Say what is known, and what a person can do."""
-    copied = "there was nothing to copy" if commit.query_id is None else f"COPY query {commit.query_id}"
+def undecided(
+    batch: Batch, target: str, table: TableName, commit: UnansweredCommit, refused: RsloaderError | None = None
+) -> UndecidedError:
+    """Say what is known, and what a person can do.
+
+    Args:
+        batch: The batch.
+        target: The target's name.
+        table: Its table.
+        commit: What may have been carried out.
+        refused: Why the load history cannot be read; None where none was kept, or another attempt was refused.
+    """
     arguments = f"{batch.load} {batch.batch} {target}"
+    known, way_out = _known_of_history(table, commit, refused) if commit.is_in_history else _known(commit)
     return UndecidedError(
-        f"{batch} into {table}: it is not known whether it is loaded. Attempt {commit.attempt} (session "
-        f"{commit.session}, {copied}, {commit.rows} rows) was about to commit, and no answer came. Redshift does not "
-        "let this user see how the transaction ended. Without a load history (history: none) the loader does not "
-        "guess. Check whether the rows of the batch's files are in the table. Then, on a machine with the "
-        "connections:\n"
+        f"{batch} into {table}: it is not known whether it is loaded. {known} Check whether the rows of the batch's files "
+        "are in the table. Then, on a machine with the connections:\n"
         f"  they are there:      rsloader mark-loaded {arguments}\n"
         f"  they are not there:  rsloader mark-not-loaded {arguments}   (the next run loads them)\n"
-        "Clearing the task load_batch also says that they are not there, and loads them. After GRANT ROLE sys:monitor "
-        "to the loader's user, the loader decides such cases by itself."
+        f"Clearing the task load_batch also says that they are not there, and loads them. {way_out}"
+    )
+
+
+def _known(commit: UnansweredCommit) -> tuple[str, str]:
+    copied = "there was nothing to copy" if commit.query_id is None else f"COPY query {commit.query_id}"
+    return (
+        f"Attempt {commit.attempt} (session {commit.session}, {copied}, {commit.rows} rows) was about to commit, and "
+        "no answer came. Redshift does not let this user see how the transaction ended. Without a load history "
+        "(history: none) the loader does not guess.",
+        "After GRANT ROLE sys:monitor to the loader's user, the loader decides such cases by itself.",
+    )
+
+
+def _known_of_history(table: TableName, commit: UnansweredCommit, refused: RsloaderError | None) -> tuple[str, str]:
+    why = "could not be read" if refused is None else f"cannot be read ({refused})"
+    return (
+        f"Attempt {commit.attempt} (session {commit.session}), or one before it, may have committed. Only the load "
+        f"history {history_table(table)} tells, and it {why}. A history that was created since then does not know, so "
+        "the loader does not guess.",
+        "If the old history can be read again by then, the loader looks into it first.",
     )

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from rsloader_provider.core.config import CopyOptions, Target
 from rsloader_provider.core.config.sql_templates import SqlRenderer
-from rsloader_provider.core.errors import BadDataError, CorruptLedgerError, OutOfOrderError
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    BadDataError,
+    CorruptLedgerError,
+    NotSetUpError,
+    OutOfOrderError,
+    RsloaderError,
+)
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.redshift import modes, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
@@ -46,6 +53,7 @@ class TableLoad:
         access_key: Gives the key that COPY reads with; asked right before it.
         announce: Notes on the batch that COMMIT comes next, with COPY's rows and query id; for loads without history.
         found_nothing: Hears that the history does not have the batch.
+        unreadable: Gives the error where the history cannot be read, from what Redshift said.
         batch: The batch.
         names_digest: Digest of its objects' names.
         target: The target as it is loaded now.
@@ -63,6 +71,7 @@ class TableLoad:
     access_key: Callable[[], AccessKey | None]
     announce: Callable[[int, int | None], None]
     found_nothing: Callable[[], None]
+    unreadable: Callable[[RsloaderError], RsloaderError]
     batch: Batch
     names_digest: str
     target: Target
@@ -80,8 +89,10 @@ class TableLoad:
         """Load, and commit; an error leaves the transaction to be rolled back."""
         run = self.session.execute
         if self.target.mode == "truncate":
-            if found := self._found(self._begin()):
+            answer = self._begin()
+            if found := self._found(answer):
                 return found
+            self._refuse_older(answer)
             log.warning(
                 "%s: TRUNCATE of %s commits: the table is empty until the rows are loaded, also if they are refused",
                 self.batch, self.key.target,
@@ -92,6 +103,7 @@ class TableLoad:
         answer = self._begin()
         if found := self._found(answer):
             return found
+        self._refuse_older(answer)
         run_user_sql(self.session, self.renderer, self.batch, self.target, "pre_sql", self.manifest_url)
         filling = modes.filling(self.target)
         for statement in filling.before:
@@ -127,13 +139,17 @@ class TableLoad:
     def _begin(self) -> HistoryAnswer | None:
         """Open the transaction with the target's mutex; give what the history says, None where there is none."""
         run = self.session.execute
-        with self._taking(Step.BEGIN_TRANSACTION):
-            run(sql.Begin())
-            if self.has_history:
-                run(sql.LockHistory(self.key.target))
         if not self.has_history:
+            with self._taking(Step.BEGIN_TRANSACTION):
+                run(sql.Begin())
             return None
-        (answer,) = run(sql.FindLoaded(self.key))
+        try:
+            with self._taking(Step.BEGIN_TRANSACTION):
+                run(sql.Begin())
+                run(sql.LockHistory(self.key.target))
+            (answer,) = run(sql.FindLoaded(self.key))
+        except (AccessDeniedError, NotSetUpError) as refused:
+            raise self.unreadable(refused) from refused
         return answer
 
     def _found(self, answer: HistoryAnswer | None) -> Loaded | None:
@@ -143,8 +159,6 @@ class TableLoad:
         committed = answer.committed
         if committed is None:
             self.found_nothing()
-            if self.target.mode != "append" and self.batch.files:
-                self._refuse_older(answer.newer)
             return None
         self.session.execute(sql.Rollback())
         self._refuse_other_objects(committed)
@@ -193,10 +207,10 @@ class TableLoad:
                 "max_files: 1."
             )
 
-    def _refuse_older(self, newer: str | None) -> None:
-        if newer is not None:
+    def _refuse_older(self, answer: HistoryAnswer | None) -> None:
+        if answer is not None and answer.newer is not None and self.target.mode != "append":
             raise OutOfOrderError(
-                f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {newer}, which "
-                f"mode {self.target.mode} would replace by older rows. Nothing needs repair. To load "
+                f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {answer.newer}, "
+                f"which mode {self.target.mode} would replace by older rows. Nothing needs repair. To load "
                 "objects of this batch nevertheless, put them into S3 again under new keys."
             )
