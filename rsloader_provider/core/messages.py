@@ -13,7 +13,7 @@ from typing import Any
 
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError, RsloaderError
-from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.batch import Batch, SkippedRows
 
 _LARGEST = 200_000
 """Bytes of a message. SNS takes 256 KiB, everything included, and a service that passes it on may quote it again.
@@ -24,7 +24,15 @@ _ERROR_CHARACTERS = 4_000
 _KEY_CHARACTERS = 100
 
 
-def success_message(batch: Batch, *, source: SourcePattern, key: str, manifest: S3Url) -> dict[str, Any]:
+def success_message(
+    batch: Batch,
+    *,
+    source: SourcePattern,
+    key: str,
+    manifest: S3Url,
+    skipped: Sequence[RowError] = (),
+    errors_file: S3Url | None = None,
+) -> dict[str, Any]:
     """Write the message for a batch that is in all of its targets.
 
     Args:
@@ -32,8 +40,15 @@ def success_message(batch: Batch, *, source: SourcePattern, key: str, manifest: 
         source: The source of the load that this object is below.
         key: Key of the batch's last object.
         manifest: Where the batch's manifest is.
+        skipped: Rows that COPY skipped, the first of them.
+        errors_file: Where the document of `skipped_document` is; None when none was kept.
     """
-    return {**_facts(batch, source, key, manifest), "status": "ok", "error": None}
+    message = {**_facts(batch, source, key, manifest), "status": "ok", "error": None}
+    if skipped:
+        message["errors"] = [_row(row) for row in skipped]
+    if errors_file is not None:
+        message["errorsFile"] = str(errors_file)
+    return message
 
 
 def failure_message(
@@ -82,17 +97,37 @@ def errors_document(batch: Batch, *, target: str, manifest: S3Url, error: Rsload
         manifest: Where the batch's manifest is.
         error: Why.
     """
+    return _document(batch, target, manifest, type(error).__name__, str(error), _details(error))
+
+
+def _document(batch: Batch, target: str, manifest: S3Url, kind: str, error: str, details: Mapping[str, Any]) -> bytes:
     document = {
         "load": batch.load,
         "batch": batch.batch,
         "target": target,
         "run": batch.run,
         "manifest": str(manifest),
-        "kind": type(error).__name__,
-        "error": str(error),
-        **_details(error),
+        "kind": kind,
+        "error": error,
+        **details,
     }
     return json.dumps(document, indent=1, ensure_ascii=False).encode(errors="backslashreplace")
+
+
+def skipped_document(
+    batch: Batch, *, target: str, manifest: S3Url, number: SkippedRows, rows: Sequence[RowError]
+) -> bytes:
+    """Write the document of a batch that is loaded without some rows.
+
+    Args:
+        batch: The batch.
+        target: Name of the target.
+        manifest: Where the batch's manifest is.
+        number: How many rows COPY skipped.
+        rows: The first of them.
+    """
+    text = f"COPY skipped {number}, as the load's `copy.options` let it; the batch's other rows are loaded."
+    return _document(batch, target, manifest, "RowsSkipped", text, _details(BadDataError(text, tuple(rows))))
 
 
 def errors_file_name(batch: Batch, target: str) -> str:
@@ -111,7 +146,13 @@ def errors_file_name(batch: Batch, target: str) -> str:
 
 def _facts(batch: Batch, source: SourcePattern, key: str, manifest: S3Url) -> dict[str, Any]:
     rows = {name: progress.rows for name, progress in batch.targets.items() if progress.rows is not None}
-    return {
+    skipped = {
+        name: {"rows": progress.skipped.rows, "isExact": progress.skipped.is_exact}
+        for name, progress in batch.targets.items()
+        if progress.skipped is not None
+    }
+    facts: dict[str, Any] = {"skippedRows": skipped} if skipped else {}
+    return facts | {
         "batchId": batch.batch,
         "s3Prefix": f"{source.bucket}/{source.pattern}".removesuffix("/"),
         "key": key,

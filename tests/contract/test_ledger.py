@@ -10,7 +10,15 @@ from support.objects import NOON, TARGET, an_object
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import UnknownBatchError
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
-from rsloader_provider.core.ledger.batch import IMPORTED, MARKED, Batch, BatchStatus, TargetState, UnansweredCommit
+from rsloader_provider.core.ledger.batch import (
+    IMPORTED,
+    MARKED,
+    Batch,
+    BatchStatus,
+    SkippedRows,
+    TargetState,
+    UnansweredCommit,
+)
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import ledger_key
 from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt, decide
@@ -141,6 +149,7 @@ def test_a_write_on_an_old_version_loses(ledger: Ledger):
     assert won.targets[TARGET].attempt == 1
 
 
+SKIPPED = SkippedRows(2, is_exact=False)
 UNREAD = UnansweredCommit(attempt=1, session=4711, rows=None, query_id=None)
 
 
@@ -155,7 +164,7 @@ def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
         lambda b: AttemptRecord.newest(b, TARGET).left_undecided(error="dropped", unread=UNREAD).batch,
         lambda b: decide(b, TARGET, loaded=False),
         lambda b: begin_attempt(b, TARGET, Asker("try-2b", "dag/run-1")),
-        lambda b: AttemptRecord.newest(b, TARGET).finished(rows=10, query_id=1234).batch,
+        lambda b: AttemptRecord.newest(b, TARGET).finished(rows=10, query_id=1234, skipped=SKIPPED).batch,
         lambda b: begin_attempt(b, TARGET, Asker("try-3", "dag/run-1", cleared=True)),
     ):
         batch = ledger.replace(batch, change(batch))

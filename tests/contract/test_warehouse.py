@@ -23,7 +23,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.core.redshift.rows import Committed, CopiedFile, HistoryAnswer, HistoryRow
+from rsloader_provider.core.redshift.rows import Committed, CopiedFile, HistoryAnswer, HistoryRow, SkippedRow
 from rsloader_provider.loader.ports.warehouse import Session
 
 NOT_LOADED = HistoryAnswer(committed=None, newer=None)
@@ -182,6 +182,33 @@ def test_bad_data_is_told_as_such_and_its_rows_can_be_asked_for_after_the_rollba
     assert row.query_id
     assert row.query_id > 0
     assert house.count_rows() == 0
+
+
+def test_rows_that_copy_skipped_can_be_asked_for_after_the_commit(house: House):
+    options = CopyOptions(format="csv", options="MAXERROR 5")
+    with house.connect() as session:
+        found = []
+        for content in ("1\nbad\n2\nbad\n", "1\n"):
+            session.execute(sql.Begin())
+            session.execute(replace(house.copy(("1.csv", content)), options=options))
+            (copied,) = session.execute(sql.LastCopy())
+            session.execute(sql.Commit())
+            found.append(session.execute(sql.FindSkippedRows(copied.query_id, 10)))
+            if content != "1\n":
+                assert [len(found[0]), copied.rows] == [2, 2]
+                assert session.execute(sql.FindSkippedRows(copied.query_id, 1)) == found[0][:1]
+    first, second = found[0]
+    assert (first.counted, first.shown) == (2, 2)
+    assert [each.error and (each.error.file, each.error.line, each.error.column) for each in (first, second)] == [
+        (f"s3://{house.bucket}/1.csv", 2, "id"),
+        (f"s3://{house.bucket}/1.csv", 4, "id"),
+    ]
+    assert found[1] == [SkippedRow(0, 0, None)]
+
+
+def test_a_copy_that_the_views_do_not_show_yet_has_no_number(house: House):
+    with house.connect() as session:
+        assert session.execute(sql.FindSkippedRows(123456789, 10)) == [SkippedRow(None, 0, None)]
 
 
 @pytest.mark.parametrize("copy_format", ["parquet", "orc"])

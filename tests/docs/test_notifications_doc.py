@@ -2,13 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 from support.checkout import CHECKOUT
 
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError
-from rsloader_provider.core.ledger.batch import Batch, TargetProgress
+from rsloader_provider.core.ledger.batch import Batch, SkippedRows, TargetProgress
 from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
 
 DOC = (CHECKOUT / "docs" / "notifications.md").read_text()
@@ -62,4 +63,6 @@ def test_the_example_of_an_errors_file_is_what_is_kept():
 
 def test_every_field_has_a_row():
     rows = {name for row in re.findall(r"^\| (`.+?) \|", DOC, re.M) for name in re.findall(r"`(\w+)`", row)}
-    assert rows == SUCCESS.keys() | FAILURE.keys() | {"truncated"}
+    progress = TargetProgress({}, rows=1204, skipped=SkippedRows(2, is_exact=True))
+    skipping = success_message(replace(batch(None), targets={TARGET: progress}), **FACTS)
+    assert rows == SUCCESS.keys() | FAILURE.keys() | skipping.keys() | {"truncated"}

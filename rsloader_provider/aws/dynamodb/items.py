@@ -14,6 +14,7 @@ from rsloader_provider.core.ledger.batch import (
     Batch,
     BatchStatus,
     Notification,
+    SkippedRows,
     TargetProgress,
     TargetState,
     UnansweredCommit,
@@ -163,7 +164,12 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         rows=_integer(item.get("rows")),
         query_id=_integer(item.get("query_id")),
         error=_optional_text(item.get("error")),
+        skipped=_skipped(item.get("skipped")),
     )
+
+
+def _skipped(item: Mapping[str, Any] | None) -> SkippedRows | None:
+    return None if item is None else SkippedRows(int(item["rows"]), is_exact=bool(item["is_exact"]))
 
 
 def _unanswered(item: Mapping[str, Any] | None) -> UnansweredCommit | None:

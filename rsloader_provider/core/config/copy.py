@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from rsloader_provider.core.config.copy_clauses import COLUMNAR, check_copy_options
+from rsloader_provider.core.config.copy_clauses import COLUMNAR, check_copy_options, may_skip_rows
 from rsloader_provider.core.config.mistakes import mistake
 from rsloader_provider.core.config.model import Settings, _Value
 from rsloader_provider.core.config.setting_types import (
@@ -158,6 +158,11 @@ class CopyOptions(Settings):
     def is_columnar(self) -> bool:
         """Whether COPY reads the files with the scanner of Redshift Spectrum, from their end."""
         return self.format in COLUMNAR
+
+    @property
+    def may_skip_rows(self) -> bool:
+        """Whether COPY may leave out rows that it cannot read: MAXERROR of more than 1, or IGNOREALLERRORS."""
+        return may_skip_rows(self.options)
 
     @property
     def jsonpaths_url(self) -> S3Url | None:

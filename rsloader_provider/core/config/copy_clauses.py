@@ -187,6 +187,23 @@ def check_copy_options(options: str, *, copy_format: str | None, delimiter: str 
     return options.strip()
 
 
+def may_skip_rows(options: str) -> bool:
+    """Tell whether COPY may leave out rows that it cannot read, and count the batch as loaded all the same.
+
+    `MAXERROR 0` and `MAXERROR 1` both stop at the first.
+
+    Args:
+        options: What `check_copy_options` has let pass.
+    """
+    parts = iter(_parts(options))
+    for part in parts:
+        if part.name == "IGNOREALLERRORS":
+            return True
+        if part.name == "MAXERROR":
+            return int(next(each.text for each in parts if each.kind == "number")) > 1
+    return False
+
+
 def _parts(options: str) -> list[_Part]:
     """Cut options into their parts; quoted ones keep their quotes."""
     parts: list[_Part] = []

@@ -12,6 +12,7 @@ from rsloader_provider.core.ledger.batch import (
     Batch,
     BatchStatus,
     Notification,
+    SkippedRows,
     TargetProgress,
     TargetState,
     UnansweredCommit,
@@ -84,17 +85,21 @@ class AttemptRecord:
         session = self.progress.session or 0
         return self._with(unanswered=UnansweredCommit(self.number, session, rows, query_id))
 
-    def finished(self, *, rows: int, query_id: int | None, notify: bool = False) -> Self:
+    def finished(
+        self, *, rows: int, query_id: int | None, skipped: SkippedRows | None = None, notify: bool = False
+    ) -> Self:
         """The attempt's generation is in the load history.
 
         Args:
             rows: Rows that COPY loaded.
             query_id: Redshift's id of that COPY; None if there was nothing to copy.
+            skipped: Rows that it skipped; None for none.
             notify: Whether somebody is to be told once the batch is in all of its targets.
         """
         finished = self._with(
-            state=TargetState.LOADED, session=None, announces=None, unanswered=None, rows=rows, query_id=query_id
-        )
+            state=TargetState.LOADED, session=None, announces=None, unanswered=None, rows=rows, query_id=query_id,
+            skipped=skipped,
+        )  # fmt: skip
         return finished._due() if notify and finished.batch.status is BatchStatus.COMPLETE else finished
 
     def ended(self, *, error: str, final: bool, had_session: bool = True, notify: bool = False) -> Self:

@@ -67,6 +67,25 @@ class UnansweredCommit:
         return self.rows is None
 
 
+@dataclass(frozen=True, slots=True)
+class SkippedRows:
+    """Rows that COPY could not read and left out, as MAXERROR and IGNOREALLERRORS let it.
+
+    Attributes:
+        rows: How many, as far as Redshift has told.
+        is_exact: Whether those are all; otherwise at least so many.
+    """
+
+    rows: int
+    is_exact: bool
+
+    def __str__(self) -> str:
+        """The number, as messages have it."""
+        if not self.rows and not self.is_exact:
+            return "an unknown number of rows"
+        return f"{self.rows} rows" if self.is_exact else f"at least {self.rows} rows"
+
+
 MARKED = "marked"
 """The reason of a batch of objects that a person wants never to be loaded."""
 
@@ -103,6 +122,7 @@ class TargetProgress:
         rows: Rows that COPY loaded in this generation; None while not loaded.
         query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
         error: What the last attempt ended with; None when it did not fail.
+        skipped: Rows that the COPY of the last load skipped; None where it skipped none, or may not skip any.
     """
 
     settings: Mapping[str, Any]
@@ -116,6 +136,7 @@ class TargetProgress:
     rows: int | None = None
     query_id: int | None = None
     error: str | None = None
+    skipped: SkippedRows | None = None
 
     @property
     def is_undecided(self) -> bool:

@@ -272,6 +272,18 @@ def _(statement: sql.FindRowErrorsWithoutValues) -> str:
     )
 
 
+@render.register
+def _(statement: sql.FindSkippedRows) -> str:
+    query_id = literal(statement.query_id)
+    return (
+        "SELECT h.error_count, count(d.query_id) OVER (), trim(d.file_name), d.line_number, trim(d.column_name), '', "  # noqa: S608
+        'trim(d.error_message), d.error_code, d.query_id FROM (SELECT 1 AS "always") AS "one" '
+        f"LEFT JOIN sys_load_history h ON h.query_id = {query_id} AND trim(h.status) = 'completed' "
+        f"LEFT JOIN sys_load_error_detail d ON d.query_id = {query_id} "
+        f"ORDER BY d.file_name, d.line_number LIMIT {statement.limit}"
+    )
+
+
 _HISTORY_COLUMNS = '"batch", "generation", "attempt", "rows", "files", "query_id", "run", "loaded_at"'
 
 

@@ -98,6 +98,27 @@ class HistoryAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SkippedRow:
+    """What the views show of the rows that a COPY skipped; they fill up after it.
+
+    Attributes:
+        counted: How many it skipped, by SYS_LOAD_HISTORY; None as long as that does not show it.
+        shown: How many SYS_LOAD_ERROR_DETAIL shows; it may leave some out, of very many.
+        error: One of those; None where it shows none.
+    """
+
+    counted: int | None
+    shown: int
+    error: RowError | None
+
+    @classmethod
+    def of(cls, values: Values) -> Self:
+        """Read a row of FindSkippedRows."""
+        counted, shown, *error = values
+        return cls(_number_or_none(counted), int(shown), row_error(error) if shown else None)
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryRow:
     """One load that Redshift committed, as the target's history tells it.
 

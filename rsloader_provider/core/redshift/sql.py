@@ -14,6 +14,7 @@ from rsloader_provider.core.redshift.rows import (
     CopiedFile,
     HistoryAnswer,
     HistoryRow,
+    SkippedRow,
     Values,
     as_they_come,
     has_committed,
@@ -217,17 +218,7 @@ class LastCopy(Query[Copied]):
 
 @dataclass(frozen=True, slots=True)
 class RecordLoaded(Command):
-    """Write the history row; it commits together with the rows that it stands for.
-
-    Attributes:
-        key: What is loaded.
-        attempt: Number of the attempt.
-        rows: Rows that COPY loaded.
-        files: Objects in the batch.
-        query_id: Redshift's id of the COPY; None when there was nothing to copy.
-        run: The DAG run, `dag_id/run_id`.
-        names_digest: See `digest_of_names`; None for a history without the column.
-    """
+    """Write the history row; it commits together with the rows. A history that lacks the column gets no digest."""
 
     key: LoadKey
     attempt: int
@@ -278,6 +269,16 @@ class FindRowErrorsWithoutValues(Query[RowError]):
     limit: int
 
     read = staticmethod(row_error)
+
+
+@dataclass(frozen=True, slots=True)
+class FindSkippedRows(Query[SkippedRow]):
+    """Ask how many rows a completed COPY skipped, and for `limit` of them: one row at least."""
+
+    query_id: int
+    limit: int
+
+    read = SkippedRow.of
 
 
 @dataclass(frozen=True, slots=True)
@@ -352,7 +353,6 @@ class FindHistoriesWithout(Query[str]):
 class AddHistoryColumn(Command):
     """Add a column to the load history of one target table; waits for a load that is at work there.
 
-    Redshift has no IF NOT EXISTS here, and asks for the table's owner.
     Source: https://docs.aws.amazon.com/redshift/latest/dg/r_ALTER_TABLE.html
     """
 

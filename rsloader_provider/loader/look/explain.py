@@ -293,10 +293,11 @@ def _locked(batch: Batch) -> str:
 
 
 def _about_target(name: str, progress: TargetProgress) -> Iterator[str]:
+    skipped = "" if progress.skipped is None else f", COPY skipped {progress.skipped}"
     words = {
         TargetState.WAITING: "waits for an attempt",
         TargetState.LOADING: "an attempt began and has not been heard of since",
-        TargetState.LOADED: f"loaded, {progress.rows or 0:,} rows, query {progress.query_id}",
+        TargetState.LOADED: f"loaded, {progress.rows or 0:,} rows, query {progress.query_id}{skipped}",
         TargetState.FAILED: "failed",
     }
     session = "" if progress.session is None else f", session {progress.session}"

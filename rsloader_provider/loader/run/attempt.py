@@ -33,6 +33,7 @@ from rsloader_provider.loader.run.commit_outcome import has_committed, undecided
 from rsloader_provider.loader.run.copy_errors import CopiedObjects, detailed
 from rsloader_provider.loader.run.notify import tell_failure, tell_success
 from rsloader_provider.loader.run.object_sizes import with_sizes_of_now
+from rsloader_provider.loader.run.skipped_rows import Skipped, read_skipped
 from rsloader_provider.loader.run.transaction import Loaded, TableLoad
 from rsloader_provider.loader.services import Services
 
@@ -77,6 +78,7 @@ class Attempt:
         self.has_history = self.target.history == "table" or self.left_in_history
         self.may_be_in_history = self.left_in_history
         self.unread: UnansweredCommit | None = None
+        self.skipped: Skipped | None = None
         self.has_session = False
         table = TableName(target.schema_name, target.table_name)
         self.key = LoadKey(table, config.load, self.batch.batch, progress.generation)
@@ -119,9 +121,18 @@ class Attempt:
                 error.concerns(f"{self.batch} into {self.target.name}")
             self._end(error)
             raise
+        skipped = None if self.skipped is None else self.skipped.number
+        if self.skipped is not None:
+            log.warning("%s into %s: COPY skipped %s", self.batch, self.key.target, skipped)
+            for row in self.skipped.first:
+                log.warning("%s: skipped %s", self.batch, row)
         with self._taking(Step.FINISH_ATTEMPT):
             notify = self.config.notify.success is not None
-            self._change(lambda record: record.finished(rows=loaded.rows, query_id=loaded.query_id, notify=notify))
+            self._change(
+                lambda record: record.finished(
+                    rows=loaded.rows, query_id=loaded.query_id, skipped=skipped, notify=notify
+                )
+            )
         if self.entries or loaded.was_found:
             log.info(
                 "%s: %s into %s, %d rows, query %s",
@@ -130,7 +141,9 @@ class Attempt:
             )  # fmt: skip
         else:
             log.info("%s has no objects: nothing was loaded into %s, and no SQL ran", self.batch, self.target.name)
-        tell_success(self.config, self.services, self.batch, self.manifest, self.entries)
+        tell_success(
+            self.config, self.services, self.batch, self.manifest, self.entries, self.target.name, self.skipped
+        )
         return loaded
 
     def _load(self) -> Loaded:
@@ -140,10 +153,12 @@ class Attempt:
         has_rows = self._write_manifest(claimed)
         with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
             pid, found = self._end_earlier(session)
-            if found is not None:
-                return found
-            self._record_session(pid)
-            return self._load_table(session, pid, has_rows=has_rows)
+            if found is None:
+                self._record_session(pid)
+                found = self._load_table(session, pid, has_rows=has_rows)
+            if self.config.copy_options.may_skip_rows and found.query_id is not None:
+                self.skipped = read_skipped(session, found.query_id, self.services.sleep)
+            return found
 
     def _load_nothing(self) -> Loaded:
         """Leave the table as it is: a batch without objects must not take the place of the rows that are there.

@@ -10,27 +10,47 @@ from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.core.ledger.transitions import record_notification, same_attempts
-from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
+from rsloader_provider.core.messages import (
+    errors_document,
+    errors_file_name,
+    failure_message,
+    skipped_document,
+    success_message,
+)
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
+from rsloader_provider.loader.run.skipped_rows import Skipped
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
 
 
 def tell_success(
-    config: LoadConfig, services: Services, batch: Batch, manifest: S3Url, entries: Sequence[Entry]
+    config: LoadConfig,
+    services: Services,
+    batch: Batch,
+    manifest: S3Url,
+    entries: Sequence[Entry],
+    target: str = "",
+    skipped: Skipped | None = None,
 ) -> None:
-    """Publish that a batch is in all of its targets; does nothing while one of them is missing.
+    """Publish that a batch is in all of its targets; publishes nothing while one of them is missing.
 
-    Only the attempt whose own write completed the batch may call this, so that it is published once.
+    Only the attempt whose own write completed the batch may call this, so that it is published once. Rows that COPY
+    skipped in this target are kept as an errors file either way.
     """
+    errors = None
+    first = () if skipped is None else skipped.first
+    if skipped is not None and config.failed_manifests is not None:
+        errors = config.failed_manifests.join(f"{config.load}/{errors_file_name(batch, target)}")
+        document = skipped_document(batch, target=target, manifest=manifest, number=skipped.number, rows=first)
+        errors = _kept(services, batch, Step.KEEP_ERRORS, errors, document)
     if batch.status is not BatchStatus.COMPLETE or config.notify.success is None:
         return
     source, key = _last_object(config, entries)
-    message = success_message(batch, source=source, key=key, manifest=manifest)
+    message = success_message(batch, source=source, key=key, manifest=manifest, skipped=first, errors_file=errors)
     _tell(services, batch, config.notify.success, f"rsloader: {config.load} loaded", message)
 
 

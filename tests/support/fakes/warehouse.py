@@ -6,6 +6,7 @@ is the key that rows are merged on.
 """
 
 import json
+import re
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -70,6 +71,7 @@ class MemoryWarehouse:
 
     `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Each session in `slow_to_end` is
     still shown once after it was terminated. The histories of the tables in `without_digests` are of an earlier release.
+    The first `views_lag` looks at skipped rows show nothing yet.
     """
 
     storage: MemoryStorage
@@ -85,6 +87,8 @@ class MemoryWarehouse:
     now: Callable[[], datetime] = lambda: datetime(2026, 1, 2, tzinfo=UTC)
     began: dict[LoadKey, datetime] = field(default_factory=dict)
     unreadable_views: bool = False
+    views_lag: int = 0
+    skipped: dict[int, list[tuple[Any, ...]]] = field(default_factory=dict)
     sees_transactions: bool = True
     slow_to_end: set[int] = field(default_factory=set)
     loads: list["MemoryLoad"] = field(default_factory=list)
@@ -253,6 +257,15 @@ class MemorySession:
                 if self.warehouse.unreadable_views:
                     raise NotSetUpError("relation stl_load_errors does not exist")
                 return self.refused[: statement.limit]
+            case sql.FindSkippedRows(query_id, limit):
+                if self.warehouse.unreadable_views:
+                    raise AccessDeniedError("permission denied for relation sys_load_error_detail")
+                lagging = self.warehouse.views_lag > 0
+                self.warehouse.views_lag -= lagging
+                if lagging or query_id not in self.warehouse.skipped:
+                    return [[None, 0, *[None] * 7]]
+                skipped = self.warehouse.skipped[query_id]
+                return [[len(skipped), len(skipped), *row] for row in skipped][:limit] or [[0, 0, *[None] * 7]]
             case sql.UserStatement(text):
                 if text.startswith("syntax error"):
                     raise StatementError("syntax error", "42601")
@@ -312,6 +325,7 @@ class MemorySession:
         self._rows(table)
         query_id = next(self.warehouse.query_ids)
         rows = []
+        refused: list[tuple[Any, ...]] = []
         for entry in self._manifest(statement.manifest_url):
             url = entry["url"]
             bucket, _, key = url.removeprefix("s3://").partition("/")
@@ -325,10 +339,14 @@ class MemorySession:
                 lines[statement.options.ignore_header :], 1 + statement.options.ignore_header
             ):
                 if line == "bad":
-                    self.refused.append((url, number, "id", line, "Invalid digit", 1207, query_id))
-                rows.append(line)
-        if self.refused:
+                    refused.append((url, number, "id", line, "Invalid digit", 1207, query_id))
+                else:
+                    rows.append(line)
+        limit = re.search(r"MAXERROR (?:AS )?(\d+)", statement.options.options)
+        if len(refused) >= max(1, int(limit[1]) if limit else 1):
+            self.refused += refused
             raise BadDataError(f"Load into table '{statement.target.table}' failed.")
+        self.warehouse.skipped[query_id] = [(*row[:3], "", *row[4:]) for row in refused]
         self._write(lambda tables: tables[table].extend(rows))
         self.last_copy = (len(rows), query_id)
         load = MemoryLoad(statement.manifest_url, self.pid, query_id, None if self.in_transaction else "committed")

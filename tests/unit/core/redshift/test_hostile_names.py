@@ -61,6 +61,7 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.Rollback: lambda text: sql.Rollback(),
     sql.FindRowErrors: lambda text: sql.FindRowErrors(1, 2),
     sql.FindRowErrorsWithoutValues: lambda text: sql.FindRowErrorsWithoutValues(1, 2),
+    sql.FindSkippedRows: lambda text: sql.FindSkippedRows(1, 2),
     sql.ReadHistory: lambda text: sql.ReadHistory(_target(text), text(), text(), 9),
     sql.ReadBatchHistory: lambda text: sql.ReadBatchHistory(_target(text), text(), text()),
     sql.ReadLoadedFiles: lambda text: sql.ReadLoadedFiles((1, 2)),

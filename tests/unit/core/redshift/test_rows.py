@@ -9,7 +9,15 @@ import pytest
 from rsloader_provider.core.errors import RowError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
-from rsloader_provider.core.redshift.rows import AmbiguousKey, Committed, Copied, CopiedFile, HistoryAnswer, HistoryRow
+from rsloader_provider.core.redshift.rows import (
+    AmbiguousKey,
+    Committed,
+    Copied,
+    CopiedFile,
+    HistoryAnswer,
+    HistoryRow,
+    SkippedRow,
+)
 
 ORDERS = TableName("public", "orders")
 BATCH, NEWER = "01ARZ3NDEKTSV4RRFFQ69G5FAV", "01ARZ3NDEKTSV4RRFFQ69G5FAW"
@@ -52,6 +60,12 @@ REFUSED = ["s3://landing/1.csv", 2, "id", "x", "Invalid digit", 1207, 8]
             sql.ReadBatchHistory(ORDERS, "orders", BATCH),
             [BATCH, 1, 2, 0, 4, None, None, None, None],
             HistoryRow(BATCH, 1, 2, 0, 4, None, "", None),
+        ),
+        (sql.FindSkippedRows(8, 9), [None, 0, *[None] * 3, "", *[None] * 3], SkippedRow(None, 0, None)),
+        (
+            sql.FindSkippedRows(8, 9),
+            [3, 2, "s3://landing/1.csv", 2, "id", "", "Invalid digit", 1207, 8],
+            SkippedRow(3, 2, RowError("s3://landing/1.csv", 2, "id", "", "Invalid digit", 1207, 8)),
         ),
         (sql.FindRowErrors(7, 9), REFUSED, RowError("s3://landing/1.csv", 2, "id", "x", "Invalid digit", 1207, 8)),
         (
