@@ -57,7 +57,7 @@ MUTATIONS = (
     ),
     Mutation(
         "without the look into the history",
-        (Replacement("loader/run/transaction.py", "if known.committed is None:", "if True:"),),
+        (Replacement("loader/run/transaction.py", "if committed is None:", "if True:"),),
     ),
     Mutation(
         "without the condition of a claim",
