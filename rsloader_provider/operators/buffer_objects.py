@@ -1,6 +1,6 @@
 """Puts new objects into batches, and gives the batches that this run loads."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -25,6 +25,7 @@ class BufferObjectsOperator(BaseOperator):
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig.
+        unread_files: Load files of its folder whose sources cannot be read.
 
     Returns:
         A list of the keyword arguments of a mapped LoadBatchOperator, `{"batch", "target", "summary"}` for each pair;
@@ -32,13 +33,14 @@ class BufferObjectsOperator(BaseOperator):
         under the XCom key `apart`, with one such list for each target.
     """
 
-    def __init__(self, *, load_config: Mapping[str, Any], **kwargs: Any):
+    def __init__(self, *, load_config: Mapping[str, Any], unread_files: Sequence[str] = (), **kwargs: Any):
         super().__init__(**kwargs)
         self.load_config = load_config
+        self.unread_files = unread_files
 
     def execute(self, context: Context) -> list[dict[str, str]]:
         """Buffer once."""
-        config = LoadConfig.model_validate(self.load_config)
+        config = LoadConfig.model_validate(self.load_config).beside(self.unread_files)
         task_instance = context["ti"]
 
         @cache

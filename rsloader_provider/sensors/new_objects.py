@@ -1,6 +1,6 @@
 """Finds out whether a load has something to do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -23,13 +23,22 @@ class NewObjectsSensor(BaseSensorOperator):
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig.
+        unread_files: Load files of its folder whose sources cannot be read.
         deferrable: Wait in the triggerer; otherwise in `mode`, as any sensor.
         timeout: How long to wait; 0 looks once.
     """
 
-    def __init__(self, *, load_config: Mapping[str, Any], deferrable: bool = True, **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        load_config: Mapping[str, Any],
+        unread_files: Sequence[str] = (),
+        deferrable: bool = True,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.load_config = load_config
+        self.unread_files = unread_files
         self.deferrable = deferrable
 
     def execute(self, context: Context) -> None:
@@ -47,7 +56,9 @@ class NewObjectsSensor(BaseSensorOperator):
         if not self.timeout:
             self._skip()
         self.defer(
-            trigger=NewObjectsTrigger(dict(self.load_config), self.poke_interval, deadline.isoformat()),
+            trigger=NewObjectsTrigger(
+                dict(self.load_config), self.poke_interval, deadline.isoformat(), list(self.unread_files)
+            ),
             method_name="execute_complete",
         )
 
@@ -62,7 +73,7 @@ class NewObjectsSensor(BaseSensorOperator):
         return self._look() is not Found.NOTHING
 
     def _look(self) -> Found:
-        config = LoadConfig.model_validate(self.load_config)
+        config = LoadConfig.model_validate(self.load_config).beside(self.unread_files)
         with as_task_failures(), concerning(f"load {config.load}"):
             return look_for_work(config, RsloaderHook(config.aws_conn_id).get_conn())
 

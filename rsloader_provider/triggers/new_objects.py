@@ -1,7 +1,7 @@
 """Waits for a load to have something to do, in the triggerer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,24 +23,33 @@ class NewObjectsTrigger(BaseTrigger):
         load_config: The load, as plain JSON of a LoadConfig.
         poke_interval: Seconds between two looks.
         deadline: When to give up, in ISO 8601 with an offset.
+        unread_files: Load files of the load's folder whose sources could not be read when the task began.
     """
 
-    def __init__(self, load_config: Mapping[str, Any], poke_interval: float, deadline: str):
+    def __init__(
+        self, load_config: Mapping[str, Any], poke_interval: float, deadline: str, unread_files: Sequence[str] = ()
+    ):
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow's constructor has no types
         self.load_config = dict(load_config)
         self.poke_interval = poke_interval
         self.deadline = deadline
+        self.unread_files = unread_files
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Give the class's path and the arguments to make the same trigger again."""
         return (
             "rsloader_provider.triggers.new_objects.NewObjectsTrigger",
-            {"load_config": self.load_config, "poke_interval": self.poke_interval, "deadline": self.deadline},
+            {
+                "load_config": self.load_config,
+                "poke_interval": self.poke_interval,
+                "deadline": self.deadline,
+                **({"unread_files": list(self.unread_files)} if self.unread_files else {}),
+            },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look every `poke_interval` seconds; boto3 works in a thread, so that other triggers go on."""
-        config = LoadConfig.model_validate(self.load_config)
+        config = LoadConfig.model_validate(self.load_config).beside(self.unread_files)
         with concerning(f"load {config.load}"):
             services = await sync_to_async(RsloaderHook(config.aws_conn_id).get_conn, thread_sensitive=False)()
         paused = False

@@ -41,6 +41,8 @@ def test_a_trigger_is_made_again_from_what_it_serialises():
         "rsloader_provider.triggers.new_objects.NewObjectsTrigger",
         {"load_config": {"load": "orders"}, "poke_interval": 15.0, "deadline": FAR},
     )
+    beside = NewObjectsTrigger({"load": "orders"}, 15.0, FAR, ("broken.yaml",))
+    assert NewObjectsTrigger(**beside.serialize()[1]).unread_files == ["broken.yaml"]
 
 
 def test_it_fires_once_there_is_a_new_object(loads: "Loads"):

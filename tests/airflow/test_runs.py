@@ -56,6 +56,26 @@ def test_a_folder_that_looks_like_a_template_is_a_folder(loads: "Loads"):
     assert manifest["Key"].startswith(f"{{{{ ds }}}}/{loads.load}/")
 
 
+def test_a_load_file_that_is_half_written_or_away_widens_no_other_load(loads: "Loads"):
+    """What a load claims for a moment's sake is its own for good."""
+    inner = loads.folder / "inner.yaml"
+    loads.put("new/1.csv", "new/2.csv")
+    inner.write_text("")
+    assert run(loads)[1]["buffer_objects"] == ["skipped"], "nothing is known of what inner.yaml names"
+    inner.write_text(
+        f"load: inner\nsource: s3://{loads.bucket}/orders/new/\nschedule: 5m\ncopy: {{format: csv}}\n"
+        f"manifests: s3://{loads.bucket}/manifests-of-inner/\ntargets: [{{table: {loads.table}}}]\n"
+    )
+    loads.put("1.csv", "2.csv")
+    run(loads)
+    assert len(loads.rows()) == 2
+    half = inner.read_text()[:20]
+    for break_it in (lambda: inner.write_text(half), lambda: inner.write_text(""), inner.unlink):
+        break_it()
+        assert run(loads)[1]["buffer_objects"] == ["skipped"]
+    assert len(loads.rows()) == 2
+
+
 def test_a_run_loads_over_the_data_api(loads: "Loads", monkeypatch: pytest.MonkeyPatch):
     """The connection has no address and no password."""
     extra = {"cluster_identifier": "acme"}

@@ -319,3 +319,31 @@ def test_the_largest_marking_fits_into_one_transaction(ledger: Ledger):
     batch = mark(ledger, *(f"orders/{number:04}.csv" for number in range(CLAIM_OBJECTS)))
     batch = mark(ledger, *(f"orders/{number:04}.txt" for number in range(CLAIM_OBJECTS)), into=batch)
     assert batch.files == len(ledger.entries(batch)) == 2 * CLAIM_OBJECTS
+
+
+def test_what_a_load_leaves_alone_is_recorded_once_and_comes_with_the_open_batch(ledger: Ledger):
+    assert ledger.left_alone("orders") is None
+    assert ledger.open_batch("orders", NOON).left_alone is None
+    first = {"s3://landing/orders/new/": None, "s3://landing/orders/ü \\'/": NOON}
+    ledger.leave_alone("orders", None, first)
+    assert ledger.left_alone("orders") == first
+    assert ledger.open_batch("orders", NOON).left_alone == first
+    for stale in (None, {}, {"s3://landing/orders/new/": None}):
+        with pytest.raises(LostRaceError):
+            ledger.leave_alone("orders", stale, {})
+    ledger.leave_alone("orders", first, {})
+    assert ledger.left_alone("orders") == {}
+    a_locked_batch(ledger)
+    assert ledger.open_batch("orders", NOON).left_alone == {}, "it does not go with the batch"
+
+
+def test_nothing_is_left_alone_by_a_load_without_an_open_batch(ledger: Ledger):
+    with pytest.raises(LostRaceError):
+        ledger.leave_alone("orders", None, {})
+
+
+def test_a_lock_records_what_is_left_alone_only_if_nothing_is_recorded(ledger: Ledger):
+    for key, recorded in (("orders/1.csv", {}), ("orders/2.csv", {"s3://landing/orders/new/": None})):
+        batch = ledger.claim(ledger.open_batch("orders", NOON), [an_object(key)], LIMITS, NOON)
+        ledger.lock(batch, reason="max_age", run="run", targets=TARGETS, now=NOON, left_alone=recorded)
+        assert ledger.left_alone("orders") == {}

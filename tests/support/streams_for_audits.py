@@ -85,6 +85,9 @@ class MadeUpLoad:
     def get(self, load: str, batch: str) -> Batch:
         raise UnknownBatchError(batch)
 
+    def left_alone(self, load: str) -> None:
+        return None
+
     # the storage
 
     def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:

@@ -12,12 +12,15 @@ from rsloader_provider.aws.dynamodb.items import (
     attention,
     batch_from,
     batch_item,
+    left_alone_from,
+    left_alone_map,
     progress_map,
 )
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.errors import ContentionError, CorruptLedgerError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
+from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.transitions import lock
 from rsloader_provider.loader.ports.ledger import LostRaceError
 
@@ -47,14 +50,39 @@ class BatchStates:
                 )
             batch = batch_from(item)
             if batch.status is BatchStatus.OPEN:
-                return batch
+                return replace(batch, left_alone=left_alone_from(current))
         raise ContentionError(f"Load {load}: other writers locked its open batch {_MOVES} times in a row. Try again.")
 
+    def left_alone(self, load: str) -> LeftAlone | None:
+        current = self._requests.get_row(load, CURRENT)
+        return None if current is None else left_alone_from(current)
+
+    def leave_alone(self, load: str, before: LeftAlone | None, after: LeftAlone) -> None:
+        same, values = "attribute_not_exists(#left_alone)", {":after": left_alone_map(after)}
+        if before is not None:
+            same, values = "#left_alone = :before", {**values, ":before": left_alone_map(before)}
+        self._requests.write_or_lose(
+            self._requests.update(
+                load, CURRENT, "SET #left_alone = :after", f"attribute_exists(#load) AND {same}", values
+            )
+        )
+
     def lock(
-        self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
+        self,
+        batch: Batch,
+        *,
+        reason: str,
+        run: str,
+        targets: Mapping[str, Mapping[str, Any]],
+        now: datetime,
+        left_alone: LeftAlone | None = None,
     ) -> tuple[Batch, Batch]:
         locked = lock(batch, reason=reason, run=run, targets=targets, now=now)
         opened = Batch(batch.load, next_batch_id(now, batch.batch, self._randomness))
+        recorded, values = "", {}
+        if left_alone is not None:
+            recorded = ", #left_alone = if_not_exists(#left_alone, :left_alone)"
+            values = {":left_alone": left_alone_map(left_alone)}
         failed = self._requests.transact(
             [
                 self._requests.update(
@@ -80,9 +108,9 @@ class BatchStates:
                 self._requests.update(
                     batch.load,
                     CURRENT,
-                    "SET #open_batch = :opened",
+                    "SET #open_batch = :opened" + recorded,
                     "#open_batch = :batch",
-                    {":opened": opened.batch, ":batch": batch.batch},
+                    {":opened": opened.batch, ":batch": batch.batch, **values},
                 ),
                 self._requests.put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
             ]

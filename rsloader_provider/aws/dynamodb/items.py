@@ -20,6 +20,7 @@ from rsloader_provider.core.ledger.batch import (
     UnansweredCommit,
 )
 from rsloader_provider.core.ledger.batch_ids import batch_time
+from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
@@ -148,6 +149,28 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
         raise CorruptLedgerError(
             f"The item of batch {item.get('batch')!r} of load {item.get('load')!r} cannot be read ({error!r}). "
             "Put it back as it was, for example from a backup of the table; nothing was changed."
+        ) from error
+
+
+def left_alone_map(left_alone: LeftAlone) -> Item:
+    """Write what a load leaves alone as a map, with an empty text for what some load file names."""
+    return {prefix: "" if since is None else since.isoformat() for prefix, since in left_alone.items()}
+
+
+def left_alone_from(current: Mapping[str, Any]) -> LeftAlone | None:
+    """Read what a load leaves alone from the item that names its open batch; None where nothing is recorded.
+
+    Raises:
+        CorruptLedgerError: The item does not say what it must.
+    """
+    if "left_alone" not in current:
+        return None
+    try:
+        return {_text(prefix): _time(since) if since else None for prefix, since in current["left_alone"].items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CorruptLedgerError(
+            f"Item {CURRENT} of load {current.get('load')!r} cannot be read ({error!r}). Remove its attribute "
+            "left_alone; the next run writes it again. Nothing was changed."
         ) from error
 
 

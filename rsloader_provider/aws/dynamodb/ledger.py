@@ -39,6 +39,8 @@ class DynamoLedger:
 
         states = BatchStates(requests, randomness)
         self.open_batch = states.open_batch
+        self.left_alone = states.left_alone
+        self.leave_alone = states.leave_alone
         self.lock = states.lock
         self.replace = states.replace
 

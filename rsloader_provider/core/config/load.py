@@ -4,10 +4,11 @@ Every model is frozen, refuses unknown keys, and converts to plain JSON and back
 `model_validate(model_dump(mode="json", by_alias=True, exclude_defaults=True))` gives an equal one.
 """
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Literal, Self
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from rsloader_provider.core.config.copy import CopyOptions
 from rsloader_provider.core.config.filters import linear
@@ -110,6 +111,8 @@ class LoadConfig(Settings):
     on_clear: Literal["reload", "skip"] = "reload"
     """What clearing `load_batch` does with a batch that is loaded already: load it again, or leave it."""
 
+    _unread_files: tuple[str, ...] = PrivateAttr(default=())
+
     @field_validator("exclude")
     @classmethod
     def _leaves_something(cls, value: tuple[SourcePattern, ...], info: ValidationInfo) -> tuple[SourcePattern, ...]:
@@ -188,6 +191,20 @@ class LoadConfig(Settings):
                 at=("copy", "jsonpaths"),
             )
         return self
+
+    @property
+    def unread_files(self) -> tuple[str, ...]:
+        """Load files of the same folder whose sources cannot be read: what this load leaves to them is not known.
+
+        No setting, and no part of the plain JSON.
+        """
+        return self._unread_files
+
+    def beside(self, unread_files: Iterable[str]) -> Self:
+        """Give the load as it is in a folder that has these files, whose sources cannot be read."""
+        copy = self.model_copy()
+        copy._unread_files = tuple(unread_files)
+        return copy
 
     @property
     def targets_apart(self) -> tuple[Target, ...]:

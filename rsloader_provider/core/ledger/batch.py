@@ -9,6 +9,7 @@ from typing import Any
 from rsloader_provider.core.errors import (
     UnknownBatchError,
 )
+from rsloader_provider.core.ledger.boundary import LeftAlone
 
 
 class BatchStatus(StrEnum):
@@ -175,6 +176,8 @@ class Batch:
         version: Counts the writes after locking; the ledger writes only on the version that it read.
         taken_out: Objects that a person has taken out of it since it was locked. They count no longer among its files,
             but earlier generations may have loaded them.
+        left_alone: What the load left alone when it last looked, which stands beside the batch; None if that was never
+            recorded, and for a batch that was not read as the open one.
     """
 
     load: str
@@ -190,6 +193,7 @@ class Batch:
     notification: Notification | None = None
     version: int = 0
     taken_out: int = 0
+    left_alone: LeftAlone | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """Load and batch, as messages name them."""

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import PurePath
 
 from pydantic import ValidationError
@@ -51,6 +52,11 @@ class LoadFileError(ConfigurationError):
 
     def __str__(self) -> str:
         return "\n".join(map(str, self.mistakes))
+
+
+_SOURCE = re.compile("source[ ]*:")
+_BELONGING = frozenset(["", " ", "\t", "-", "#"])
+"""How lines begin that belong to the setting before them: an empty line has no beginning."""
 
 
 def read_load_file(text: str, file: str) -> LoadConfig:
@@ -140,7 +146,35 @@ def prefixes_in(text: str) -> dict[str, tuple[SourcePattern, ...]]:
     """
     found = {key: top_level_texts(text, key) for key in ("source", "manifests", "failed_manifests")}
     patterns = {key: tuple(filter(None, map(_pattern_in, texts))) for key, texts in found.items()}
+    patterns["source"] = sources_named(text) or patterns["source"]
     return {key: each for key, each in patterns.items() if each}
+
+
+def sources_named(text: str) -> tuple[SourcePattern, ...] | None:
+    """Return the sources of a file that may be broken, if it is certain that these are all.
+
+    Returns:
+        None when there is no `source`, when one of them cannot be read, or when no other setting follows: then the file
+        may have been cut off.
+    """
+    lines = text.replace("\r\n", "\n").split("\n")
+    starts = [number for number, line in enumerate(lines) if _SOURCE.match(line)]
+    if len(starts) != 1:
+        return None
+    rest = lines[starts[0] + 1 :]
+    belonging = [*takewhile(lambda line: line[:1] in _BELONGING, rest)]
+    block = "\n".join([lines[starts[0]], *belonging])
+    if len(belonging) == len(rest) or "\ufffd" in block:
+        return None
+    try:
+        explored = explore_yaml(block)
+    except YamlSyntaxError:
+        return None
+    value = explored.data.get("source") if isinstance(explored.data, dict) and not explored.mistakes else None
+    texts = value if isinstance(value, list) else [value]
+    patterns = [_pattern_in(each) for each in texts if isinstance(each, str)]
+    found = tuple(filter(None, patterns))
+    return found if found and len(found) == len(texts) else None
 
 
 def _pattern_in(text: str) -> SourcePattern | None:

@@ -20,6 +20,7 @@ from rsloader_provider.loader.audit.report import AuditReport, Finding
 from rsloader_provider.loader.audit.segments import Fingerprint, fingerprint
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.inventory import Inventory, Unreadable
+from rsloader_provider.loader.run.discover import boundary_of
 from rsloader_provider.loader.services import Services
 
 
@@ -39,6 +40,7 @@ def audit_load(
         NotSetUpError, AccessDeniedError, TransientError: S3's listing or the tables cannot be read. A history that
             cannot be read is a finding instead.
     """
+    config = boundary_of(config, services).config
     report = AuditReport(config.load, None if only is None else frozenset(only))
     with Histories(config, services.warehouse) as histories:
         claimed = _claimed(inventory, config.load)

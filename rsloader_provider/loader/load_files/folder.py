@@ -13,7 +13,7 @@ from rsloader_provider.core.config.schedules import airflow_schedule
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.reading import LoadFileMistake
-from rsloader_provider.loader.load_files.one_file import ReadFile, read_one_file, unreadable
+from rsloader_provider.loader.load_files.one_file import ReadFile, read_one_file, surely_names_its_sources, unreadable
 from rsloader_provider.loader.load_files.owners import settle_overlaps
 
 _ENDINGS = (".yaml", ".yml")
@@ -51,10 +51,13 @@ class LoadFolder:
     Attributes:
         loads: The good ones by name; `exclude` holds what more specific loads own.
         broken: The others by name.
+        unread: Files whose sources cannot be read, sorted: they are empty, cut off or away, or a source is wrong. The
+            good loads know them.
     """
 
     loads: dict[str, LoadConfig]
     broken: dict[str, BrokenLoad]
+    unread: tuple[str, ...] = ()
 
     @property
     def mistakes(self) -> tuple[LoadFileMistake, ...]:
@@ -65,7 +68,8 @@ class LoadFolder:
 def read_load_folder(folder: Path, drafts: Mapping[str, str] | None = None) -> LoadFolder:
     """Read all load files, `*.yaml` and `*.yml`, in a folder and the folders below it. Hidden ones are left out.
 
-    A broken file breaks its own load only; its prefixes, as far as they can be read, still belong to it.
+    A broken file breaks its own load only; its prefixes, as far as they can be read, still belong to it. If they cannot
+    be read, the other loads go on leaving alone what they have left alone before, see `core.ledger.boundary`.
     Two loads of one name break each other. If two sources overlap, the more specific one owns its objects; if neither
     is more specific, the two loads break each other.
 
@@ -136,7 +140,7 @@ def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
         near = [
             _read(file, content)
             for file, content in contents
-            if file not in files and any(_may_overlap(content, source) for source in sources)
+            if file not in files and (_may_be_unread(content) or any(_may_overlap(content, each) for each in sources))
         ]
         found = _settle([*named, *near])
     else:
@@ -196,6 +200,7 @@ def _settle(files: Iterable[ReadFile]) -> LoadFolder:
     excludes, overlaps = settle_overlaps(files)
     loads: dict[str, LoadConfig] = {}
     broken: dict[str, BrokenLoad] = {}
+    unread = tuple(each.file for each in files if each.is_unread)
     for name, same_name in _by_name(files).items():
         mistakes = [mistake for each in same_name for mistake in (*each.mistakes, *overlaps[each.file])]
         mistakes += _named_twice(same_name)
@@ -203,8 +208,8 @@ def _settle(files: Iterable[ReadFile]) -> LoadFolder:
             schedule = next((each.schedule for each in same_name if each.schedule), None)
             broken[name] = BrokenLoad(name, tuple(sorted(mistakes)), schedule and airflow_schedule(schedule))
         elif config := same_name[0].config:
-            loads[name] = _excluding(config, excludes[same_name[0].file])
-    return LoadFolder(loads, broken)
+            loads[name] = _excluding(config, excludes[same_name[0].file]).beside(unread)
+    return LoadFolder(loads, broken, unread)
 
 
 def _by_name(files: list[ReadFile]) -> dict[str, list[ReadFile]]:
@@ -247,6 +252,10 @@ def _may_name(content: bytes | OSError, name: str) -> bool:
         if found is not None:
             return True
     return _HIDING_ESCAPE.search(content) is not None
+
+
+def _may_be_unread(content: bytes | OSError) -> bool:
+    return isinstance(content, OSError) or not surely_names_its_sources(content)
 
 
 def _may_overlap(content: bytes | OSError, source: SourcePattern) -> bool:

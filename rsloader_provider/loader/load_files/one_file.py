@@ -13,6 +13,7 @@ from rsloader_provider.core.load_file.reading import (
     prefixes_in,
     read_load_file,
     schedule_in,
+    sources_named,
 )
 from rsloader_provider.core.load_file.yaml_reader import explore_yaml
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text
@@ -32,6 +33,7 @@ class ReadFile:
         schedule: The schedule's text; None when it cannot be read or is wrong.
         sources: The sources, as far as they can be read.
         written: The prefixes that the load writes manifests under, as far as they can be read.
+        is_unread: Whether it may have sources that cannot be read: it is empty, cut off, or one of them is wrong.
     """
 
     file: str
@@ -43,6 +45,7 @@ class ReadFile:
     schedule: str | None
     sources: tuple[SourcePattern, ...]
     written: tuple[SourcePattern, ...]
+    is_unread: bool = False
 
     def line_of(self, key: str) -> int:
         """Return the line of a top-level key's value; 1 when it is not found."""
@@ -52,6 +55,14 @@ class ReadFile:
     def line_of_source(self, source: SourcePattern) -> int:
         """Return the line of one source of a good file."""
         return explore_yaml(self.text).line_of(("source", self.sources.index(source)))
+
+
+def surely_names_its_sources(content: bytes) -> bool:
+    """Tell, without reading the whole file, that it is not unread."""
+    try:
+        return sources_named(content.decode("utf-8-sig")) is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def read_one_file(file: str, content: bytes) -> ReadFile:
@@ -81,4 +92,5 @@ def _broken(file: str, text: str, mistakes: tuple[LoadFileMistake, ...]) -> Read
     sources = prefixes.pop("source", ())
     written = tuple(chain.from_iterable(prefixes.values()))
     name = load_name_in(text, file)
-    return ReadFile(file, text, None, mistakes, declared and declared[0], name, schedule_in(text), sources, written)
+    schedule, unread = schedule_in(text), sources_named(text) is None
+    return ReadFile(file, text, None, mistakes, declared and declared[0], name, schedule, sources, written, unread)

@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from rsloader_provider.core.config import LoadConfig
@@ -16,6 +17,7 @@ from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.load_files.folder import LoadFolder
 from rsloader_provider.loader.look.reports import batch_report
+from rsloader_provider.loader.run.discover import boundary_of
 from rsloader_provider.loader.services import Services
 
 _Asked = TypeVar("_Asked")
@@ -112,6 +114,10 @@ def _story(
     claim = None
     if services is not None:
         ledger = services.ledger
+        if story.is_owner and (now := _ask([], "DynamoDB", partial(boundary_of, config, services))):
+            config = now.config
+            story.is_owner = config.matches(url.bucket, url.key)
+            story.sentences += [f"{each[0].upper()}{each[1:]}" for each in now.sentences()]
         claim = _ask(story.sentences, "DynamoDB", lambda: ledger.find_claim(config.load, f"{url.bucket}/{url.key}"))
     if not (story.is_owner or claim or config.source_of(url.bucket, url.key)):
         return None

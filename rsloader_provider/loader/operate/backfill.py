@@ -13,7 +13,7 @@ from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.operate.mark import Marked, mark_as_loaded
 from rsloader_provider.loader.operate.object_names import prefix_name
 from rsloader_provider.loader.run.buffer import Buffering
-from rsloader_provider.loader.run.discover import new_objects
+from rsloader_provider.loader.run.discover import as_it_takes, new_objects
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
@@ -120,8 +120,9 @@ def backfill(
             "although another loader may have loaded it by then. Nothing was changed. Take `shadow` out of the load "
             "file first, or mark the objects as loaded with --mark-only."
         )
+    unclaimed = _unclaimed(config, services, part)
     buffering = Buffering(config, services, by)
-    buffering.claim_all(_counted(_unclaimed(config, services, part), progress))
+    buffering.claim_all(_counted(unclaimed, progress))
     buffering.lock_if_due()
     log.info(
         "load %s: %d objects claimed, %d batches locked, asked for by %s",
@@ -162,6 +163,7 @@ def _unclaimed(config: LoadConfig, services: Services, part: Part) -> Iterator[S
         )
     # A shadow's claims do not count: only the load's own claims do.
     config = config.model_copy(update={"shadow": False})
+    config = as_it_takes(config, services)
     narrowed = config if part.prefix is None else _narrowed(config, part.prefix)
     found = new_objects(narrowed, services)
     return (each for each in found if part.has(each) and config.matches(each.bucket, each.key))

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.claims import Claim, DeletedBatch, Place, Segment
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
@@ -39,7 +40,24 @@ class Ledger(Protocol):
     """
 
     def open_batch(self, load: str, now: datetime) -> Batch:
-        """Give the load's open batch; the first call for a load opens its first."""
+        """Give the load's open batch, with what the load left alone; the first call for a load opens its first."""
+        ...
+
+    def left_alone(self, load: str) -> LeftAlone | None:
+        """Give what the load left alone when it last looked; None if that was never recorded."""
+        ...
+
+    def leave_alone(self, load: str, before: LeftAlone | None, after: LeftAlone) -> None:
+        """Record what the load leaves alone. It has an open batch.
+
+        Args:
+            load: Name of the load.
+            before: What is recorded, as it was read.
+            after: What is to be recorded.
+
+        Raises:
+            LostRaceError: Somebody recorded something else since.
+        """
         ...
 
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
@@ -61,7 +79,14 @@ class Ledger(Protocol):
         ...
 
     def lock(
-        self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
+        self,
+        batch: Batch,
+        *,
+        reason: str,
+        run: str,
+        targets: Mapping[str, Mapping[str, Any]],
+        now: datetime,
+        left_alone: LeftAlone | None = None,
     ) -> tuple[Batch, Batch]:
         """Lock the open batch and open the next in the same step.
 
@@ -71,6 +96,7 @@ class Ledger(Protocol):
             run: The DAG run that has to load it.
             targets: The targets that the batch carries from now on: their settings by name.
             now: The moment of locking (aware, UTC).
+            left_alone: What the load leaves alone, recorded in the same step if nothing is yet; None to leave it.
 
         Returns:
             The locked batch and the new open one.

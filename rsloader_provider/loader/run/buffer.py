@@ -7,6 +7,7 @@ from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.boundary import LeftAlone, boundary
 from rsloader_provider.core.ledger.limits import count_fitting, due_reason
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.shadow_name import as_recorded
@@ -42,7 +43,8 @@ def buffer_objects(
     """
     config = as_recorded(config)
     buffering = Buffering(config, services, run)
-    buffering.claim_all(new_objects(config, services))
+    if not buffering.holds_still:
+        buffering.claim_all(new_objects(buffering.config, services))
     buffering.lock_if_due()
     log.info("load %s: %d objects claimed, %d batches locked", config.load, buffering.claimed, len(buffering.locked))
     return take_over(config, services, buffering.locked, run, is_active, max_work)
@@ -64,19 +66,21 @@ class Buffering:
         run: Who has to load what it locks.
 
     Attributes:
+        config: The load, which also leaves alone what it has to remember; see `core.ledger.boundary`.
+        holds_still: Whether nothing may be claimed at present. What is claimed already is locked all the same.
         claimed: Objects claimed so far.
         locked: Batches locked so far.
     """
 
     def __init__(self, config: LoadConfig, services: Services, run: str):
-        self.config = config
         self.ledger = services.ledger
         self.steps = services.steps
         self.now = services.now
         self.run = run
         self.claimed = 0
         self.locked: list[Batch] = []
-        self.batch = self._open_batch()
+        self._load = config.load
+        self.config, self.holds_still, self._to_record = self._settle(config)
 
     def claim_all(self, objects: Iterator[S3Object]) -> None:
         """Claim objects, and lock each batch that is full."""
@@ -106,7 +110,12 @@ class Buffering:
             try:
                 with self.steps.taking(Step.LOCK, self.batch):
                     locked, self.batch = self.ledger.lock(
-                        self.batch, reason=reason, run=self.run, targets=target_settings(self.config), now=self.now()
+                        self.batch,
+                        reason=reason,
+                        run=self.run,
+                        targets=target_settings(self.config),
+                        now=self.now(),
+                        left_alone=self._to_record,
                     )
             except LostRaceError:
                 self.batch = self._open_batch()
@@ -114,5 +123,24 @@ class Buffering:
                 self.locked.append(locked)
                 log.info("%s: locked for %s with %d files, %d bytes", locked, reason, locked.files, locked.size_bytes)
 
+    def _settle(self, config: LoadConfig) -> tuple[LoadConfig, bool, LeftAlone | None]:
+        """Find out what the load takes, and record it if that has changed, before anything is claimed.
+
+        That nothing is left alone is recorded for the first time by the next lock.
+        """
+        while True:
+            self.batch = self._open_batch()
+            known = self.batch.left_alone
+            now = boundary(config, known, config.unread_files, self.now())
+            for sentence in now.sentences():
+                log.warning("%s", sentence)
+            if now.left_alone is None or now.left_alone == (known or {}):
+                return now.config, now.holds_still, now.left_alone if known is None else None
+            try:
+                self.ledger.leave_alone(config.load, known, now.left_alone)
+            except LostRaceError:
+                continue
+            return now.config, now.holds_still, None
+
     def _open_batch(self) -> Batch:
-        return self.ledger.open_batch(self.config.load, self.now())
+        return self.ledger.open_batch(self._load, self.now())

@@ -1,14 +1,19 @@
 """Find the objects of a load that no batch has claimed."""
 
+import logging
 from collections.abc import Iterator
 from enum import StrEnum
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url
+from rsloader_provider.core.errors import OperationRefusedError
+from rsloader_provider.core.ledger.boundary import Boundary, boundary
 from rsloader_provider.core.ledger.limits import due_reason
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.loader.services import Services
+
+log = logging.getLogger(__name__)
 
 
 def new_objects(config: LoadConfig, services: Services) -> Iterator[S3Object]:
@@ -42,6 +47,24 @@ def _new_under(place: S3Url, config: LoadConfig, services: Services) -> Iterator
             yield found
 
 
+def boundary_of(config: LoadConfig, services: Services) -> Boundary:
+    """Tell what the next run of a load takes, for those who look outside of runs. Changes nothing."""
+    known = services.ledger.left_alone(as_recorded(config).load)
+    return boundary(config, known, config.unread_files, services.now())
+
+
+def as_it_takes(config: LoadConfig, services: Services) -> LoadConfig:
+    """Give a load as the next run takes it, for those who claim outside of runs. Changes nothing.
+
+    Raises:
+        OperationRefusedError: It holds still: a load file cannot be read, and what it has named is not known.
+    """
+    now = boundary_of(config, services)
+    if now.holds_still:
+        raise OperationRefusedError(f"{' '.join(now.sentences())} Nothing was changed.")
+    return now.config
+
+
 class Found(StrEnum):
     """What a run would have to do."""
 
@@ -57,7 +80,10 @@ def look_for_work(config: LoadConfig, services: Services) -> Found:
     batch = services.ledger.open_batch(config.load, services.now())
     if due_reason(batch, config.batch, services.now()):
         return Found.NEW_OR_DUE
-    if next(new_objects(config, services), None) is not None:
+    now = boundary(config, batch.left_alone, config.unread_files, services.now())
+    for sentence in now.sentences():
+        log.warning("%s", sentence)
+    if not now.holds_still and next(new_objects(now.config, services), None) is not None:
         return Found.NEW_OR_DUE
     if next(services.ledger.unfinished(config.load), None) is not None:
         return Found.LEFT_OVER

@@ -11,6 +11,7 @@ from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
+from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.claims import Claim, DeletedBatch, Place, Segment
 from rsloader_provider.core.ledger.contents import add_objects, leave, marked_batch, restored, segment_of
 from rsloader_provider.core.ledger.manifest import Entry
@@ -26,6 +27,7 @@ class MemoryLedger:
         self._claims: dict[tuple[str, str], Claim] = {}
         self._batches: dict[tuple[str, str], Batch] = {}
         self._current: dict[str, str] = {}
+        self._left_alone: dict[str, LeftAlone] = {}
         self._segments: dict[tuple[str, str], list[Segment]] = defaultdict(list)
         self._deleted: set[tuple[str, str]] = set()
 
@@ -33,7 +35,17 @@ class MemoryLedger:
         with self._lock:
             if load not in self._current:
                 self._open(Batch(load, next_batch_id(now, None, self._randomness)))
-            return self._batches[load, self._current[load]]
+            return replace(self._batches[load, self._current[load]], left_alone=self._left_alone.get(load))
+
+    def left_alone(self, load: str) -> LeftAlone | None:
+        with self._lock:
+            return self._left_alone.get(load)
+
+    def leave_alone(self, load: str, before: LeftAlone | None, after: LeftAlone) -> None:
+        with self._lock:
+            if load not in self._current or self._left_alone.get(load) != before:
+                raise LostRaceError
+            self._left_alone[load] = {**after}
 
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
         with self._lock:
@@ -42,7 +54,14 @@ class MemoryLedger:
             return self._grow(batch, objects, now)
 
     def lock(
-        self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
+        self,
+        batch: Batch,
+        *,
+        reason: str,
+        run: str,
+        targets: Mapping[str, Mapping[str, Any]],
+        now: datetime,
+        left_alone: LeftAlone | None = None,
     ) -> tuple[Batch, Batch]:
         with self._lock:
             stored = self._batches[batch.load, batch.batch]
@@ -51,6 +70,8 @@ class MemoryLedger:
                 raise LostRaceError
             locked = lock(stored, reason=reason, run=run, targets=targets, now=now)
             self._batches[batch.load, batch.batch] = locked
+            if left_alone is not None:
+                self._left_alone.setdefault(batch.load, {**left_alone})
             return locked, self._open(Batch(batch.load, next_batch_id(now, batch.batch, self._randomness)))
 
     def mark(

@@ -390,3 +390,80 @@ def test_a_file_whose_name_is_not_unicode_can_be_named_in_a_report(tmp_path: Pat
     Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xe9.yaml")).write_text("[")
     (mistake,) = said(read_load_folder(tmp_path))
     assert mistake.encode()
+
+
+ORDERS = load_text("orders", "s3://bkt/orders/")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "# nothing yet\n",
+        "load: orders\n",
+        ORDERS[: ORDERS.index("rders/")],
+        ORDERS[: ORDERS.index("schedule")],
+        "load: orders\nsource:\n- s3://bkt/orders/\n",
+        "load: orders\nsource: [s3://bkt/orders/, s3://bkt/re",
+        ORDERS.replace("s3://bkt/", "bkt/"),
+        ORDERS.replace("s3://bkt/orders/", "[s3://bkt/orders/, 5]"),
+        ORDERS + "source: s3://bkt/returns/\n",
+        "\x00",
+    ],
+)
+def test_a_file_that_is_empty_or_cut_off_may_own_anything(tmp_path: Path, text: str):
+    """Whatever it will name once it is whole, another load must not take in the meantime."""
+    folder = folder_of(tmp_path, all=load_text("all", "s3://bkt/"), orders=text)
+    assert folder.unread == ("orders.yaml",)
+    assert folder.loads["all"].unread_files == ("orders.yaml",)
+    one = read_one(tmp_path, "all")
+    assert isinstance(one, LoadConfig)
+    assert (one, one.unread_files) == (folder.loads["all"], ("orders.yaml",))
+
+
+def test_every_beginning_of_a_load_file_is_owned_unread_or_whole(tmp_path: Path):
+    """A copy that is stopped anywhere: what is written so far decides nothing that the whole file would not."""
+    whole = load_text("orders", "\n  - s3://bkt/orders/ # here\n\n  - 's3://bkt/returns/'")
+    for end in range(len(whole)):
+        config = folder_of(tmp_path, all=load_text("all", "s3://bkt/"), orders=whole[:end]).loads["all"]
+        if not config.unread_files:
+            assert excluded(config) == ["s3://bkt/orders/", "s3://bkt/returns/"], whole[:end]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "s3://bkt/orders/",
+        "'s3://bkt/orders/'  # here",
+        "[s3://bkt/orders/, 's3://bkt/re turns/']",
+        "\n- s3://bkt/orders/\n# and\n- s3://bkt/returns/",
+        "s3://bkt/orders",
+    ],
+)
+def test_a_broken_file_that_names_its_sources_owns_them_and_holds_nobody_up(tmp_path: Path, source: str):
+    broken = load_text("orders", source).replace("format", "fomat")
+    folder = folder_of(tmp_path, all=load_text("all", "s3://bkt/"), orders=broken)
+    assert (folder.unread, [*folder.broken]) == ((), ["orders"])
+    assert "s3://bkt/orders/" in excluded(folder.loads["all"])
+
+
+def test_a_link_that_leads_nowhere_may_own_anything(tmp_path: Path):
+    (tmp_path / "orders.yaml").symlink_to(tmp_path / "nowhere")
+    folder = folder_of(tmp_path, all=load_text("all", "s3://bkt/"))
+    assert folder.loads["all"].unread_files == ("orders.yaml",)
+    one = read_one(tmp_path, "all")
+    assert isinstance(one, LoadConfig)
+    assert one.unread_files == ("orders.yaml",)
+
+
+def test_a_good_file_is_never_unread_however_it_is_written(tmp_path: Path):
+    last = "load: orders\nschedule: 5m\ncopy: {format: csv}\nmanifests: s3://bkt2/m/\ntargets: [{table: a}]\n"
+    flow = "{load: f, source: s3://bkt3/, schedule: 5m, copy: {format: csv}, manifests: s3://bkt2/m/, "
+    folder = folder_of(
+        tmp_path,
+        all=load_text("all", "s3://bkt/"),
+        orders=last + "source: s3://bkt/orders/",
+        flow=flow + "targets: [{table: f}]}",
+    )
+    assert (folder.unread, folder.broken) == ((), {})
+    assert excluded(folder.loads["all"]) == ["s3://bkt/orders/"]

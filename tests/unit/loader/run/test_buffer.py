@@ -18,6 +18,7 @@ from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch
 from rsloader_provider.loader.run.take_over import Work
 
@@ -336,3 +337,86 @@ def test_whoever_loses_a_race_looks_again_and_goes_on(world: World, method: str)
     assert sorted(names) == [f"landing/orders/{number}.csv" for number in range(7)]
     assert sorted(batch.files for batch in batches) == [1, 2, 2, 2]
     assert [batch.status for batch in batches].count(BatchStatus.OPEN) == 1
+
+
+ALL = {"load": "all", "source": "s3://landing/"}
+"""The load round the others."""
+
+
+def test_a_load_file_that_is_away_for_a_moment_does_not_widen_the_load_round_it(world: World):
+    """`cp`, `rsync` and `git checkout` take a file away before they write it."""
+    world.put("other/1.csv")
+    run(world, a_config(**ALL, exclude=["s3://landing/orders/"]))
+    world.put("orders/1.csv", "other/2.csv")
+    away = a_config(**ALL)
+    run(world, away)
+    assert [*world.ledger.claimed_keys("all", "landing/")] == ["landing/other/1.csv", "landing/other/2.csv"]
+    world.clock.go(seconds=600)
+    run(world, away)
+    assert world.ledger.find_claim("all", "landing/orders/1.csv"), "it has been away long enough"
+
+
+def test_a_load_file_that_cannot_be_read_does_not_widen_the_load_round_it(world: World):
+    run(world, a_config(**ALL, exclude=["s3://landing/orders/"]))
+    world.put("orders/1.csv", "other/1.csv")
+    broken = a_config(**ALL).beside(["orders.yaml"])
+    world.clock.go(seconds=6000)
+    run(world, broken)
+    assert [*world.ledger.claimed_keys("all", "landing/")] == ["landing/other/1.csv"]
+
+
+def test_a_load_that_never_ran_claims_nothing_beside_a_file_that_cannot_be_read(world: World):
+    world.put("orders/1.csv", "orders/2.csv")
+    held = a_config(**ALL).beside(["orders.yaml"])
+    assert run(world, held) == []
+    assert look_for_work(held, world.services) is Found.NOTHING
+    assert [*world.ledger.claimed_keys("all", "landing/")] == []
+    assert world.ledger.left_alone("all") is None, "what it leaves alone is not known yet"
+    run(world, a_config(**ALL))
+    assert len([*world.ledger.claimed_keys("all", "landing/")]) == 2
+
+
+def test_a_load_that_holds_still_goes_on_loading_what_is_claimed(world: World):
+    """Objects that are claimed are its own."""
+    world.put("orders/1.csv")
+    run(world)
+    world.put("orders/2.csv")
+    world.clock.go(seconds=60)
+    held = CONFIG.beside(["new.yaml"])
+    assert look_for_work(held, world.services) is Found.NEW_OR_DUE
+    assert entries(world, run(world, held)) == [["landing/orders/1.csv"]]
+
+
+def test_a_load_round_no_other_records_with_its_first_lock_that_it_leaves_nothing_alone(world: World):
+    """A file that is broken later does not stop it."""
+    world.put("orders/1.csv", "orders/2.csv")
+    run(world)
+    world.put("orders/3.csv", "orders/4.csv")
+    assert entries(world, run(world, CONFIG.beside(["new.yaml"]), run_id="run-2"))[0] == [
+        "landing/orders/3.csv",
+        "landing/orders/4.csv",
+    ]
+
+
+def test_two_runs_that_record_what_they_leave_alone_at_once_agree(world: World):
+    """The one that loses looks again."""
+
+    class Overtaken:
+        def __init__(self, ledger: MemoryLedger):
+            self.ledger = ledger
+            self.late = True
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.ledger, name)
+
+        def leave_alone(self, load: str, before: Any, after: Any) -> None:
+            if self.late:
+                self.late = False
+                self.ledger.leave_alone(load, before, {"s3://landing/returns/": None})
+            self.ledger.leave_alone(load, before, after)
+
+    world.put("orders/1.csv", "returns/1.csv", "other/1.csv")
+    services = replace(world.services, ledger=Overtaken(world.ledger))  # type: ignore[arg-type]
+    config = a_config(**ALL, exclude=["s3://landing/orders/"])
+    buffer_objects(config, services, run="run-1", is_active=bool, max_work=9)
+    assert [*world.ledger.claimed_keys("all", "landing/")] == ["landing/other/1.csv"]
