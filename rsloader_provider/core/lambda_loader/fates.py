@@ -49,6 +49,7 @@ _BY_STATUS = {
     LambdaStatus.ERROR: FileFate.ERROR,
     LambdaStatus.REPROCESSED: FileFate.ERROR,
 }
+_BY_CHOICE = {Choice.MARK: FileFate.LOADED, Choice.LOAD: FileFate.CHOSEN}
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 _ORDER = (
     FileFate.LOADED,
@@ -59,7 +60,7 @@ _ORDER = (
     FileFate.UNKNOWN,
     FileFate.LOST,
 )
-"""The fate of a file that several batches have is the first of these."""
+"""If several facts of a file are equally new, the first of these counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,35 +143,41 @@ def judge_files(
     files: Iterable[LambdaFile],
     decided: Mapping[str, Choice],
 ) -> Fates:
-    """Sort the files of one configuration.
+    """Sort the files of one configuration. The newest fact of a file decides.
+
+    That is what became of the batch that took it last, as its record says; if that says nothing of it, of the batch
+    that was written last among those that have it.
 
     Args:
         batches: All of its batches.
         manifests: The names in the manifests of its complete batches, by batch; None for one that is gone.
         files: Its processed files.
-        decided: Batches that the person decided about one by one.
+        decided: Batches that the person decided about one by one, also deleted ones.
     """
+    files = [*files]
     fates = Fates()
+    facts = _Facts(fates.by_name, {as_in_manifest(each.name): each.batch for each in files})
     known: set[str] = set()
     suspects: dict[str, str | None] = {}
-    # If several batches loaded a file, the newest counts: the object may have been put again for it.
-    for batch in sorted(batches, key=lambda each: each.last_update or _LONG_AGO, reverse=True):
+    for batch in batches:
         known.add(batch.batch)
         if (choice := decided.get(batch.batch)) is not None:
-            _note_all(fates, batch, FileFate.LOADED if choice is Choice.MARK else FileFate.CHOSEN)
+            facts.note_all(batch, _BY_CHOICE[choice])
         elif batch.status is not LambdaStatus.COMPLETE:
-            _note_all(fates, batch, _BY_STATUS[batch.status])
+            facts.note_all(batch, _BY_STATUS[batch.status])
         elif (names := manifests.get(batch.batch)) is None:
             fates.without_manifest.append(batch.batch)
-            _note_all(fates, batch, FileFate.LOADED)
+            facts.note_all(batch, FileFate.LOADED)
         else:
             sizes = {as_in_manifest(written): size for written, size in batch.entries.items()}
             for name in names:
-                _note(fates, JudgedFile(FileFate.LOADED, batch.batch, sizes.get(name)), name)
+                facts.note(name, JudgedFile(FileFate.LOADED, batch.batch, sizes.get(name)), batch.last_update)
             suspects.update((each, batch.batch) for each in batch.entries if as_in_manifest(each) not in names)
     for file in files:
         if file.batch is not None and file.batch not in known:
-            _note(fates, JudgedFile(FileFate.UNKNOWN, file.batch, None), as_in_manifest(file.name))
+            choice = decided.get(file.batch)
+            fate = FileFate.UNKNOWN if choice is None else _BY_CHOICE[choice]
+            facts.note(as_in_manifest(file.name), JudgedFile(fate, file.batch, None), None)
         else:
             suspects.setdefault(file.name, file.batch)
     for written, batch_id in suspects.items():
@@ -182,15 +189,28 @@ def judge_files(
     return fates
 
 
-def _note_all(fates: Fates, batch: LambdaBatch, fate: FileFate) -> None:
-    for written, size_bytes in batch.entries.items():
-        _note(fates, JudgedFile(fate, batch.batch, size_bytes), as_in_manifest(written))
+class _Facts:
+    """Keeps the newest fact of each file.
 
+    Args:
+        by_name: Where they are kept.
+        recorded: The batch that took each file last, by its name in manifests.
+    """
 
-def _note(fates: Fates, found: JudgedFile, name: str) -> None:
-    before = fates.by_name.get(name)
-    if before is None or _ORDER.index(found.fate) < _ORDER.index(before.fate):
-        fates.by_name[name] = found
+    def __init__(self, by_name: dict[str, JudgedFile], recorded: Mapping[str, str | None]):
+        self._by_name = by_name
+        self._recorded = recorded
+        self._ages: dict[str, tuple[bool, datetime, int]] = {}
+
+    def note_all(self, batch: LambdaBatch, fate: FileFate) -> None:
+        for written, size_bytes in batch.entries.items():
+            self.note(as_in_manifest(written), JudgedFile(fate, batch.batch, size_bytes), batch.last_update)
+
+    def note(self, name: str, found: JudgedFile, moment: datetime | None) -> None:
+        age = self._recorded.get(name) == found.batch, moment or _LONG_AGO, -_ORDER.index(found.fate)
+        if name not in self._ages or age > self._ages[name]:
+            self._ages[name] = age
+            self._by_name[name] = found
 
 
 def partly_loaded(batches: Iterable[LambdaBatch]) -> Iterator[tuple[LambdaBatch, tuple[str, ...]]]:

@@ -286,6 +286,7 @@ class _Planning:
         batches, fates = read.batches, read.fates
         self._report.findings.extend(read.findings)
         self._seen_batches.update(each.batch for each in batches)
+        self._seen_batches.update(each.batch for each in files if each.batch is not None)
         if fates.without_manifest:
             named = ", ".join(sorted(fates.without_manifest)[:SHOWN])
             self._find(

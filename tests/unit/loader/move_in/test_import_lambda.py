@@ -197,6 +197,52 @@ def test_a_file_of_several_batches_counts_as_loaded_if_one_of_them_loaded_it(mov
     assert move.apply().loads[0].counts == {"loaded": 1}
 
 
+@pytest.mark.parametrize("status", ["error", "reprocessed", "locked", "complete"])
+def test_a_file_whose_latest_batch_was_deleted_is_unknown_whatever_an_earlier_one_says(move: Move, status: str):
+    """Most deleted batches were complete: loaded for its earlier failure, the file would be loaded a second time."""
+    move.world.put("orders/1")
+    move.batch("a", status, *names("1"))
+    move.tables.file_items.clear()
+    move.record("deleted", *names("1"))
+    assert move.plan().loads[0].counts == {"unknown": 1}
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "fate"),
+    [
+        ("error", "complete", "loaded"),
+        ("complete", "error", "error"),
+        ("complete", "locked", "locked"),
+        ("complete", "open", "open"),
+        ("locked", "error", "error"),
+        ("reprocessed", "open", "open"),
+    ],
+)
+def test_of_several_batches_the_one_that_was_written_last_decides(move: Move, earlier: str, later: str, fate: str):
+    """Somebody had it put through again: what its new batch did is what is known of it."""
+    move.world.put("orders/1")
+    for batch, status, moment in (("b", later, "1700000000"), ("a", earlier, "1600000000")):
+        move.batch(batch, status, *names("1"), lastUpdate=moment)
+    move.tables.file_items.clear()
+    assert move.plan().loads[0].counts == {fate: 1}
+    move.record("a", *names("1"))
+    assert move.plan().loads[0].counts == {FileFate.LOADED if earlier == "complete" else _FATES[earlier]: 1}
+
+
+_FATES = {"error": "error", "locked": "locked", "reprocessed": "error"}
+
+
+def test_a_deleted_batch_is_decided_by_its_id(move: Move):
+    """Its files are known by their records."""
+    move.world.put("orders/1", "orders/2", "orders/3")
+    move.record("x", *names("1"))
+    move.record("y", *names("2"))
+    move.record("z", *names("3"))
+    move.choices = ImportChoices(REGION, decided={"x": Choice.LOAD, "y": Choice.MARK, "z": Choice.MARK})
+    assert move.apply().undecided == {}
+    assert move.marked() == ["2", "3"]
+
+
 def test_files_that_the_loader_stopped_at_are_lost(move: Move):
     """Recorded and never appended; and appended to a batch that never got it."""
     move.world.put("orders/1", "orders/2")
