@@ -18,9 +18,9 @@ from rsloader_provider.loader.audit.batches import BatchWalk
 from rsloader_provider.loader.audit.remedies import remedies
 from rsloader_provider.loader.audit.report import AuditReport, Finding
 from rsloader_provider.loader.audit.segments import Fingerprint, fingerprint
+from rsloader_provider.loader.boundaries import boundary_of
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.inventory import Inventory, Unreadable
-from rsloader_provider.loader.run.discover import boundary_of
 from rsloader_provider.loader.services import Services
 
 

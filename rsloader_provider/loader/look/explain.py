@@ -14,10 +14,10 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.redshift.rows import HistoryRow
+from rsloader_provider.loader.boundaries import boundary_of
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.load_files.folder import LoadFolder
 from rsloader_provider.loader.look.reports import batch_report
-from rsloader_provider.loader.run.discover import boundary_of
 from rsloader_provider.loader.services import Services
 
 _Asked = TypeVar("_Asked")

@@ -10,10 +10,11 @@ from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import OperationRefusedError
 from rsloader_provider.core.ledger.batch import MARKED
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.loader.boundaries import as_it_takes
 from rsloader_provider.loader.operate.mark import Marked, mark_as_loaded
 from rsloader_provider.loader.operate.object_names import prefix_name
 from rsloader_provider.loader.run.buffer import Buffering
-from rsloader_provider.loader.run.discover import as_it_takes, new_objects
+from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)

@@ -80,6 +80,7 @@ class Buffering:
         self.claimed = 0
         self.locked: list[Batch] = []
         self._load = config.load
+        self.batch = self._open_batch()
         self.config, self.holds_still, self._to_record = self._settle(config)
 
     def claim_all(self, objects: Iterator[S3Object]) -> None:
@@ -129,7 +130,6 @@ class Buffering:
         That nothing is left alone is recorded for the first time by the next lock.
         """
         while True:
-            self.batch = self._open_batch()
             known = self.batch.left_alone
             now = boundary(config, known, config.unread_files, self.now())
             for sentence in now.sentences():
@@ -139,8 +139,9 @@ class Buffering:
             try:
                 self.ledger.leave_alone(config.load, known, now.left_alone)
             except LostRaceError:
-                continue
-            return now.config, now.holds_still, None
+                self.batch = self._open_batch()
+            else:
+                return now.config, now.holds_still, None
 
     def _open_batch(self) -> Batch:
         return self.ledger.open_batch(self._load, self.now())

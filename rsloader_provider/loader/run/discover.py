@@ -6,8 +6,7 @@ from enum import StrEnum
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.errors import OperationRefusedError
-from rsloader_provider.core.ledger.boundary import Boundary, boundary
+from rsloader_provider.core.ledger.boundary import boundary
 from rsloader_provider.core.ledger.limits import due_reason
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.core.ledger.shadow_name import as_recorded
@@ -45,24 +44,6 @@ def _new_under(place: S3Url, config: LoadConfig, services: Services) -> Iterator
             claim = next(claimed, None)
         if claim != key:
             yield found
-
-
-def boundary_of(config: LoadConfig, services: Services) -> Boundary:
-    """Tell what the next run of a load takes, for those who look outside of runs. Changes nothing."""
-    known = services.ledger.left_alone(as_recorded(config).load)
-    return boundary(config, known, config.unread_files, services.now())
-
-
-def as_it_takes(config: LoadConfig, services: Services) -> LoadConfig:
-    """Give a load as the next run takes it, for those who claim outside of runs. Changes nothing.
-
-    Raises:
-        OperationRefusedError: It holds still: a load file cannot be read, and what it has named is not known.
-    """
-    now = boundary_of(config, services)
-    if now.holds_still:
-        raise OperationRefusedError(f"{' '.join(now.sentences())} Nothing was changed.")
-    return now.config
 
 
 class Found(StrEnum):
