@@ -7,15 +7,16 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError
+from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, RsloaderError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import HISTORY_SCHEMA, HISTORY_VIEW, TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.load_files.folder import read_load_folder
+from rsloader_provider.loader.load_files.folder import LoadFolder, read_load_folder
 
 _ABOUT_THE_COLUMNS = """\
 -- Histories that an earlier release created lack columns. Loads go on without them. `rsloader setup` adds them, run as
@@ -35,24 +36,42 @@ def setup(
     print_sql: Annotated[bool, typer.Option(help="Only print the SQL, for an administrator to run.")] = False,
     user: Annotated[str, typer.Option(help="The loader's Redshift user, for the grants of --print-sql.")] = "rsloader",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    load: Annotated[list[str] | None, typer.Option(help="Set up this load only; may be repeated.")] = None,
 ) -> None:
     """Create the two DynamoDB tables, and in Redshift a load history for each target table.
 
     Uses the Airflow connections that the load files name. Running it again creates what is missing, adds the columns
-    that histories of an earlier release lack, and changes nothing else.
+    that histories of an earlier release lack, and changes nothing else. A load file with mistakes, or a connection that
+    cannot be used, holds up no other. Exit code 1 if there is one.
     """
     with errors_to_exit_code():
-        folder = read_load_folder(loads)
-        if folder.mistakes:
-            raise ConfigurationError("\n".join(["Correct the load files first.", *map(str, folder.mistakes)]))
-        configs = [*folder.loads.values()]
+        configs, left_out = _chosen(read_load_folder(loads), loads, load)
         if print_sql:
             _print_sql(configs, user, as_json=as_json)
         else:
-            _create(configs, as_json=as_json)
+            left_out += _create(configs, as_json=as_json, is_all=not left_out)
+    for each in left_out:
+        Console(stderr=True, soft_wrap=True).print(f"[red]Not set up[/]: {escape(each)}", highlight=False)
+    if left_out:
+        raise typer.Exit(1)
 
 
-def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
+def _chosen(folder: LoadFolder, path: Path, names: Sequence[str] | None) -> tuple[list[LoadConfig], list[str]]:
+    """Give the loads that can be set up, and say of the others why not."""
+    if names and (unknown := sorted({*names} - folder.loads.keys() - folder.broken.keys())):
+        known = ", ".join(sorted([*folder.loads, *folder.broken])) or "none"
+        raise ConfigurationError(f"There is no load {', '.join(unknown)} in {path}. The loads there: {known}.")
+    broken = [each for name, each in folder.broken.items() if not names or name in names]
+    mistakes = sorted({mistake for each in broken for mistake in each.mistakes})
+    return [each for name, each in folder.loads.items() if not names or name in names], [*map(str, mistakes)]
+
+
+def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> list[str]:
+    """Create what is missing, one connection after the other.
+
+    Returns:
+        What could not be created, and why.
+    """
     # botocore takes a second to import, which the other commands should not.
     from rsloader_provider.aws.dynamodb.tables import create_tables  # noqa: PLC0415
     from rsloader_provider.loader.setup import create_histories  # noqa: PLC0415
@@ -60,6 +79,7 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
     console = Console(soft_wrap=True, quiet=as_json)
     tables: list[str] = []
     histories: list[dict[str, str]] = []
+    failed: list[str] = []
 
     def table_created(name: str) -> None:
         tables.append(name)
@@ -77,11 +97,39 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool) -> None:
     for aws_conn_id in sorted({config.aws_conn_id for config in configs}):
         hook = rsloader_hook(aws_conn_id)
         mine = [config for config in configs if config.aws_conn_id == aws_conn_id]
-        create_tables(hook.dynamodb(), table_names(), table_created)
-        create_histories(mine, hook.get_conn().warehouse, history_there, view_left)
-    console.print("[green]Everything is set up.[/]")
+        try:
+            create_tables(hook.dynamodb(), table_names(), table_created)
+        except RsloaderError as error:
+            failed.append(f"AWS connection {aws_conn_id}: {type(error).__name__}: {error}")
+            continue
+        for conn_id in sorted({target.conn_id for config in mine for target in config.targets}):
+            try:
+                create_histories(_into(mine, conn_id), hook.get_conn().warehouse, history_there, view_left)
+            except RsloaderError as error:
+                failed.append(f"connection {conn_id}: {type(error).__name__}: {error}{_hint(error)}")
+    if is_all and not failed:
+        console.print("[green]Everything is set up.[/]")
     if as_json:
         typer.echo(json.dumps({"tables_created": tables, "histories": histories}, indent=2))
+    return failed
+
+
+def _into(configs: Sequence[LoadConfig], conn_id: str) -> list[LoadConfig]:
+    """Give the loads with those of their targets only that a connection leads to."""
+    return [
+        config.model_copy(update={"targets": targets})
+        for config in configs
+        if (targets := tuple(each for each in config.targets if each.conn_id == conn_id))
+    ]
+
+
+def _hint(error: RsloaderError) -> str:
+    if not isinstance(error, AccessDeniedError):
+        return ""
+    return (
+        " Or have somebody with more rights run what `rsloader setup --print-sql --user USER` prints, with the user of "
+        "this connection as USER; then run `rsloader setup` again."
+    )
 
 
 def _print_sql(configs: Sequence[LoadConfig], user: str, *, as_json: bool) -> None:

@@ -147,11 +147,34 @@ def test_the_sql_for_a_dba_says_what_its_view_leaves_out_and_how_to_find_it(load
     assert [loads.table.replace(".", "__")] in [list(row) for row in found]
 
 
-def test_setup_refuses_load_files_with_mistakes_and_prints_them(loads: "Loads"):
+def test_one_broken_load_file_or_connection_does_not_hold_up_the_setup_of_the_others(loads: "Loads"):
+    """Whose mistake it is sees the exit code; everybody else goes on."""
+    history = f'rsloader."{loads.table.replace(".", "__")}"'
+    loads.write()
     (loads.folder / "broken.yaml").write_text("load: broken\n")
-    result = CliRunner().invoke(app, ["setup", "--loads", str(loads.folder)])
+    for more in ([], ["--print-sql"]):
+        loads.query(f"DROP TABLE IF EXISTS {history} CASCADE")
+        result = CliRunner().invoke(app, ["setup", "--loads", str(loads.folder), *more])
+        assert result.exit_code == 1
+        assert "Not set up: broken.yaml:1" in result.output
+        assert "Everything" not in result.output
+        assert ("CREATE TABLE" in result.output) == bool(more)
+        assert (f"load history {history.replace(chr(34), '')}" in result.output) == (not more)
+    loads.query(f"DROP TABLE IF EXISTS {history} CASCADE")
+    assert "Everything is set up." in rsloader("setup", "--loads", str(loads.folder), "--load", loads.load)
+    loads.write(targets=[{"table": loads.table}, {"table": loads.table, "conn_id": "a_missing_connection"}])
+    loads.query(f"DROP TABLE {history} CASCADE")
+    result = CliRunner().invoke(app, ["setup", "--loads", str(loads.folder), "--load", loads.load])
     assert result.exit_code == 1
-    assert "broken.yaml:1" in result.output
+    assert "Not set up: connection a_missing_connection: ConfigurationError" in result.output
+    assert f"redshift_default: load history rsloader.{loads.table.replace('.', '__')}" in result.output
+
+
+@pytest.mark.parametrize(("name", "said"), [("broken", "broken.yaml:1"), ("nowhere", "There is no load nowhere in")])
+def test_setup_of_one_load_tells_what_is_wrong_with_it(loads: "Loads", name: str, said: str):
+    (loads.folder / "broken.yaml").write_text("load: broken\n")
+    result = CliRunner().invoke(app, ["setup", "--loads", str(loads.folder), "--load", name])
+    assert (result.exit_code, said in result.output) == (1, True)
 
 
 def test_batches_are_listed_for_people_and_for_programs(loaded: "Loads"):
