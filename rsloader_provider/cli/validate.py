@@ -11,6 +11,7 @@ from rich.table import Table
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.load_file.reading import LoadFileMistake
 from rsloader_provider.loader.load_files.folder import LoadFolder, read_file_alone, read_load_folder
 
 
@@ -22,7 +23,8 @@ def validate(
 ) -> None:
     """Check load files and print every mistake with its file, its line and what to write instead.
 
-    Asks AWS and Redshift nothing. Exit code 1 if there is a mistake. A single file is not compared with others.
+    Asks AWS and Redshift nothing. Exit code 1 if there is a mistake. A single file is not compared with others. A
+    note names a setting that looks like a template: only SQL is one.
     """
     try:
         folder = read_load_folder(place) if place.is_dir() or not place.suffix else read_file_alone(place)
@@ -37,6 +39,8 @@ def validate(
         _print_mistakes(folder)
     else:
         Console().print(_table(folder))
+    if not as_json:
+        _print_notes(folder)
     raise typer.Exit(1 if folder.mistakes else 0)
 
 
@@ -50,7 +54,18 @@ def _as_data(folder: LoadFolder) -> dict[str, object]:
             for broken in folder.broken.values()
             for each in broken.mistakes
         ],
+        **({"notes": [_note(each) for each in folder.notes]} if folder.notes else {}),
     }
+
+
+def _note(note: LoadFileMistake) -> dict[str, object]:
+    return {"file": note.file, "line": note.line, "message": note.message, "hint": note.hint}
+
+
+def _print_notes(folder: LoadFolder) -> None:
+    console = Console(soft_wrap=True, highlight=False, stderr=True)
+    for note in folder.notes:
+        console.print(f"[yellow]Note[/]: {escape(str(note))}")
 
 
 def _print_mistakes(folder: LoadFolder) -> None:

@@ -44,7 +44,7 @@ class LoadBatchOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Load once."""
         config = LoadConfig.model_validate(self.load_config)
-        renderer = AirflowSqlRenderer(self.get_template_env(), context)
+        renderer = AirflowSqlRenderer(context)
         with as_task_failures(), concerning(f"batch {self.batch} of load {config.load}"):
             services = RsloaderHook(config.aws_conn_id).get_conn()
             if config.shadow:

@@ -3,12 +3,13 @@
 from collections import ChainMap
 from collections.abc import Mapping
 from functools import cache
+from types import FunctionType
 from typing import Any, Protocol
 
 from jinja2 import Environment, StrictUndefined, TemplateSyntaxError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from rsloader_provider.core.config.mistakes import holds_secret, mistake
+from rsloader_provider.core.config.sql_sandbox import Offered, SqlEnvironment
 
 
 class SqlRenderer(Protocol):
@@ -44,8 +45,7 @@ ROWS_UNKNOWN = StrictUndefined(hint="'rows' is known after COPY only: use it in 
 
 @cache
 def _environment() -> Environment:
-    # The extension that Airflow's own environments have.
-    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, extensions=["jinja2.ext.do"], cache_size=0)
+    return SqlEnvironment({})
 
 
 def check_template(text: str) -> None:
@@ -112,8 +112,9 @@ class PlainSqlRenderer:
     """Renders without Airflow: only the load's own values are known, and any other name is an error."""
 
     def render(self, text: str, values: Mapping[str, Any]) -> str:
-        """Render a template in Jinja's sandbox."""
-        return render_in(_environment(), text, values)
+        """Render a template in the sandbox. Functions among the values are for templates to call."""
+        offered = {name: Offered(each) if isinstance(each, FunctionType) else each for name, each in values.items()}
+        return render_in(_environment(), text, offered)
 
     def redacted(self, text: str) -> str:
         """Give the text as it is: the load's own values hold no secret."""

@@ -13,6 +13,7 @@ from rsloader_provider.core.config.schedules import airflow_schedule
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.reading import LoadFileMistake
+from rsloader_provider.core.load_file.template_notes import template_notes
 from rsloader_provider.loader.load_files.one_file import ReadFile, read_one_file, surely_names_its_sources, unreadable
 from rsloader_provider.loader.load_files.owners import settle_overlaps
 
@@ -53,11 +54,13 @@ class LoadFolder:
         broken: The others by name.
         unread: Files whose sources cannot be read, sorted: they are empty, cut off or away, or a source is wrong. The
             good loads know them.
+        notes: What may be meant in another way than it is taken, sorted by file and line; no load is broken by it.
     """
 
     loads: dict[str, LoadConfig]
     broken: dict[str, BrokenLoad]
     unread: tuple[str, ...] = ()
+    notes: tuple[LoadFileMistake, ...] = ()
 
     @property
     def mistakes(self) -> tuple[LoadFileMistake, ...]:
@@ -209,7 +212,8 @@ def _settle(files: Iterable[ReadFile]) -> LoadFolder:
             broken[name] = BrokenLoad(name, tuple(sorted(mistakes)), schedule and airflow_schedule(schedule))
         elif config := same_name[0].config:
             loads[name] = _excluding(config, excludes[same_name[0].file]).beside(unread)
-    return LoadFolder(loads, broken, unread)
+    notes = tuple(sorted(note for each in files for note in template_notes(each.file, each.text, each.config)))
+    return LoadFolder(loads, broken, unread, notes)
 
 
 def _by_name(files: list[ReadFile]) -> dict[str, list[ReadFile]]:

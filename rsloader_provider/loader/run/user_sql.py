@@ -8,6 +8,7 @@ from typing import Any, Literal
 from jinja2 import TemplateError
 
 from rsloader_provider.core.config import Target
+from rsloader_provider.core.config.sql_sandbox import Shown
 from rsloader_provider.core.config.sql_templates import ROWS_UNKNOWN, SqlRenderer
 from rsloader_provider.core.config.sql_tokens import UnreadableSqlError
 from rsloader_provider.core.config.user_sql import UserSql, refusal, split_sql
@@ -19,7 +20,7 @@ from rsloader_provider.loader.ports.warehouse import Session
 
 
 @dataclass(frozen=True, slots=True)
-class BatchValues:
+class BatchValues(Shown):
     """What a template knows as `batch`; written out by itself it is the batch's id.
 
     Attributes:
@@ -45,7 +46,7 @@ class BatchValues:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetValues:
+class TargetValues(Shown):
     """What a template knows as `target`; written out by itself it is the table as SQL names it, quoted.
 
     Attributes:

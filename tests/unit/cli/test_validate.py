@@ -135,3 +135,36 @@ def test_every_setting_has_a_description_for_editors() -> None:
     schema = json.loads(run("schema").output)
     for settings in (schema, *schema["$defs"].values()):
         assert all(each.get("description") for each in settings["properties"].values())
+
+
+# The DAG once rendered it, while every command took it as it stands.
+JINJA = """load: jin
+source: s3://land/{{ var.value.env }}/jin/
+schedule: "0 6 * * *"
+batch: {max_files: 1}
+copy: {format: csv}
+manifests: s3://man/{{ var.value.env }}/
+targets:
+  - table: public.jin
+    pre_sql: DELETE FROM {{ target }} WHERE day = '{{ ds }}'
+"""
+
+
+def test_what_looks_like_a_template_of_airflows_is_told_and_is_no_mistake(tmp_path: Path) -> None:
+    """Whoever wrote it would otherwise wait for objects that never come."""
+    (tmp_path / "jin.yaml").write_text(JINJA)
+    result = run("validate", tmp_path)
+    assert result.exit_code == 0
+    assert (
+        "Note: jin.yaml:2: 's3://land/{{ var.value.env }}/jin/' looks like a template, but is taken as it stands, with "
+        "'{{ var.value.env }}' in it. Only pre_sql and post_sql are templates" in result.output
+    )
+    assert result.output.count("Note:") == 2, "the SQL is one"
+    told = json.loads(run("validate", tmp_path, "--json").output)
+    assert [each["file"] for each in told["notes"]] == ["jin.yaml", "jin.yaml"]
+
+
+def test_a_folder_in_double_braces_is_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "brace.yaml").write_text(JINJA.replace("{{ var.value.env }}", "{{tenant}}"))
+    result = run("validate", tmp_path)
+    assert (result.exit_code, "Note" in result.output) == (0, False)
