@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
-from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError, RsloaderError
+from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError, RsloaderError, StatementError
 from rsloader_provider.core.ledger.batch import Batch, SkippedRows
 
 _LARGEST = 200_000
@@ -74,10 +74,12 @@ def failure_message(
         failed_manifest: Where the manifest's copy is; None when none was kept.
         errors_file: Where the document of `errors_document` is; None when none was kept.
     """
+    said = str(error)[:_ERROR_CHARACTERS]
     message = {
         **_facts(batch, source, key, manifest),
         "status": "error",
-        "error": str(error),
+        "error": _by_cluster(target, error, said),
+        "errorText": said,
         "target": target,
         **_details(error),
     }
@@ -85,7 +87,7 @@ def failure_message(
         message["failedManifest"] = _without_scheme(failed_manifest)
     if errors_file is not None:
         message["errorsFile"] = str(errors_file)
-    return _bounded(message)
+    return _bounded(message, is_cut=said != str(error))
 
 
 def errors_document(batch: Batch, *, target: str, manifest: S3Url, error: RsloaderError) -> bytes:
@@ -178,14 +180,24 @@ def _row(row: RowError) -> dict[str, Any]:
     return {name: value for name, value in asdict(row).items() if name != "query_id"}
 
 
-def _bounded(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Shorten the error's text and, if necessary, leave out the last rows and missing objects; the file has all."""
-    kept = {**message, "error": message["error"][:_ERROR_CHARACTERS]}
+def _by_cluster(target: str, error: RsloaderError, said: str) -> str:
+    """Write an error as the Lambda loader did: JSON in a text, by cluster.
+
+    Its function for failed batches takes the first cluster, and the `code` of its `error`.
+    """
+    code = (error.sqlstate if isinstance(error, StatementError) else "") or type(error).__name__
+    cluster = target.partition("/")[0]
+    return json.dumps({cluster: {"status": -1, "error": {"code": code, "message": said}}}, ensure_ascii=False)
+
+
+def _bounded(message: Mapping[str, Any], *, is_cut: bool) -> dict[str, Any]:
+    """Leave out the last rows and missing objects, if necessary; the file has all."""
+    kept = {**message}
     lists: dict[str, Sequence[Any]] = {name: kept[name] for name in ("errors", "missing")}
     while len(json.dumps(kept)) > _LARGEST and any(lists.values()):
         lists = {name: each[: len(each) // 2] for name, each in lists.items()}
         kept = {**kept, **lists}
-    return {**kept, "truncated": True} if kept != message else kept
+    return {**kept, "truncated": True} if is_cut or kept != message else kept
 
 
 def _without_scheme(url: S3Url) -> str:

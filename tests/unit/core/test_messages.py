@@ -85,7 +85,10 @@ def test_bad_data_is_told_row_by_row_and_kept_beside_the_manifest(world: World):
             "s3Prefix": "landing/orders",
             "key": "orders/2.csv",
             "status": "error",
-            "error": error,
+            "error": json.dumps(
+                {"redshift_default": {"status": -1, "error": {"code": "BadDataError", "message": error}}}
+            ),
+            "errorText": error,
             "originalManifest": f"loader/manifests/orders/{batch.batch}.manifest",
             "failedManifest": f"loader/failed/orders/{batch.batch}.manifest",
             "load": "orders",
@@ -204,6 +207,23 @@ def a_message(error: Any, key: str = "orders/1.csv") -> dict[str, Any]:
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (StatementError('no "such" column', "42703"), "42703"),
+        (StatementError("no such column"), "StatementError"),
+        (BadDataError("é\n" * 9000), "BadDataError"),
+    ],
+)
+def test_a_program_that_reads_the_lambda_loaders_errors_reads_ours(error: StatementError | BadDataError, code: str):
+    """Its function for failed batches: the JSON in `error`, the first cluster in it, the code of its error."""
+    message = json.loads(json.dumps(a_message(error)))
+    by_cluster = json.loads(message["error"])
+    first = by_cluster[next(iter(by_cluster))]
+    assert (first["status"], first["error"]["code"]) == (-1, code)
+    assert first["error"]["message"] == message["errorText"] == str(error)[:4000]
+
+
 @pytest.mark.parametrize("character", ["a", "é", "😀", '"', "\x00"])
 def test_a_message_stays_below_what_sns_takes(character: str):
     """Whatever is in it: JSON writes some characters in six bytes, and some in twelve."""
@@ -229,7 +249,7 @@ def test_a_message_stays_below_what_sns_takes(character: str):
 def test_a_short_message_is_whole():
     message = a_message(NotSetUpError("no such table"))
     assert "truncated" not in message
-    assert (message["s3Prefix"], message["error"]) == ("landing", "no such table")
+    assert (message["s3Prefix"], message["errorText"]) == ("landing", "no such table")
 
 
 def test_a_process_that_stops_before_the_errors_are_kept_has_kept_the_manifest(world: World):

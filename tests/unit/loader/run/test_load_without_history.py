@@ -145,7 +145,7 @@ def test_the_question_says_what_is_known_and_both_commands(world: World, undecid
     assert f"rsloader mark-loaded orders {batch.batch} {TARGET}" in text
     assert f"rsloader mark-not-loaded orders {batch.batch} {TARGET}" in text
     ((_, message),) = world.notifier.messages[FAILED_TOPIC]
-    assert message["error"] == text
+    assert message["errorText"] == text
 
 
 def test_nobody_but_a_person_goes_on(world: World, undecided: tuple[Batch, bool]):
