@@ -14,6 +14,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from rsloader_provider.core.lambda_loader.outcomes import loaded_clusters, recorded_errors
+
 Item = Mapping[str, Any]
 
 CONFIG_TABLE = "LambdaRedshiftBatchLoadConfig"
@@ -130,6 +132,7 @@ class LambdaBatch:
         manifest: The manifest, `bucket/key`; None where none is recorded.
         last_update: When it was written last (aware, UTC); None where that is missing.
         loaded_clusters: Endpoints of the clusters into which an unsuccessful batch was loaded.
+        errors: What the loader recorded of its failure, by the cluster's endpoint, or under "" for none.
     """
 
     prefix: str
@@ -139,6 +142,7 @@ class LambdaBatch:
     manifest: str | None = None
     last_update: datetime | None = None
     loaded_clusters: tuple[str, ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +221,8 @@ def read_batch(item: Item) -> tuple[LambdaBatch | None, list[ImportFinding]]:
         entries=entries,
         manifest=_text(item.get("manifestFile")) or None,
         last_update=_moment(item.get("lastUpdate")),
-        loaded_clusters=_loaded_clusters(item.get("clusterLoadStatus")),
+        loaded_clusters=loaded_clusters(item.get("clusterLoadStatus")),
+        errors=recorded_errors(item),
     )
     return batch, findings.listed
 
@@ -329,15 +334,6 @@ def _optional_ciphertext(item: Item, name: str, findings: _Findings) -> bytes | 
     except ValueError as error:
         findings.note(f"{name} cannot be read: {error}.", "Choose --iam-role, or set the secret again.")
         return b""
-
-
-def _loaded_clusters(value: object) -> tuple[str, ...]:
-    """Give the clusters that have a batch, from the JSON that a batch keeps by cluster; 0 is good, -1 is not."""
-    try:
-        states = json.loads(str(value)) if value else {}
-        return tuple(sorted(name for name, state in states.items() if state.get("status") == 0))
-    except (ValueError, AttributeError, RecursionError):
-        return ()
 
 
 def _key(item: Item, name: str) -> str:

@@ -8,14 +8,17 @@ from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import NotSetUpError
 from rsloader_provider.core.lambda_loader.fates import Choice, Fates, FileFate
 from rsloader_provider.core.lambda_loader.load_file import source_of
+from rsloader_provider.core.lambda_loader.tables import LambdaBatch
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.loader.move_in.choices import ImportChoices
-from rsloader_provider.loader.move_in.report import OPTIONS, SHOWN, UNRECORDED, LoadPlan, LostFile, chosen
+from rsloader_provider.loader.move_in.report import OPTIONS, SHOWN, UNRECORDED, BatchInDoubt, LoadPlan, LostFile, chosen
 from rsloader_provider.loader.services import Services
 
 _CHANGED_AFTER = timedelta(seconds=1)
 """S3 lists times in whole seconds."""
+
+_IN_DOUBT = frozenset({FileFate.LOCKED, FileFate.ERROR, FileFate.UNKNOWN})
 
 
 def ledger_name(config: LoadConfig, choices: ImportChoices) -> str:
@@ -29,7 +32,7 @@ class ClaimsWalk:
     Args:
         plan: The plan to complete.
         fates: The fates of the files, from the tables.
-        moments: When each batch was last written.
+        batches: The batches by id.
         services: Ours.
         choices: What the person chose.
     """
@@ -38,13 +41,13 @@ class ClaimsWalk:
         self,
         plan: LoadPlan,
         fates: Fates,
-        moments: Mapping[str, datetime | None],
+        batches: Mapping[str, LambdaBatch],
         services: Services,
         choices: ImportChoices,
     ):
         self._plan = plan
         self._fates = fates
-        self._moments = moments
+        self._batches = batches
         self._services = services
         self._choices = choices
         self._source = SourcePattern.parse(source_of(plan.prefix))
@@ -88,7 +91,7 @@ class ClaimsWalk:
         fate: str = UNRECORDED
         if file is not None:
             fate = file.fate
-            moment = self._moments.get(file.batch or "")
+            moment = self._moment(file.batch)
             if fate == FileFate.LOADED and moment and found.last_modified > moment + _CHANGED_AFTER:
                 plan.changed.append(found.name)
         elif (lost_as := self._fates.lost_as(found.name)) is not None:
@@ -105,9 +108,27 @@ class ClaimsWalk:
         if chosen(file.fate, self._choices.by_fate) is not Choice.MARK:
             return  # nobody can load it
         bucket, _, key = name.partition("/")
-        moment = self._moments.get(file.batch or "") or datetime.fromtimestamp(0, UTC)
+        moment = self._moment(file.batch) or datetime.fromtimestamp(0, UTC)
         self._plan.gone += 1
         self._decide(file.fate, S3Object(bucket, key, file.size_bytes or 0, "", moment), is_claimed=is_claimed)
+
+    def _moment(self, batch_id: str | None) -> datetime | None:
+        batch = self._batches.get(batch_id or "")
+        return batch and batch.last_update
+
+    def _note_doubt(self, fate: str, name: str) -> None:
+        file = self._fates.by_name.get(name)
+        if fate not in _IN_DOUBT or file is None or file.batch is None:
+            return
+        doubt = self._plan.in_doubt.get(file.batch)
+        if doubt is None:
+            choice = chosen(fate, self._choices.by_fate)
+            doubt = BatchInDoubt(file.batch, fate, choice=choice)
+            if batch := self._batches.get(file.batch):
+                doubt.last_update, doubt.errors = batch.last_update, batch.errors
+                doubt.loaded_clusters = batch.loaded_clusters
+            self._plan.in_doubt[file.batch] = doubt
+        doubt.files.append(name)
 
     def _decide(self, fate: str, found: S3Object, *, is_claimed: bool) -> None:
         plan = self._plan
@@ -115,6 +136,7 @@ class ClaimsWalk:
             plan.claimed += 1
             return
         plan.counts[fate] += 1
+        self._note_doubt(fate, found.name)
         match chosen(fate, self._choices.by_fate):
             case Choice.MARK:
                 plan.to_mark.append(found)

@@ -303,8 +303,8 @@ class _Planning:
                 f"its status is {batch.status}, but it was loaded into {', '.join(clusters)}.",
                 "Delete its rows there before its files are loaded again.",
             )
-        moments = {each.batch: each.last_update for each in batches}
-        ClaimsWalk(plan, fates, moments, self._ports.services, self._choices).run(
+        by_id = {each.batch: each for each in batches}
+        ClaimsWalk(plan, fates, by_id, self._ports.services, self._choices).run(
             self._stage(f"{plan.prefix}: comparing with S3", None)
         )
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
@@ -43,6 +44,50 @@ class LostFile:
 
 
 @dataclass(slots=True)
+class BatchInDoubt:
+    """A batch of which nobody but a person knows whether its rows are in the table, and what helps to decide.
+
+    Attributes:
+        batch: Its id.
+        fate: What became of its files, as far as the tables say: locked, error or unknown.
+        last_update: When it was written last; None where that is not known.
+        loaded_clusters: Clusters into which it was loaded.
+        errors: What the Lambda loader recorded of its failure, by cluster.
+        choice: What is done about its files; None if that has to be chosen.
+        files: Its files that nothing has claimed yet.
+    """
+
+    batch: str
+    fate: str
+    last_update: datetime | None = None
+    loaded_clusters: tuple[str, ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict)
+    choice: Choice | None = None
+    files: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as plain JSON."""
+        return {
+            "batch": self.batch,
+            "fate": str(self.fate),
+            "last_update": self.last_update and self.last_update.isoformat(),
+            "loaded_clusters": [*self.loaded_clusters],
+            "errors": {**self.errors},
+            "choice": self.choice and str(self.choice),
+            "files": [f"s3://{name}" for name in self.files],
+        }
+
+    def lines(self) -> Iterator[str]:
+        """Give it as lines for people."""
+        when = f", last written {self.last_update:%Y-%m-%d %H:%M:%S} UTC" if self.last_update else ""
+        loaded = f"; loaded into {', '.join(self.loaded_clusters)}" if self.loaded_clusters else ""
+        ask = "" if self.choice else f". --load-batch or --mark-batch {self.batch} decides about it alone"
+        yield f"  Batch {self.batch} ({self.fate}{when}), {len(self.files):,} objects{loaded}{ask}:"
+        yield from (f"    {cluster or 'error'}: {error}" for cluster, error in sorted(self.errors.items()))
+        yield from _some([f"s3://{name}" for name in self.files])
+
+
+@dataclass(slots=True)
 class LoadPlan:
     """What becomes of one configuration.
 
@@ -63,6 +108,7 @@ class LoadPlan:
         to_mark: What will be marked as loaded.
         to_load: Objects that stay unclaimed, so that the first run loads them.
         undecided: Objects by option that a person has to choose first.
+        in_doubt: Batches whose files are locked, failed or unknown, by id; those of no batch are not among them.
         marked: Objects that were marked by this call.
     """
 
@@ -82,6 +128,7 @@ class LoadPlan:
     to_mark: list[S3Object] = field(default_factory=list, repr=False)
     to_load: int = 0
     undecided: Counter[str] = field(default_factory=Counter)
+    in_doubt: dict[str, BatchInDoubt] = field(default_factory=dict)
     marked: int = 0
 
     def as_json(self) -> dict[str, Any]:
@@ -103,6 +150,7 @@ class LoadPlan:
                 {"url": f"s3://{each.name}", "batch": each.batch, "is_there": each.is_there} for each in self.lost
             ],
             "undecided": dict(self.undecided),
+            "in_doubt": [each.as_json() for _, each in sorted(self.in_doubt.items())],
         }
 
 
@@ -188,6 +236,11 @@ def _about(plan: LoadPlan, *, is_applied: bool) -> Iterator[str]:
     if plan.changed:
         yield f"  {len(plan.changed):,} objects were overwritten after their load; their new content was never loaded:"
         yield from _some([f"s3://{name}" for name in plan.changed])
+    for number, (_, doubt) in enumerate(sorted(plan.in_doubt.items())):
+        if number == SHOWN:
+            yield f"  … and {len(plan.in_doubt) - SHOWN:,} more batches; --json names them all"
+            break
+        yield from doubt.lines()
     if plan.unrecorded:
         yield "  The Lambda loader never recorded these objects, for example:"
         yield from _some([f"s3://{name}" for name in plan.unrecorded])

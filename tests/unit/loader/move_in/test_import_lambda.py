@@ -177,6 +177,54 @@ def test_nothing_is_written_before_the_person_has_chosen(move: Move, status: str
     assert [*move.folder.iterdir()] == []
 
 
+def test_batches_that_a_person_has_to_decide_about_are_listed_with_what_helps(move: Move):
+    """Batch and files, when it was written, which clusters have it, and why it failed."""
+    move.choices = ImportChoices(REGION, by_fate={FileFate.LOCKED: Choice.MARK})
+    move.world.put("orders/1", "orders/2", "orders/3", "orders/4", "orders/5")
+    states = json.dumps(
+        {"one:5439": {"status": 0, "error": None}, "two:5439": {"status": -1, "error": {"code": "42P01"}}}
+    )
+    move.batch("a", "error", *names("1", "2"), clusterLoadStatus=states, lastUpdate="1600000000")
+    move.batch("b", "locked", *names("3"))
+    move.record("c", *names("4"))
+    move.batch("d", "error", *names("5"), errorMessage="no\x1b[2J connection\n")
+    report = move.plan()
+    lines = [*report.lines()]
+    begin = next(number for number, line in enumerate(lines) if line.startswith("  Batch a"))
+    assert lines[begin : begin + 4] == [
+        "  Batch a (error, last written 2020-09-13 12:26:40 UTC), 2 objects; loaded into one:5439. --load-batch or "
+        "--mark-batch a decides about it alone:",
+        '    two:5439: {"code": "42P01"}',
+        "    s3://landing/orders/1",
+        "    s3://landing/orders/2",
+    ]
+    text = "\n".join(lines)
+    assert "  Batch b (locked, last written 2030-03-17 17:46:40 UTC), 1 objects:\n    s3://landing/orders/3" in text
+    assert "  Batch c (unknown), 1 objects. --load-batch or --mark-batch c decides about it alone:" in text
+    assert "    error: no\\x1b[2J connection" in text
+    told = report.as_json()["loads"][0]["in_doubt"]
+    assert told[0] == {
+        "batch": "a",
+        "fate": "error",
+        "last_update": "2020-09-13T12:26:40+00:00",
+        "loaded_clusters": ["one:5439"],
+        "errors": {"two:5439": '{"code": "42P01"}'},
+        "choice": None,
+        "files": ["s3://landing/orders/1", "s3://landing/orders/2"],
+    }
+    assert [(each["batch"], each["choice"]) for each in told] == [("a", None), ("b", "mark"), ("c", None), ("d", None)]
+
+
+def test_an_error_that_may_hold_a_secret_is_not_repeated(move: Move):
+    move.world.put("orders/1")
+    move.batch(
+        "a", "error", *names("1"), errorMessage="COPY … aws_secret_access_key=abcdefghijklmnopqrstuvwxyz0123456789ABCD"
+    )
+    text = "\n".join([*move.plan().lines(), json.dumps(move.plan().as_json())])
+    assert "abcdefghij" not in text
+    assert "may hold a secret" in text
+
+
 def test_a_single_batch_is_decided_by_its_id(move: Move):
     move.world.put("orders/1", "orders/2")
     move.batch("a", "locked", *names("1"))
