@@ -46,7 +46,7 @@ def explain(
 
 def _parsed(url: str) -> S3Url:
     try:
-        parsed = S3Url.parse(url)
+        parsed = S3Url.of_object(url)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
     if not parsed.key:

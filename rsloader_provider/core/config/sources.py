@@ -40,6 +40,17 @@ class S3Url:
         """
         return cls(*_bucket_and_key(text))
 
+    @classmethod
+    def of_object(cls, text: str) -> Self:
+        """Read the URL of an object, or how the URLs of some begin, that a person names.
+
+        A key is data, and S3 lets it look like a key or a password: only what stands before it may hold none.
+
+        Raises:
+            ValueError: As `parse` raises it.
+        """
+        return cls(*_bucket_and_key(text, key_is_data=True))
+
     def join(self, suffix: str) -> Self:
         """Return the URL with `suffix` added to the key as it is, without a '/' between them."""
         return type(self)(self.bucket, self.key + suffix)
@@ -156,14 +167,15 @@ def prefixes_to_list(patterns: Iterable[SourcePattern]) -> tuple[S3Url, ...]:
     return tuple(kept)
 
 
-def _bucket_and_key(text: str) -> tuple[str, str]:
-    if holds_secret(text):
+def _bucket_and_key(text: str, *, key_is_data: bool = False) -> tuple[str, str]:
+    scheme, separator, rest = text.partition("://")
+    bucket, _, key = rest.partition("/")
+    has_clean_bucket = key_is_data and scheme == "s3" and _BUCKET.fullmatch(bucket)
+    if not has_clean_bucket and holds_secret(text):
         raise mistake(
             "this URL holds a key, a password or a signature.",
             "Write s3://bucket/prefix/; the credentials belong in the Airflow connection of aws_conn_id.",
         )
-    scheme, separator, rest = text.partition("://")
-    bucket, _, key = rest.partition("/")
     if not separator or scheme.lower() not in {"s3", "s3a", "s3n"}:
         raise mistake(f"{text!r} is not an S3 URL.", "Write s3://bucket/prefix/.")
     if scheme != "s3":

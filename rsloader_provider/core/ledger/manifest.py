@@ -23,6 +23,16 @@ class Entry:
         """The object's URL."""
         return f"s3://{self.name}"
 
+    @property
+    def bucket(self) -> str:
+        """Its bucket."""
+        return self.name.partition("/")[0]
+
+    @property
+    def key(self) -> str:
+        """Its key as S3 has it."""
+        return self.name.partition("/")[2]
+
 
 def render_manifest(entries: Iterable[Entry]) -> bytes | None:
     """Write the manifest: sorted and without duplicates, so that every attempt writes the same bytes.

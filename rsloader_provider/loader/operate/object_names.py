@@ -28,6 +28,6 @@ def prefix_name(url: str) -> str:
 
 def _parsed(url: str) -> S3Url:
     try:
-        return S3Url.parse(url)
+        return S3Url.of_object(url)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error

@@ -26,7 +26,7 @@ from rsloader_provider.core.ledger.manifest import Entry, digest_of_names, name_
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.ports.ledger import LostRaceError
-from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
@@ -41,6 +41,22 @@ log = logging.getLogger(__name__)
 
 _ERROR_CHARACTERS = 2000
 _NEEDS_A_PERSON = (BadDataError, ObjectsMissingError, OutOfOrderError, StatementError)
+
+
+class _Watched:
+    """Steps of which is known whether COMMIT was among them: from then on only Redshift knows how it went.
+
+    Args:
+        steps: Hears of each.
+    """
+
+    def __init__(self, steps: Steps):
+        self._steps = steps
+        self.may_have_committed = False
+
+    def taking(self, step: Step, subject: object) -> AbstractContextManager[None]:
+        self.may_have_committed |= step is Step.COMMIT
+        return self._steps.taking(step, subject)
 
 
 class Attempt:
@@ -67,6 +83,7 @@ class Attempt:
         self.config = config
         self.renderer = renderer
         self.services = services
+        self.steps = _Watched(services.steps)
         self.record = record
         self.target = target
         progress = record.progress
@@ -99,6 +116,7 @@ class Attempt:
         Raises:
             RsloaderError: See `load_batch`. The end is recorded, unless a newer attempt took over or it is not known
                 whether this one has committed.
+            Exception: A fault of the loader. The same holds.
         """
         log.info(
             "%s: attempt %d, generation %d, into %s",
@@ -120,6 +138,18 @@ class Attempt:
             if str(self.batch) not in str(error):
                 error.concerns(f"{self.batch} into {self.target.name}")
             self._end(error)
+            raise
+        except Exception as bug:
+            if self.steps.may_have_committed:
+                self.record.within(self._read_again()).refuse_if_lost()
+                raise
+            # What a fault of the loader says may hold a secret: only the log, where they are masked, has it whole.
+            self._end(
+                RsloaderError(
+                    f"{self.batch} into {self.target.name}: {type(bug).__name__}, a fault of the loader. Nothing was "
+                    "loaded, and the next run tries again. The log of load_batch tells where it happened; report it."
+                )
+            )
             raise
         skipped = None if self.skipped is None else self.skipped.number
         if self.skipped is not None:
@@ -274,7 +304,7 @@ class Attempt:
     def _table_load(self, session: Session, *, has_rows: bool) -> TableLoad:
         return TableLoad(
             session=session,
-            steps=self.services.steps,
+            steps=self.steps,
             renderer=self.renderer,
             access_key=lambda: self.services.access_key(self.config),
             announce=self._announce,

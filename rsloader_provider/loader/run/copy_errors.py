@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
@@ -110,8 +109,7 @@ def _refused_files(error: BadDataError, copied: CopiedObjects, rows: tuple[RowEr
 
 def _missing_urls(copied: CopiedObjects) -> tuple[str, ...]:
     log.info("%s: asking S3 which of its %d objects are missing", copied.batch, len(copied.entries))
-    urls = (S3Url.parse(entry.url) for entry in copied.entries)
-    return tuple(str(url) for url in urls if copied.storage.find(url.bucket, url.key) is None)
+    return tuple(entry.url for entry in copied.entries if copied.storage.find(entry.bucket, entry.key) is None)
 
 
 def _listed(lines: Sequence[str]) -> str:

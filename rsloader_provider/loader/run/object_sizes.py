@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.loader.ports.storage import Storage
 
@@ -35,6 +34,5 @@ def overwritten(storage: Storage, entries: Sequence[Entry]) -> tuple[str, ...]:
 
 
 def _of_now(storage: Storage, entry: Entry) -> Entry:
-    url = S3Url.parse(entry.url)
-    found = storage.find(url.bucket, url.key)
+    found = storage.find(entry.bucket, entry.key)
     return entry if found is None else replace(entry, size_bytes=found.size_bytes)

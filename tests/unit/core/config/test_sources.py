@@ -223,3 +223,16 @@ def test_how_two_patterns_lie_to_each_other(one: str, other: str, overlaps: bool
     """The cases that people ask about, spelled out."""
     assert SourcePattern("bkt", one).overlaps(SourcePattern("bkt", other)) is overlaps
     assert SourcePattern("bkt", one).covers(SourcePattern("bkt", other)) is covers
+
+
+@pytest.mark.parametrize("key", ["session_token=abc/1", "AKIAIOSFODNN7EXAMPLE", "x-amz-signature/", "a://b:c@d"])
+def test_a_key_that_looks_like_a_secret_can_be_named_by_a_person(key: str) -> None:
+    """Otherwise such an object could neither be explained nor taken out of its batch."""
+    assert S3Url.of_object(f"s3://bkt/{key}") == S3Url("bkt", key)
+
+
+@pytest.mark.parametrize("text", ["s3://AKIA:hunter2@bkt/key", "redshift://loader:hunter2@host/x", "s3://a:hunter2"])
+def test_what_stands_before_a_key_may_hold_no_secret(text: str) -> None:
+    with pytest.raises(ValueError, match="holds a key") as raised:
+        S3Url.of_object(text)
+    assert "hunter2" not in str(raised.value)

@@ -427,6 +427,84 @@ def test_missing_objects_are_named(world: World):
     assert stored(world, batch).status is BatchStatus.ERROR
 
 
+LIKE_SECRETS = ("session_token=abc/1", "AKIAIOSFODNN7EXAMPLE", "x-amz-signature", "password=1/1", "://a:b@c/1")
+
+
+@pytest.mark.parametrize("key", LIKE_SECRETS)
+def test_a_key_that_looks_like_a_secret_is_a_key_like_any_other(world: World, key: str):
+    """Read as a setting it was refused in the middle of the attempt, and the batch was `loading` for ever."""
+    config = a_config(copy={"format": "parquet"})
+    batch = locked(world, config, f"orders/{key}.1", f"orders/{key}.2")
+    world.put(f"orders/{key}.1", content="1\n2\n3\n")
+    with pytest.raises(BadDataError, match="4 bytes in the manifest, 6 in S3"):
+        load(world, batch, config=config)
+    world.storage.delete("landing", f"orders/{key}.2")
+    with pytest.raises(ObjectsMissingError) as raised:
+        load(world, batch, CLEARED, config)
+    assert raised.value.urls == (f"s3://landing/orders/{key}.2",)
+    world.put(f"orders/{key}.2", content="1\n")
+    again = replace(CLEARED, task_try="run-1/load_batch/0/4")
+    assert load(world, batch, again, config).outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2", "3", "1"]
+
+
+class FaultError(Exception):
+    """Nobody expected this."""
+
+
+def fault() -> None:
+    raise FaultError("a text with hunter2 in it")
+
+
+@pytest.mark.parametrize("statement", [sql.BackendPid, sql.Begin, sql.FindLoaded, sql.Copy, sql.RecordLoaded])
+def test_a_fault_of_the_loader_ends_the_attempt_and_the_next_run_tries_again(world: World, statement: type):
+    batch = locked(world)
+    world.warehouse.before(statement, fault)
+    with pytest.raises(FaultError):
+        load(world, batch)
+    progress = stored(world, batch).targets[TARGET]
+    assert (progress.state, progress.may_commit) == (TargetState.WAITING, False)
+    assert "FaultError, a fault of the loader" in progress.error
+    assert "hunter2" not in progress.error
+    assert load(world, batch, RETRY).outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_a_fault_of_the_loader_before_it_has_a_session_ends_the_attempt(world: World):
+    batch = locked(world)
+
+    def refuse(bucket: str, key: str, content: bytes) -> None:
+        fault()
+
+    world.storage.write = refuse  # type: ignore[method-assign]
+    with pytest.raises(FaultError):
+        load(world, batch)
+    del world.storage.write
+    assert stored(world, batch).targets[TARGET].state is TargetState.WAITING
+    assert load(world, batch, RETRY).outcome is Outcome.LOADED
+
+
+@pytest.mark.parametrize(("commits", "outcome"), [(False, Outcome.LOADED), (True, Outcome.FOUND_LOADED)])
+def test_a_fault_at_commit_leaves_the_attempt_open_as_a_lost_connection_does(
+    world: World, commits: bool, outcome: Outcome
+):
+    """Ended as not loaded, a batch that had committed would be told wrong until somebody looked."""
+    batch = locked(world)
+
+    def commit_or_not() -> None:
+        if commits:
+            max(world.warehouse.sessions.items())[1]._commit()
+        fault()
+
+    world.warehouse.before(sql.Commit, commit_or_not)
+    with pytest.raises(FaultError):
+        load(world, batch)
+    left = stored(world, batch).targets[TARGET]
+    assert (left.state, left.may_commit) == (TargetState.LOADING, True)
+    assert load(world, batch, RETRY).outcome is outcome
+    assert rows(world) == ["1", "2"] * 2
+
+
 def test_empty_objects_are_loaded_as_nothing(world: World):
     batch = locked(world, content="")
     result = load(world, batch)
