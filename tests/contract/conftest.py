@@ -49,6 +49,22 @@ def ledger(request: pytest.FixtureRequest) -> Any:
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
+def losing_ledger(request: pytest.FixtureRequest) -> tuple[Any, Callable[[str, str], object]]:
+    """The port, and what deletes the claim of an object by hand."""
+    if request.param == "memory":
+        memory = MemoryLedger(counting_randomness())
+        return memory, memory.edit_claim
+    client = boto3.resource("dynamodb", **request.getfixturevalue("aws_arguments")).meta.client
+    names = TableNames(f"t{next(_numbers)}_")
+    create_tables(client, names, created=lambda _: None)
+
+    def lose(load: str, name: str) -> object:
+        return client.delete_item(TableName=names.files, Key={"load": load, "object": name})
+
+    return DynamoLedger(client, names, counting_randomness()), lose
+
+
+@pytest.fixture(params=["memory", "dynamodb"])
 def ledger_and_inventory(request: pytest.FixtureRequest) -> tuple[Any, Any]:
     if request.param == "memory":
         memory = MemoryLedger(counting_randomness())

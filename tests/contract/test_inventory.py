@@ -116,6 +116,20 @@ def test_a_claim_that_was_edited_is_refused_and_named(edited: Edited, changes: d
     ]
 
 
+def test_objects_that_lost_their_claims_are_named_with_the_item_and_the_repair(edited: Edited):
+    edited.client.delete_item(TableName=edited.names.files, Key={"load": "orders", "object": "landing/orders/3"})
+    with pytest.raises(CorruptLedgerError) as raised:
+        edited.ledger.claim(edited.opened, [an_object("orders/3"), an_object("orders/4")], LIMITS, NOON)
+    said = str(raised.value)
+    assert f"#segment#{edited.opened.batch}#" in said
+    assert "lists s3://landing/orders/3, and" in said
+    assert f"put an item for each of these objects into table {edited.names.files}" in said
+    back = {"object": "landing/orders/3", "size_bytes": 10, "etag": "e", "last_modified": NOON.isoformat()}
+    back |= {"load": "orders", "batch": edited.opened.batch, "claimed_at": NOON.isoformat()}
+    edited.client.put_item(TableName=edited.names.files, Item=back)
+    assert edited.ledger.claim(edited.opened, [an_object("orders/4")], LIMITS, NOON).files == 2
+
+
 @pytest.mark.parametrize("entries", [None, b"no zip", "text"])
 def test_a_segment_that_was_edited_is_refused_and_named(edited: Edited, entries: Any):
     answer = edited.client.query(

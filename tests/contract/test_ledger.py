@@ -8,7 +8,7 @@ import pytest
 from support.objects import NOON, TARGET, an_object
 
 from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.errors import UnknownBatchError
+from rsloader_provider.core.errors import CorruptLedgerError, UnknownBatchError
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import (
     IMPORTED,
@@ -68,6 +68,23 @@ def test_an_object_claimed_already_spoils_the_whole_claim_and_is_named(ledger: L
     assert ledger.find_claim("orders", "landing/orders/0.csv") is None
     assert ledger.get("orders", batch.batch) == batch
     assert len(ledger.entries(batch)) == 1
+
+
+def test_a_segment_whose_claims_are_gone_is_named_and_is_no_lost_race(losing_ledger: tuple[Ledger, Any]):
+    """Whoever looks again after a lost race would look for ever: nobody else is at work."""
+    ledger, lose = losing_ledger
+    objects = [an_object(f"orders/{number}.csv") for number in range(3)]
+    batch = ledger.claim(ledger.open_batch("orders", NOON), objects, LIMITS, NOON)
+    for each in objects[:2]:
+        lose("orders", each.name)
+    with pytest.raises(AlreadyClaimedError):
+        ledger.claim(batch, objects, LIMITS, NOON)
+    with pytest.raises(CorruptLedgerError, match=f"{batch.batch}.*segment"):
+        ledger.claim(batch, [*objects[:2], an_object("orders/9.csv")], LIMITS, NOON)
+    assert ledger.find_claim("orders", "landing/orders/9.csv") is None
+    lock(ledger, batch)
+    with pytest.raises(LostRaceError):
+        ledger.claim(batch, objects[:1], LIMITS, NOON)
 
 
 def test_the_same_object_can_be_claimed_by_two_loads(ledger: Ledger):

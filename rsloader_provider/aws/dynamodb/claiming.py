@@ -3,14 +3,24 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from rsloader_provider.aws.dynamodb.items import Item, batch_item, claim_item, segment_item
+from rsloader_provider.aws.dynamodb.items import (
+    Item,
+    batch_item,
+    claim_item,
+    segment_from,
+    segment_item,
+    segment_key,
+)
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.config.load import BatchLimits
+from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
 from rsloader_provider.core.ledger.contents import add_objects, marked_batch, segment_of
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
+
+_OBJECTS_SHOWN = 10
 
 
 class Claiming:
@@ -23,7 +33,13 @@ class Claiming:
 
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
         counted, grown = self.grow(batch, objects, limits, now)
-        self._transact_claim([*self.take(batch, objects, now), counted], objects)
+        failed = self._transact_claim([*self.take(batch, objects, now), counted], objects)
+        if failed == {len(objects)}:
+            # Claims and segment come and go together, so that no race ends like this: all of them were looked at in
+            # one moment, and the batch is open.
+            raise self._segment_without_claims(batch, objects)
+        if failed:
+            raise LostRaceError
         return grown
 
     def mark(
@@ -54,7 +70,8 @@ class Claiming:
                     ":run": run,
                 },
             )
-        self._transact_claim([*self.take(batch, objects, now), counted], objects)
+        if self._transact_claim([*self.take(batch, objects, now), counted], objects):
+            raise LostRaceError
         return marked
 
     def take(
@@ -93,10 +110,25 @@ class Claiming:
         )
         return action, add_objects(batch, objects, now)
 
-    def _transact_claim(self, actions: list[Item], objects: Sequence[S3Object]) -> None:
+    def _transact_claim(self, actions: list[Item], objects: Sequence[S3Object]) -> frozenset[int]:
+        """Carry out all actions or none; give the places of those whose condition failed, none of them a claim's."""
         failed = self._requests.transact(actions)
         taken = frozenset(each.name for place, each in enumerate(objects) if place in failed)
         if taken:
             raise AlreadyClaimedError(taken)
-        if failed:
-            raise LostRaceError
+        return failed
+
+    def _segment_without_claims(self, batch: Batch, objects: Sequence[S3Object]) -> CorruptLedgerError:
+        key = segment_key(segment_of(batch, objects))
+        item = self._requests.get_row(batch.load, key)
+        held = {entry.name for entry in segment_from(item).claimed} if item else set()
+        names = [each.url for each in objects if each.name in held] or [objects[0].url]
+        listed = ", ".join(names[:_OBJECTS_SHOWN])
+        more = f" and {len(names) - _OBJECTS_SHOWN} more" if len(names) > _OBJECTS_SHOWN else ""
+        return CorruptLedgerError(
+            f"{batch} has the item {key!r} in table {self._names.batches}, which lists {listed}{more}, and table "
+            f"{self._names.files} has no claim of them. Nothing was claimed. The two tables were restored to different "
+            "moments, or somebody deleted claims. Restore both tables to the same moment; or put an item for each of "
+            f"these objects into table {self._names.files}: `load` {batch.load!r}, `object` bucket/key, `batch` "
+            f"{batch.batch!r}, `size_bytes`, `etag`, and as ISO times with a zone `last_modified` and `claimed_at`."
+        )

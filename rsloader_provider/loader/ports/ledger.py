@@ -75,6 +75,7 @@ class Ledger(Protocol):
         Raises:
             AlreadyClaimedError: Drop the named objects and offer the rest again.
             LostRaceError: The batch is no longer open, or has no room for all of them.
+            CorruptLedgerError: The batch has a segment of objects that have no claim.
         """
         ...
 

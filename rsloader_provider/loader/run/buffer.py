@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.errors import ContentionError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.boundary import LeftAlone, boundary
 from rsloader_provider.core.ledger.limits import count_fitting, due_reason
@@ -18,6 +19,9 @@ from rsloader_provider.loader.run.take_over import Work, take_over
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
+
+_LOSSES = 100
+"""Each race that is lost is work that somebody else gets done; beyond this many in a row there is nobody else."""
 
 
 def buffer_objects(
@@ -69,6 +73,7 @@ class Buffering:
         config: The load, which also leaves alone what it has to remember; see `core.ledger.boundary`.
         holds_still: Whether nothing may be claimed at present. What is claimed already is locked all the same.
         claimed: Objects claimed so far.
+        losses: Races lost since the last write that was won.
         locked: Batches locked so far.
     """
 
@@ -78,6 +83,7 @@ class Buffering:
         self.now = services.now
         self.run = run
         self.claimed = 0
+        self.losses = 0
         self.locked: list[Batch] = []
         self._load = config.load
         self.batch = self._open_batch()
@@ -100,8 +106,9 @@ class Buffering:
             except AlreadyClaimedError as taken:
                 pending = [each for each in pending if each.name not in taken.names]
             except LostRaceError:
-                self.batch = self._open_batch()
+                self._look_again()
             else:
+                self.losses = 0
                 self.claimed += len(fitting)
                 del pending[: len(fitting)]
 
@@ -119,8 +126,9 @@ class Buffering:
                         left_alone=self._to_record,
                     )
             except LostRaceError:
-                self.batch = self._open_batch()
+                self._look_again()
             else:
+                self.losses = 0
                 self.locked.append(locked)
                 log.info("%s: locked for %s with %d files, %d bytes", locked, reason, locked.files, locked.size_bytes)
 
@@ -139,9 +147,20 @@ class Buffering:
             try:
                 self.ledger.leave_alone(config.load, known, now.left_alone)
             except LostRaceError:
-                self.batch = self._open_batch()
+                self._look_again()
             else:
+                self.losses = 0
                 return now.config, now.holds_still, None
+
+    def _look_again(self) -> None:
+        self.losses += 1
+        if self.losses == _LOSSES:
+            raise ContentionError(
+                f"{self.batch}: others wrote to it, or locked it, {_LOSSES} times in a row, and this run could not. "
+                "Try again. If it stays so, nobody else is at work: somebody edited the batch's item, or the item "
+                "'#current' of the load, in DynamoDB's table of batches. Put both back from a backup of the table."
+            )
+        self.batch = self._open_batch()
 
     def _open_batch(self) -> Batch:
         return self.ledger.open_batch(self._load, self.now())

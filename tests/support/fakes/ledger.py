@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.errors import DeletedBatchError, UnknownBatchError
+from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
 from rsloader_provider.core.ledger.boundary import LeftAlone
@@ -51,7 +51,10 @@ class MemoryLedger:
         with self._lock:
             self._refuse_taken(batch.load, objects)
             self._refuse_overfilling(batch, objects, limits)
-            return self._grow(batch, objects, now)
+            try:
+                return self._grow(batch, objects, now)
+            except LostRaceError:
+                raise CorruptLedgerError(f"{batch} has a segment whose objects have no claim.") from None
 
     def lock(
         self,
@@ -241,11 +244,14 @@ class MemoryLedger:
             raise AlreadyClaimedError(taken)
 
     def _take(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> None:
+        segment = segment_of(batch, objects)
+        if any(each.claimed[0].name == segment.claimed[0].name for each in self._segments[batch.load, batch.batch]):
+            raise LostRaceError
         for each in objects:
             self._claims[batch.load, ledger_key(each.name)] = Claim(
                 batch.load, each.name, batch.batch, each.size_bytes, each.etag, each.last_modified, now
             )
-        self._segments[batch.load, batch.batch].append(segment_of(batch, objects))
+        self._segments[batch.load, batch.batch].append(segment)
 
     def _grow(self, batch: Batch, objects: Sequence[S3Object], now: datetime) -> Batch:
         """Add objects to the open batch; return it as the caller knows it, with the objects."""

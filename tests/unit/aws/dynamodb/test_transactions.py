@@ -10,7 +10,7 @@ from support.objects import NOON, an_object, counting_randomness
 from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
 from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.errors import RsloaderError, TransientError
+from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError, TransientError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
 
@@ -46,6 +46,9 @@ class CancelingClient:
                 "TransactWriteItems",
             )
 
+    def get_item(self, **_: object) -> dict[str, Any]:
+        return {}
+
 
 def claim(client: CancelingClient) -> Batch:
     ledger = DynamoLedger(client, TableNames(), counting_randomness())
@@ -76,7 +79,8 @@ def test_what_would_be_refused_again_is_not_tried_again(reasons: list[str]):
     [
         (["ConditionalCheckFailed", "None", "None"], AlreadyClaimedError),
         (["None", "None", "ConditionalCheckFailed"], LostRaceError),
-        (["None", "ConditionalCheckFailed", "None"], LostRaceError),
+        (["None", "ConditionalCheckFailed", "ConditionalCheckFailed"], LostRaceError),
+        (["None", "ConditionalCheckFailed", "None"], CorruptLedgerError),
     ],
 )
 def test_a_condition_that_failed_is_told_to_the_caller(reasons: list[str], told: type[Exception]):

@@ -11,12 +11,13 @@ from support.fakes.world import World
 from support.objects import TARGET, a_config
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import CorruptLedgerError
+from rsloader_provider.core.errors import ContentionError, CorruptLedgerError
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
+from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch
@@ -50,6 +51,37 @@ def test_full_batches_are_loaded_and_the_rest_waits(world: World):
     ]
     assert [(each.target, each.batch.reason) for each in work] == [(TARGET, "max_files")] * 2
     assert world.ledger.open_batch("orders", world.clock()).files == 1
+
+
+def test_an_object_whose_claim_is_lost_but_whose_segment_is_there_ends_the_run_with_an_error(world: World):
+    """Taken for a lost race it was claimed over and over, without end."""
+    world.put("orders/1.csv")
+    run(world)
+    world.ledger.edit_claim("orders", "landing/orders/1.csv")
+    world.put("orders/2.csv")
+    with pytest.raises(CorruptLedgerError, match="segment"):
+        run(world)
+
+
+@pytest.mark.parametrize("keys", [(), ("orders/1.csv", "orders/2.csv", "orders/3.csv")])
+def test_an_open_batch_that_nobody_can_write_to_ends_the_run_with_an_error(world: World, keys: tuple[str, ...]):
+    """Its item was edited: it says that it is due, or full, and can be neither locked nor filled."""
+    broken = replace(world.ledger.open_batch("orders", world.clock()), opened_at=world.clock.now)
+    world.ledger.edit(broken)
+    world.clock.go(hours=1)
+    world.put(*keys)
+
+    class Refusing:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.ledger, name)
+
+        def claim(self, *_: object) -> Batch:
+            raise LostRaceError
+
+    with pytest.raises(ContentionError, match=f"(?s){broken.batch}.*edited.*backup"):
+        buffer_objects(
+            CONFIG, replace(world.services, ledger=Refusing()), run="run-1", is_active=lambda _: False, max_work=9
+        )
 
 
 def test_a_waiting_batch_is_loaded_once_its_age_is_reached(world: World):
