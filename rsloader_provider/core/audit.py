@@ -23,6 +23,8 @@ class ObjectState(StrEnum):
 
     NOT_SEEN = "not seen"
     """It matches the load, and nothing has claimed it yet."""
+    HIDDEN = "hidden and left out"
+    """Its name is one that Spark and Hadoop give to what they leave beside data; see `hidden_files`."""
     WAITING = "claimed and waiting"
     """It is in the open batch."""
     LOADING = "in a batch being loaded"
@@ -57,8 +59,8 @@ class ObjectState(StrEnum):
 
 
 _GOOD = {
-    ObjectState.NOT_SEEN, ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED, ObjectState.MARKED,
-    ObjectState.LEFT_OUT, ObjectState.DELETED,
+    ObjectState.NOT_SEEN, ObjectState.HIDDEN, ObjectState.WAITING, ObjectState.LOADING, ObjectState.LOADED,
+    ObjectState.MARKED, ObjectState.LEFT_OUT, ObjectState.DELETED,
 }  # fmt: skip
 _LOADED = {ObjectState.LOADED, ObjectState.MARKED, ObjectState.LOADED_TWICE, ObjectState.NOT_CLAIMED}
 

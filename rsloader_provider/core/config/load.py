@@ -24,7 +24,7 @@ from rsloader_provider.core.config.setting_types import (
     Sources,
     TopicArn,
 )
-from rsloader_provider.core.config.sources import S3Url, SourcePattern, prefixes_to_list
+from rsloader_provider.core.config.sources import S3Url, SourcePattern, is_hidden, prefixes_to_list
 from rsloader_provider.core.config.target import Target, first_repeated
 
 
@@ -71,6 +71,12 @@ class LoadConfig(Settings):
 
     file_filter: RegularExpression | None = Field(default=None, examples=[r"\.csv$"])
     """An RE2 regular expression that is searched for in the whole key. Without it every object is loaded."""
+
+    hidden_files: Literal["ignore", "load"] | None = None
+    """What to do with hidden objects, which Spark and Hadoop leave: below the source the name of a folder or of the
+    object begins with `_` and holds no `=`, begins with `.`, or ends with `._COPYING_`. Without it `ignore`, unless the
+    load has claimed such objects before.
+    """
 
     schedule: Schedule
     """When to look for new objects: cron with five fields, a preset such as `@hourly`, `@continuous`, or a duration
@@ -240,6 +246,14 @@ class LoadConfig(Settings):
     def source_of(self, bucket: str, key: str) -> SourcePattern | None:
         """Give the first source that an object is below, excluded or not; None if there is none."""
         return next((each for each in self.sources if each.bucket == bucket and each.matches(key)), None)
+
+    def hides(self, bucket: str, key: str) -> bool:
+        """Tell whether an object that belongs to this load is hidden, below each source that has it."""
+        path = f"/{key}"
+        if not ("/_" in path or "/." in path or "._COPYING_" in path):
+            return False
+        having = [each for each in self.sources if each.bucket == bucket and each.matches(key)]
+        return bool(having) and all(is_hidden(each.below(key)) for each in having)
 
     @property
     def listed_prefixes(self) -> tuple[S3Url, ...]:

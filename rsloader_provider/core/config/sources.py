@@ -118,6 +118,14 @@ class SourcePattern:
         """Tell whether the object `key` of this bucket lies below the pattern."""
         return key.startswith(self.pattern) if "*" not in self.pattern else self._regex.match(key) is not None
 
+    def below(self, key: str) -> str:
+        """Give what follows the pattern in the key of an object that lies below it.
+
+        >>> SourcePattern.parse("s3://acme-landing/data/year=*/").below("data/year=2024/_SUCCESS")
+        '_SUCCESS'
+        """
+        return key[len(self.pattern) if "*" not in self.pattern else self._regex.match(key).end() :]
+
     def covers(self, other: "SourcePattern") -> bool:
         """Tell whether every object below `other` is also below this pattern. A pattern covers itself."""
         # Read as a key, other's '*' is a character that only a '*' of ours accepts; and what accepts
@@ -147,6 +155,23 @@ class SourcePattern:
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return {"type": "string", "pattern": "^s3://", "examples": ["s3://acme-landing/orders/year=*/month=*/"]}
+
+
+def is_hidden(path: str) -> bool:
+    """Tell whether the name of a folder or of the file in a path is one that Spark passes over when it reads.
+
+    Spark, Hadoop and what is like them write such names while they work: `_temporary/`, `_SUCCESS`, `.part-0.crc`,
+    `1.csv._COPYING_`. A name with a `=` is a partition, whatever it begins with.
+
+    Source: HadoopFSUtils.shouldFilterOutPathName in Spark 3.5.
+
+    >>> is_hidden("dt=1/_temporary/0/part-0.parquet"), is_hidden("_date=2026-12-01/1.csv")
+    (True, False)
+    """
+    return any(
+        name.startswith(".") or (name.startswith("_") and "=" not in name) or name.endswith("._COPYING_")
+        for name in path.split("/")
+    )
 
 
 def prefixes_to_list(patterns: Iterable[SourcePattern]) -> tuple[S3Url, ...]:

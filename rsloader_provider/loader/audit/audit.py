@@ -43,22 +43,27 @@ def audit_load(
     config = boundary_of(config, services).config
     report = AuditReport(config.load, None if only is None else frozenset(only))
     with Histories(config, services.warehouse) as histories:
-        claimed = _claimed(inventory, config.load)
+        claimed, takes_hidden = _claimed(inventory, config)
         found = BatchWalk(config, services, inventory, histories, claimed, report).run()
         if unknown := sorted((report.only or frozenset()) - found.verdicts.keys()):
             raise UnknownBatchError(f"Load {config.load} has no batch {', '.join(unknown)}.")
-        _ObjectWalk(config, services, inventory, found, report).run()
+        _ObjectWalk(config, services, inventory, found, report, takes_hidden=takes_hidden).run()
         for state, tally in report.tallies.items():
             tally.remedies = remedies(config, services.ledger, histories, state, tally)
     return report
 
 
-def _claimed(inventory: Inventory, load: str) -> dict[str, Fingerprint]:
+def _claimed(inventory: Inventory, config: LoadConfig) -> tuple[dict[str, Fingerprint], bool]:
+    """Give what is claimed for each batch, and whether the load takes hidden objects."""
     claimed: dict[str, Fingerprint] = {}
-    for claim in inventory.claims(load):
-        if isinstance(claim, Claim) and claim.left_out_at is None:
-            claimed[claim.batch] = fingerprint((claim.name,), claimed.get(claim.batch, (0, 0)))
-    return claimed
+    takes_hidden = config.hidden_files == "load"
+    for claim in inventory.claims(config.load):
+        if isinstance(claim, Claim):
+            if config.hidden_files is None and not takes_hidden:
+                takes_hidden = config.hides(*claim.name.partition("/")[::2])
+            if claim.left_out_at is None:
+                claimed[claim.batch] = fingerprint((claim.name,), claimed.get(claim.batch, (0, 0)))
+    return claimed, takes_hidden
 
 
 class _ObjectWalk:
@@ -71,6 +76,8 @@ class _ObjectWalk:
         inventory: Inventory,
         found: BatchFindings,
         report: AuditReport,
+        *,
+        takes_hidden: bool,
     ):
         self._config = config
         self._services = services
@@ -80,6 +87,7 @@ class _ObjectWalk:
         self._unmet = set(found.copied)
         self._report = report
         self._listed = config.listed_prefixes
+        self._takes_hidden = takes_hidden
 
     def run(self) -> None:
         """Sort every object."""
@@ -143,7 +151,12 @@ class _ObjectWalk:
         copied_by = self._take_copied(found.name)
         if copied_by or self._config.matches(found.bucket, found.key):
             state = judge_object(found, None, None, None, copied_by, name=found.name)
+            if state is ObjectState.NOT_SEEN and not self._takes_hidden and self._is_hidden(found):
+                state = ObjectState.HIDDEN
             self._count(state, found.name, min(copied_by, default=None))
+
+    def _is_hidden(self, found: S3Object) -> bool:
+        return self._config.hides(found.bucket, found.key)
 
     def _judge_claimed(self, found: S3Object | None, claim: Claim) -> None:
         state = judge_object(

@@ -15,6 +15,7 @@ from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.boundaries import boundary_of
+from rsloader_provider.loader.hidden_objects import leaves_out
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.load_files.folder import LoadFolder
 from rsloader_provider.loader.look.reports import batch_report
@@ -112,6 +113,7 @@ def _story(
     story = LoadStory(config.load, is_owner=config.matches(url.bucket, url.key))
     services = _ask(story.sentences, "AWS", lambda: services_of(config.aws_conn_id))
     claim = None
+    is_left_out: bool | None = False
     if services is not None:
         ledger = services.ledger
         if story.is_owner and (now := _ask([], "DynamoDB", partial(boundary_of, config, services))):
@@ -119,9 +121,16 @@ def _story(
             story.is_owner = config.matches(url.bucket, url.key)
             story.sentences += [f"{each[0].upper()}{each[1:]}" for each in now.sentences()]
         claim = _ask(story.sentences, "DynamoDB", lambda: ledger.find_claim(config.load, f"{url.bucket}/{url.key}"))
+        is_left_out = _ask(
+            story.sentences, "DynamoDB", lambda: leaves_out(config, services, url.bucket, url.key)
+        )  # fmt: skip
     if not (story.is_owner or claim or config.source_of(url.bucket, url.key)):
         return None
-    story.sentences.insert(0, _ownership(config, url, folder))
+    if is_left_out and story.is_owner:
+        story.is_owner = False
+        story.sentences.insert(0, _hidden(config, url))
+    else:
+        story.sentences.insert(0, _ownership(config, url, folder))
     if services is not None:
         _Storyteller(config, services, story, found).tell(claim)
     return story
@@ -164,6 +173,15 @@ def _ownership(config: LoadConfig, url: S3Url, folder: LoadFolder) -> str:
         if prefix.bucket == url.bucket and url.key.startswith(prefix.key):
             return f"{name} does not take it: it writes its own manifests under {prefix}."
     return f"{name} does not take it: its file_filter {config.file_filter!r} does not match it."
+
+
+def _hidden(config: LoadConfig, url: S3Url) -> str:
+    why = "hidden_files: ignore" if config.hidden_files else "hidden_files is not set, and it has claimed none so far"
+    return (
+        f"Load {config.load} does not take it: below {config.source_of(url.bucket, url.key)} its key holds a hidden "
+        f"name, as Spark and Hadoop leave them beside data, and the load leaves these out ({why}). To load them, "
+        "write 'hidden_files: load'."
+    )
 
 
 class _Storyteller:

@@ -166,7 +166,7 @@ def _unclaimed(config: LoadConfig, services: Services, part: Part) -> Iterator[S
     config = config.model_copy(update={"shadow": False})
     config = as_it_takes(config, services)
     narrowed = config if part.prefix is None else _narrowed(config, part.prefix)
-    found = new_objects(narrowed, services)
+    found = new_objects(narrowed, services, config)
     return (each for each in found if part.has(each) and config.matches(each.bucket, each.key))
 
 

@@ -9,6 +9,7 @@ from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import ConfigurationError, UnknownObjectError
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.loader.hidden_objects import leaves_out
 from rsloader_provider.loader.operate.object_names import object_name, prefix_name
 from rsloader_provider.loader.services import Services
 
@@ -116,7 +117,7 @@ def _claims_of(config: LoadConfig, services: Services, urls: Sequence[str]) -> l
         bucket, _, key = unknown[0].partition("/")
         why = (
             "The next run claims it by itself, if it is in S3."
-            if config.matches(bucket, key)
+            if config.matches(bucket, key) and not leaves_out(config, services, bucket, key)
             else f"It does not belong to the load: `rsloader explain {S3Url(bucket, key)}` shows whose it is."
         )
         raise UnknownObjectError(f"Load {config.load} has not claimed {some(unknown)}. {why} Nothing was changed.")

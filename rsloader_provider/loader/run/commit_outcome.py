@@ -87,8 +87,8 @@ def undecided(
     arguments = f"{batch.load} {batch.batch} {target}"
     known, way_out = _known_of_history(table, commit, refused) if commit.is_in_history else _known(commit)
     return UndecidedError(
-        f"{batch} into {table}: it is not known whether it is loaded. {known} Check whether the rows of the batch's files "
-        "are in the table. Then, on a machine with the connections:\n"
+        f"{batch} into {table}: it is not known whether it is loaded. {known} Check whether the rows of the batch's "
+        "files are in the table. Then, on a machine with the connections:\n"
         f"  they are there:      rsloader mark-loaded {arguments}\n"
         f"  they are not there:  rsloader mark-not-loaded {arguments}   (the next run loads them)\n"
         f"Clearing the task load_batch also says that they are not there, and loads them. {way_out}"

@@ -69,9 +69,9 @@ class MemoryLoad:
 class MemoryWarehouse:
     """The warehouse.
 
-    `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Each session in `slow_to_end` is
-    still shown once after it was terminated. The histories of the tables in `without_digests` are of an earlier release.
-    The first `views_lag` looks at skipped rows show nothing yet.
+    `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Each session in `slow_to_end`
+    is still shown once after it was terminated. The histories of the tables in `without_digests` are of an earlier
+    release. The first `views_lag` looks at skipped rows show nothing yet.
     """
 
     storage: MemoryStorage

@@ -90,6 +90,18 @@ def test_a_load_that_is_at_work_has_nothing_wrong(world: World):
     assert world.warehouse.histories["public.orders"], "and nothing was changed"
 
 
+def test_hidden_objects_are_counted_and_are_not_wrong(world: World):
+    """Left out in silence, nobody would know why rows are missing."""
+    world.put("orders/dt=1/_SUCCESS", "orders/.1.crc", "orders/1.csv")
+    assert states(audit(world)) == {"not seen": ["1.csv"], "hidden and left out": [".1.crc", "dt=1/_SUCCESS"]}
+    assert not audit(world).is_wrong
+    load(world, buffer(world, a_config(hidden_files="load", batch={"max_files": 3}))[0])
+    world.put("orders/_later")
+    assert states(audit(world)) == {"loaded": [".1.crc", "1.csv", "dt=1/_SUCCESS"], "not seen": ["_later"]}
+    ignoring = audit_load(a_config(hidden_files="ignore"), world.services, world.inventory)
+    assert states(ignoring) == {"loaded": [".1.crc", "1.csv", "dt=1/_SUCCESS"], "hidden and left out": ["_later"]}
+
+
 def test_a_load_that_never_ran_has_nothing_but_what_it_has_not_seen(world: World):
     world.put("orders/1.csv")
     assert states(audit(world)) == {"not seen": ["1.csv"]}

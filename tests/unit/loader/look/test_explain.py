@@ -8,7 +8,7 @@ import pytest
 import yaml
 from support.fakes.warehouse import Accident
 from support.fakes.world import OK_TOPIC, World
-from support.objects import TARGET, a_config
+from support.objects import NOON, TARGET, a_config, an_object
 
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError
@@ -67,6 +67,25 @@ def test_of_several_sources_the_one_is_named_that_the_object_lies_below(
         "Load all does not take it: it leaves alone what lies below s3://landing/us/orders/tmp/, which load "
         "tmp takes by a more specific source.",
     )
+
+
+def test_a_hidden_object_is_told_and_with_what_it_would_be_taken(world: World, explain: Callable[..., Explanation]):
+    world.put("orders/dt=1/_SUCCESS", "orders/1.csv", content="")
+    told = explain("orders/dt=1/_SUCCESS")
+    assert told.sentences[1:] == ["No load takes it."]
+    (sentence,) = told.loads[0].sentences
+    assert sentence.startswith("Load orders does not take it: below s3://landing/orders/ its key holds a hidden name")
+    assert "hidden_files is not set, and it has claimed none so far" in sentence
+    assert "hidden_files: ignore" in story(
+        explain("orders/dt=1/_SUCCESS", {"load": "orders", "hidden_files": "ignore"})
+    )
+    taken = explain("orders/dt=1/_SUCCESS", {"load": "orders", "hidden_files": "load"})
+    assert taken.loads[0].is_owner
+    world.put("orders/_old", "orders/1.csv")
+    world.ledger.claim(
+        world.ledger.open_batch("orders", NOON), [an_object("orders/_old")], CONFIG.batch, NOON
+    )  # fmt: skip
+    assert explain("orders/dt=1/_SUCCESS").loads[0].is_owner, "it has claimed one before"
 
 
 def buffer(world: World) -> Any:

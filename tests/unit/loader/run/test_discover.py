@@ -115,7 +115,7 @@ def test_what_is_found_is_the_listing_without_the_claims(listed: set[str], claim
         return key.encode("utf-8", "surrogatepass")
 
     services = Services(Claims(), Listing(), None, None, None)  # type: ignore[arg-type]
-    keys = [each.key for each in new_objects(a_config(), services)]
+    keys = [each.key for each in new_objects(a_config(hidden_files="load"), services)]
     assert keys == sorted((f"orders/{key}" for key in listed - claimed), key=key_bytes)
 
 
