@@ -47,7 +47,14 @@ class S3Storage:
             listing = self._client.get_paginator("list_objects_v2")
             for page in listing.paginate(Bucket=bucket, Prefix=prefix, PaginationConfig=pages):
                 for each in page.get("Contents", ()):
-                    yield S3Object(bucket, each["Key"], each["Size"], each["ETag"].strip('"'), each["LastModified"])
+                    yield S3Object(
+                        bucket,
+                        each["Key"],
+                        each["Size"],
+                        each["ETag"].strip('"'),
+                        each["LastModified"],
+                        each.get("StorageClass", "STANDARD"),
+                    )
 
 
 def _as_loader_errors(bucket: str) -> Any:

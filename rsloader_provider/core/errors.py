@@ -10,6 +10,7 @@ RsloaderError
 ├── AttemptLostError             a newer attempt replaced this one
 ├── BadDataError                 COPY refused what is in the files; has the refused rows
 ├── ObjectsMissingError          objects of the batch are no longer in S3
+├── ObjectsArchivedError         objects of the batch lie in an archive, where nobody can read them
 ├── OutOfOrderError              a newer batch is in the table that this one would overwrite
 ├── UndecidedError               without a load history: it is not known whether a COMMIT was carried out
 ├── NothingToDecideError         a person decided something that is not, or no longer, in question
@@ -150,6 +151,18 @@ class ObjectsMissingError(RsloaderError):
 
     def __init__(self, message: str, urls: tuple[str, ...]):
         super().__init__("\n".join([message, *(f"  {url}" for url in urls)]))
+        self.urls = urls
+
+
+class ObjectsArchivedError(RsloaderError):
+    """Objects of the batch lie in an archive of S3 (GLACIER, DEEP_ARCHIVE), and have to be restored to be read.
+
+    Attributes:
+        urls: Their URLs.
+    """
+
+    def __init__(self, message: str, urls: tuple[str, ...]):
+        super().__init__(message)
         self.urls = urls
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import boto3
 import pytest
+from support.fakes.storage import MemoryStorage
 
 from rsloader_provider.aws.storage import S3Storage
 from rsloader_provider.core.errors import NotSetUpError
@@ -75,6 +76,23 @@ def test_of_a_versioned_object_only_the_newest_version_is_found(aws_arguments: d
     assert port.find("versioned", "1.csv").size_bytes == 2
     client.delete_object(Bucket="versioned", Key="1.csv")
     assert port.find("versioned", "1.csv") is None
+
+
+def test_the_listing_tells_the_storage_class(aws_arguments: dict[str, Any]):
+    """Only the listing tells an archived object from one that may not be read."""
+    client = boto3.client("s3", **aws_arguments)
+    client.create_bucket(Bucket="archived")
+    for key, storage_class in (("1", "STANDARD"), ("2", "GLACIER"), ("3", "DEEP_ARCHIVE"), ("4", "STANDARD_IA")):
+        client.put_object(Bucket="archived", Key=key, Body=b"1", StorageClass=storage_class)
+    memory = MemoryStorage("archived")
+    for key, storage_class in (("1", "STANDARD"), ("2", "GLACIER"), ("3", "DEEP_ARCHIVE"), ("4", "STANDARD_IA")):
+        memory.write("archived", key, b"1")
+        memory.archive("archived", key, storage_class)
+    for port in (S3Storage(client), memory):
+        shown = [(each.key, each.storage_class, each.is_archived) for each in port.objects("archived", "")]
+        assert shown == [
+            ("1", "STANDARD", False), ("2", "GLACIER", True), ("3", "DEEP_ARCHIVE", True), ("4", "STANDARD_IA", False),
+        ]  # fmt: skip
 
 
 def test_an_object_is_found_by_one_request_that_lists_one_key(aws_arguments: dict[str, Any]):

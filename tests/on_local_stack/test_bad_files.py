@@ -19,12 +19,13 @@ from support.loader_services import loader_services, make_tables
 from support.objects import a_config
 from support.redshift_fixtures import LocalRedshift, connect_psycopg
 
-from rsloader_provider.core.errors import BadDataError, NotSetUpError, StatementError
+from rsloader_provider.core.errors import BadDataError, NotSetUpError, ObjectsArchivedError, StatementError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
+from rsloader_provider.loader.operate.batches import reprocess_batch
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import Outcome, Result, load_batch
 from rsloader_provider.local.aws import LocalAws
@@ -97,6 +98,26 @@ class Place:
 
     def rows(self) -> list[tuple[Any, ...]]:
         return self.stage.query(f"SELECT * FROM {self.name} ORDER BY 1")
+
+
+def test_an_archived_object_is_told_from_one_that_may_not_be_read(stage: Stage):
+    place = Place(stage)
+    for number, storage_class in enumerate(("STANDARD", "GLACIER", "DEEP_ARCHIVE", "STANDARD_IA")):
+        content = format_files.csv([ROWS[0]])
+        stage.s3.put_object(
+            Bucket=place.name, Key=f"orders/{number}.csv", Body=content, StorageClass=storage_class
+        )  # fmt: skip
+    place.buffer(CSV, files=4)
+    with pytest.raises(ObjectsArchivedError, match="restore-object") as raised:
+        place.load()
+    assert raised.value.urls == tuple(f"s3://{place.name}/orders/{number}.csv" for number in (1, 2))
+    assert place.stored().status is BatchStatus.ERROR
+    assert place.rows() == []
+    reprocess_batch(
+        place.config, stage.services, place.batch, by="a person", without=raised.value.urls
+    )  # fmt: skip
+    assert place.load().outcome is Outcome.LOADED
+    assert len(place.rows()) == 2
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def recorded_errors(item: Mapping[str, Any]) -> dict[str, str]:
     for name in ("clusterLoadStatus", "errorMessage"):
         text = str(item.get(name) or "")
         try:
-            states = json.loads(text) if text else None
+            states = json.loads(text) if text else {}
             failed = {str(each): state["error"] for each, state in states.items() if state.get("error") is not None}
         except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
             failed = {"": text} if text and name == "errorMessage" else {}

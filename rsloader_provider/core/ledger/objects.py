@@ -20,6 +20,7 @@ class S3Object:
         size_bytes: Its size; 0 for an object that holds nothing.
         etag: S3's ETag without its quotes.
         last_modified: When it was written (aware, UTC).
+        storage_class: S3's storage class, for example `GLACIER`.
     """
 
     bucket: str
@@ -27,6 +28,7 @@ class S3Object:
     size_bytes: int
     etag: str
     last_modified: datetime
+    storage_class: str = "STANDARD"
 
     @property
     def name(self) -> str:
@@ -37,6 +39,16 @@ class S3Object:
     def url(self) -> str:
         """The object's URL as COPY's manifest wants it, nothing encoded."""
         return f"s3://{self.name}"
+
+    @property
+    def is_archived(self) -> bool:
+        """Whether S3 gives it to nobody unless it was restored, which a listing does not show."""
+        return self.storage_class in {"GLACIER", "DEEP_ARCHIVE"}
+
+    @property
+    def may_be_archived(self) -> bool:
+        """Whether it may lie in an archive: of objects that S3 moves by itself, a listing does not show where to."""
+        return self.is_archived or self.storage_class == "INTELLIGENT_TIERING"
 
     @property
     def is_folder_marker(self) -> bool:

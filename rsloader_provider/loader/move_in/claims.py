@@ -114,7 +114,7 @@ class ClaimsWalk:
 
     def _moment(self, batch_id: str | None) -> datetime | None:
         batch = self._batches.get(batch_id or "")
-        return batch and batch.last_update
+        return None if batch is None else batch.last_update
 
     def _note_doubt(self, fate: str, name: str) -> None:
         file = self._fates.by_name.get(name)

@@ -14,6 +14,7 @@ from rsloader_provider.core.errors import (
     ConnectionLostError,
     CorruptLedgerError,
     NotSetUpError,
+    ObjectsArchivedError,
     ObjectsMissingError,
     OutOfOrderError,
     RsloaderError,
@@ -40,7 +41,7 @@ from rsloader_provider.loader.services import Services
 log = logging.getLogger(__name__)
 
 _ERROR_CHARACTERS = 2000
-_NEEDS_A_PERSON = (BadDataError, ObjectsMissingError, OutOfOrderError, StatementError)
+_NEEDS_A_PERSON = (BadDataError, ObjectsArchivedError, ObjectsMissingError, OutOfOrderError, StatementError)
 
 
 class _Watched:

@@ -4,6 +4,7 @@ Redshift's own words are often "check stl_load_errors"; S3 and the load-error vi
 """
 
 import logging
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
     NotSetUpError,
+    ObjectsArchivedError,
     ObjectsMissingError,
     RowError,
     RsloaderError,
@@ -29,6 +31,7 @@ log = logging.getLogger(__name__)
 
 ROW_ERRORS_SHOWN = 10
 _OBJECTS_SHOWN = 10
+_OF_S3, _DENIED, _ARCHIVED = "S3ServiceException", "Error AccessDenied", "InvalidObjectState"
 _VIEW_URL_BYTES = 256
 """The load-error views keep so many bytes of a URL."""
 
@@ -62,12 +65,41 @@ def detailed(error: RsloaderError, copied: CopiedObjects, session: Session, pid:
         pid: Its process id.
     """
     match error:
+        case AccessDeniedError() | BadDataError() if archived := _archived(error, copied):
+            return archived
         case BadDataError():
             return _refused_files(error, copied, _row_errors(session, pid))
         case ObjectsMissingError():
             return _missing(error, copied)
         case _:
             return error
+
+
+def _archived(error: RsloaderError, copied: CopiedObjects) -> ObjectsArchivedError | None:
+    """Name the objects that S3 gives to nobody, if COPY was refused for such."""
+    said = str(error)
+    is_certain = _ARCHIVED in said
+    if not is_certain and (_OF_S3 not in said or _DENIED in said):
+        return None
+    log.info("%s: asking S3 for the storage class of its %d objects", copied.batch, len(copied.entries))
+    listed = [copied.storage.find(entry.bucket, entry.key) for entry in copied.entries]
+    found = [each for each in listed if each is not None and each.is_archived]
+    if not found and is_certain:
+        found = [each for each in listed if each is not None and each.may_be_archived]
+    if not found:
+        return None
+    batch, first = copied.batch, found[0]
+    command = " ".join(
+        ["aws s3api restore-object --bucket", shlex.quote(first.bucket), "--key", shlex.quote(first.key)]
+    )
+    return ObjectsArchivedError(
+        f"{batch} into {copied.table}: {len(found)} of its {len(copied.entries)} objects lie in an archive of S3, "
+        f"where nobody can read them:{_listed([f'{each.url} ({each.storage_class})' for each in found])}\n"
+        f"Nothing was loaded. Restore each: {command} --restore-request Days=7\n"
+        "When S3 has done so, which takes hours, clear the task. Or load the batch without them: "
+        f"rsloader reprocess {batch.load} {batch.batch} --without {shlex.quote(first.url)} (--without for each)",
+        tuple(each.url for each in found),
+    )
 
 
 def _missing(error: ObjectsMissingError, copied: CopiedObjects) -> RsloaderError:

@@ -80,8 +80,8 @@ def load_batch(
         renderer: Renders pre-SQL and post-SQL; None for one that knows the load's own values only.
 
     Raises:
-        BadDataError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded, and the batch
-            waits in `error` for a person.
+        BadDataError, ObjectsArchivedError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded,
+            and the batch waits in `error` for a person.
         UndecidedError: The target has no load history, and a person must say whether an earlier attempt has
             committed; the batch waits in `error`.
         AttemptLostError: A newer attempt took over.

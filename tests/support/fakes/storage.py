@@ -14,6 +14,8 @@ class MemoryStorage:
     def __init__(self, *buckets: str):
         self._buckets: dict[str, dict[str, bytes]] = {name: {} for name in buckets}
         self._written: dict[tuple[str, str], datetime] = {}
+        self._classes: dict[tuple[str, str], str] = {}
+        self._restored: set[tuple[str, str]] = set()
 
     def objects(self, bucket: str, prefix: str) -> Iterator[S3Object]:
         for key, content in sorted(self._bucket(bucket).items(), key=lambda item: item[0].encode()):
@@ -26,6 +28,7 @@ class MemoryStorage:
 
     def write(self, bucket: str, key: str, content: bytes) -> None:
         self._bucket(bucket)[key] = content
+        self._classes.pop((bucket, key), None)
 
     def read(self, bucket: str, key: str) -> bytes | None:
         return self._bucket(bucket).get(key)
@@ -39,13 +42,27 @@ class MemoryStorage:
         self.write(bucket, key, content)
         self._written[bucket, key] = moment
 
+    def archive(self, bucket: str, key: str, storage_class: str = "GLACIER") -> None:
+        """Not in the port: an object goes where nobody can read it."""
+        self._classes[bucket, key] = storage_class
+        self._restored.discard((bucket, key))
+
+    def restore(self, bucket: str, key: str) -> None:
+        """Not in the port: it can be read again; its storage class stays."""
+        self._restored.add((bucket, key))
+
+    def is_readable(self, bucket: str, key: str) -> bool:
+        """Not in the port: for the fake warehouse."""
+        return (bucket, key) not in self._classes or (bucket, key) in self._restored
+
     def delete(self, bucket: str, key: str) -> None:
         """Not in the port: for tests."""
         del self._bucket(bucket)[key]
 
     def _shown(self, bucket: str, key: str, content: bytes) -> S3Object:
         etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        return S3Object(bucket, key, len(content), etag, self._written.get((bucket, key), WRITTEN))
+        written = self._written.get((bucket, key), WRITTEN)
+        return S3Object(bucket, key, len(content), etag, written, self._classes.get((bucket, key), "STANDARD"))
 
     def _bucket(self, name: str) -> dict[str, bytes]:
         try:

@@ -332,6 +332,11 @@ class MemorySession:
             content = self.warehouse.storage.read(bucket, key)
             if content is None:
                 raise ObjectsMissingError("Mandatory url is not present in manifest file.", ())
+            if not self.warehouse.storage.is_readable(bucket, key):
+                raise AccessDeniedError(
+                    "Copy: S3ServiceException:The operation is not valid for the object's storage class,Status 403,"
+                    "Error InvalidObjectState"
+                )
             if statement.options.is_columnar and entry["meta"]["content_length"] != len(content):
                 raise BadDataError(f"content_length does not match the size of the file: {url}")
             lines = content.decode().splitlines()

@@ -17,6 +17,7 @@ from support.objects import TARGET, a_config, counting_randomness
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
+    AccessDeniedError,
     AttemptLostError,
     BadDataError,
     ConfigurationError,
@@ -25,6 +26,7 @@ from rsloader_provider.core.errors import (
     CorruptLedgerError,
     EarlierBatchError,
     NotSetUpError,
+    ObjectsArchivedError,
     ObjectsMissingError,
     OutOfOrderError,
     RsloaderError,
@@ -425,6 +427,45 @@ def test_missing_objects_are_named(world: World):
         load(world, batch)
     assert raised.value.urls == ("s3://landing/orders/2.csv",)
     assert stored(world, batch).status is BatchStatus.ERROR
+
+
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE", "INTELLIGENT_TIERING"])
+def test_archived_objects_are_named_once_and_the_batch_waits_for_a_person(world: World, storage_class: str):
+    """Told as a missing permission they were tried for ever, and the good objects beside them never loaded."""
+    batch = locked(world)
+    world.storage.archive("landing", "orders/2.csv", storage_class)
+    with pytest.raises(ObjectsArchivedError) as raised:
+        load(world, batch)
+    said = str(raised.value)
+    assert raised.value.urls == ("s3://landing/orders/2.csv",)
+    assert (
+        f"1 of its 2 objects lie in an archive of S3, where nobody can read them:\n  {raised.value.urls[0]} (" in said
+    )
+    assert f"{storage_class})" in said
+    assert "restore-object --bucket landing --key orders/2.csv" in said
+    assert f"rsloader reprocess orders {batch.batch} --without s3://landing/orders/2.csv" in said
+    assert stored(world, batch).status is BatchStatus.ERROR
+    ((_, message),) = world.notifier.messages[FAILED_TOPIC]
+    assert "restore-object" in str(message)
+    world.storage.restore("landing", "orders/2.csv")
+    assert load(world, batch, CLEARED).outcome is Outcome.LOADED
+    assert rows(world) == ["1", "2"] * 2
+
+
+def test_what_is_not_archived_is_not_asked_for_and_the_next_run_tries_again(world: World):
+    """A role that may not read is repaired without the loader; a restored object keeps its storage class."""
+    batch = locked(world)
+    world.storage.archive("landing", "orders/2.csv")
+    denied = "Copy: S3ServiceException:Access Denied,Status 403,Error AccessDenied"
+    asked: list[str] = []
+    find = world.storage.find
+    world.storage.find = lambda bucket, key: asked.append(key) or find(bucket, key)  # type: ignore[method-assign]
+    for said in (denied, "RecordLoaded: permission denied for relation x"):
+        world.warehouse.before(sql.Copy, lambda said=said: _raise(AccessDeniedError(said)))
+        with pytest.raises(AccessDeniedError):
+            load(world, batch)
+    assert asked == []
+    assert stored(world, batch).status is BatchStatus.LOCKED
 
 
 LIKE_SECRETS = ("session_token=abc/1", "AKIAIOSFODNN7EXAMPLE", "x-amz-signature", "password=1/1", "://a:b@c/1")
