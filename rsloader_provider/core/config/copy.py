@@ -63,6 +63,11 @@ class CopyOptions(Settings):
     none.
     """
 
+    empty_files: Literal["refuse", "load"] = "refuse"
+    """What to do with a batch whose objects are all empty, for the modes replace, truncate and swap, which would leave
+    an empty table: refuse it until a person decides, or load it as any other.
+    """
+
     options: str = Field(default="", examples=["ACCEPTINVCHARS TIMEFORMAT 'auto'"])
     """Any further clauses of COPY, as Redshift documents them."""
 

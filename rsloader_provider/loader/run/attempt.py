@@ -41,6 +41,7 @@ from rsloader_provider.loader.services import Services
 log = logging.getLogger(__name__)
 
 _ERROR_CHARACTERS = 2000
+_EMPTYING = {"replace", "truncate", "swap"}
 _NEEDS_A_PERSON = (BadDataError, ObjectsArchivedError, ObjectsMissingError, OutOfOrderError, StatementError)
 
 
@@ -182,6 +183,8 @@ class Attempt:
         if not claimed:
             return self._load_nothing()
         has_rows = self._write_manifest(claimed)
+        if not has_rows and self.target.mode in _EMPTYING and self.config.copy_options.empty_files == "refuse":
+            return self._refuse_empty()
         with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
             pid, found = self._end_earlier(session)
             if found is None:
@@ -204,6 +207,23 @@ class Attempt:
             if found is None and self.left_in_history:
                 found = self._table_load(session, has_rows=False).find()
         return found or Loaded(0, None)
+
+    def _refuse_empty(self) -> Loaded:
+        """Leave the table as it is, unless an earlier attempt has committed: that one is found."""
+        if self.previous_session is not None or self.unanswered is not None:
+            with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
+                pid, found = self._end_earlier(session)
+                if found is None:
+                    self._record_session(pid)
+                    found = self._table_load(session, has_rows=False).find() if self.left_in_history else None
+                if found is not None:
+                    return found
+        raise BadDataError(
+            f"{self.batch} into {self.key.target}: every one of its {len(self.entries)} objects is empty, and mode "
+            f"{self.target.mode} would leave the table empty, s3://{self.entries[0].name} for example. Nothing was "
+            "changed. Write the objects again under their keys, and clear the task. Or, if the table is to be empty: "
+            "write 'empty_files: load' under `copy` in the load file, and clear the task."
+        )
 
     def _end_earlier(self, session: Session) -> tuple[int, Loaded | None]:
         """End the session of an earlier attempt; give this one's number, and what an announced COMMIT has loaded."""

@@ -327,3 +327,64 @@ def test_an_unanswered_commit_is_decided_before_a_batch_without_objects_is_finis
     assert load(world, config, batch, 2, cleared=True) is Outcome.LOADED, "a person says that it was not carried out"
     assert sql.Begin() not in world.warehouse.log
     assert (progress_of(world, batch).unanswered, progress_of(world, batch).rows) == (None, 0)
+
+
+EMPTYING = ("replace", "truncate", "swap")
+
+
+@pytest.mark.parametrize("mode", EMPTYING)
+def test_a_batch_of_empty_objects_is_refused_where_it_would_empty_the_table(world: World, mode: str):
+    """One object of 0 bytes, of a writer that failed, emptied the table of a load that was right for years."""
+    config = configured(mode)
+    load(world, config, locked(world, config, "1.csv", "old\n"))
+    empty = locked(world, config, "2.csv", "")
+    with pytest.raises(
+        BadDataError, match=r"every one of its 1 objects is empty.*Write the objects again.*empty_files"
+    ):
+        load(world, config, empty)
+    assert rows(world) == ["old"]
+    assert not any(isinstance(each, sql.Truncate) for each in world.warehouse.log[9:])
+    assert world.ledger.get("orders", empty.batch).status is BatchStatus.ERROR
+    world.put("orders/2.csv", content="new\n")
+    assert load(world, config, empty, 2, cleared=True) is Outcome.LOADED
+    assert rows(world) == ["new"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_batch_of_empty_objects_is_loaded_where_it_may_be(world: World, mode: str):
+    config = configured(mode)
+    load(world, config, locked(world, config, "1.csv", "old\n"))
+    if mode in EMPTYING:
+        config = config.model_copy(
+            update={"copy_options": config.copy_options.model_copy(update={"empty_files": "load"})}
+        )  # fmt: skip
+    assert load(world, config, locked(world, config, "2.csv", "")) is Outcome.LOADED
+    assert rows(world) == ([] if mode in EMPTYING else ["old"])
+
+
+def test_an_empty_object_beside_another_is_no_reason_to_refuse_a_batch(world: World):
+    config = configured("replace").model_copy(update={"batch": a_config().batch})
+    world.put("orders/1.csv", content="")
+    assert load(world, config, locked(world, config, "2.csv", "new\n")) is Outcome.LOADED
+    assert rows(world) == ["new"]
+
+
+def test_what_an_earlier_attempt_committed_is_found_before_a_batch_of_empty_objects_is_refused(world: World):
+    """The load file said `empty_files: load` when it began."""
+    config = configured("replace")
+    taking = config.model_copy(
+        update={"copy_options": config.copy_options.model_copy(update={"empty_files": "load"})}
+    )  # fmt: skip
+    empty = locked(world, config, "1.csv", "")
+    world.warehouse.accidents.append(Accident(sql.Commit, after=True))
+    with pytest.raises(TransientError):
+        load(world, taking, empty)
+    assert load(world, config, empty, 2) is Outcome.FOUND_LOADED
+    other = locked(world, config, "2.csv", "")
+    world.warehouse.accidents.append(Accident(sql.Commit, after=False))
+    with pytest.raises(TransientError):
+        load(world, taking, other)
+    with pytest.raises(BadDataError):
+        load(world, config, other, 2)
+    progress = world.ledger.get("orders", other.batch).targets[TARGET]
+    assert (progress.may_commit, progress.state) == (False, "failed")
