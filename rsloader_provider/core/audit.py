@@ -191,7 +191,7 @@ def judge_object(
         claimed: ETag and size of its claim; None if it has no claim.
         verdict: What is known of the claim's batch; None if there is no such batch.
         batch: That batch.
-        copied_by: Batches whose committed COPY read the object although it is not theirs.
+        copied_by: Batches whose committed COPY read the object although it is not theirs, or was empty by its claim.
         name: Bucket and key.
         looked: Whether S3 was asked. A claim outside of the present source is judged without asking.
         left_out: Whether a person left it out of that batch.
@@ -211,10 +211,13 @@ def judge_object(
     loaded = verdict.state in {ObjectState.LOADED, ObjectState.MARKED}
     if found is None and looked:
         return ObjectState.DELETED if loaded else ObjectState.GONE
-    # Somebody may have repaired it before it was loaded. S3 lists times in whole seconds.
+    # Somebody may have repaired it before it was loaded. S3 lists times in whole seconds. What its claim calls empty
+    # was in no manifest: else the claim was corrected once it was loaded, or its COPY is known to have read it.
     is_other = found is not None and (found.etag, found.size_bytes) != claimed
+    was_left_out = claimed[1] == 0 and batch not in copied_by
     is_old = (
         found is not None
+        and not was_left_out
         and verdict.loaded_at is not None
         and (found.last_modified + timedelta(seconds=1) <= verdict.loaded_at)
     )

@@ -18,7 +18,7 @@ from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, reprocess
 from rsloader_provider.loader.ports.inventory import StoredBatch
-from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, Ledger, LostRaceError
+from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, TAKEN_OBJECTS, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=100_000, max_age=timedelta(minutes=5))
 TARGETS: dict[str, dict[str, Any]] = {TARGET: {"table": "public.orders"}}
@@ -60,6 +60,38 @@ def test_a_segment_keeps_the_order_of_its_claim(ledger: Ledger):
     batch = locked(ledger, [3, 1, 2])
     (segment,) = ledger.segments(batch)
     assert segment == Segment(batch.batch, tuple(Entry(name(number), 10) for number in (3, 1, 2)))
+
+
+def test_objects_that_were_empty_get_the_size_with_which_they_were_loaded(ledger: Ledger):
+    empty = [an_object(f"orders/{number:03}.csv", 0) for number in (1, 2)]
+    batch = ledger.claim(ledger.open_batch("orders", NOON), [*empty, an_object("orders/003.csv")], LIMITS, NOON)
+    batch = ledger.lock(batch, reason="max_age", run="dag/run-1", targets=TARGETS, now=NOON)[0]
+    filled = [S3Object("landing", "orders/001.csv", 7, "new", LATER)]
+    stale = place(ledger, batch)
+    full = ledger.fill(stale, filled)
+    assert (full.files, full.size_bytes, full.filled) == (3, 17, 1)
+    assert full == ledger.get("orders", batch.batch)
+    assert full.manifest_name != batch.manifest_name
+    assert sorted(ledger.entries(full)) == [Entry(name(1), 7), Entry(name(2), 0), Entry(name(3), 10)]
+    claimed = ledger.find_claim("orders", name(1))
+    assert claimed is not None
+    assert (claimed.size_bytes, claimed.etag, claimed.last_modified) == (7, "new", LATER)
+    assert (claimed.batch, claimed.claimed_at) == (batch.batch, NOON)
+    for lost in (stale, Place(batch, place(ledger, full).segment)):
+        with pytest.raises(LostRaceError):
+            ledger.fill(lost, [S3Object("landing", "orders/002.csv", 7, "new", LATER)])
+    smaller = ledger.leave_out(place(ledger, full), [name(1)], LATER)
+    assert (smaller.size_bytes, names_in(ledger, smaller)) == (10, [name(2), name(3)])
+    with pytest.raises(LostRaceError):
+        ledger.fill(Place(smaller, place(ledger, smaller).segment), [S3Object("landing", "x", 7, "new", LATER)])
+
+
+def test_as_many_objects_are_filled_in_one_step_as_are_claimed_in_one(ledger: Ledger):
+    empty = [an_object(f"orders/{number:03}.csv", 0) for number in range(CLAIM_OBJECTS)]
+    batch = ledger.claim(ledger.open_batch("orders", NOON), empty, LIMITS, NOON)
+    batch = ledger.lock(batch, reason="max_age", run="dag/run-1", targets=TARGETS, now=NOON)[0]
+    full = ledger.fill(place(ledger, batch), [replace(each, size_bytes=1) for each in empty])
+    assert (full.size_bytes, full.filled) == (CLAIM_OBJECTS, CLAIM_OBJECTS)
 
 
 def test_what_is_left_out_stays_claimed_and_is_no_longer_in_the_batch(ledger: Ledger):

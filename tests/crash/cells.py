@@ -39,6 +39,7 @@ TARGETS = (1, 2)
 
 ELSEWHERE = (
     Step.ANNOUNCE_COMMIT,
+    Step.FILL,
     Step.MARK,
     Step.REPROCESS,
     Step.TAKE_OUT,
@@ -46,8 +47,9 @@ ELSEWHERE = (
     Step.RESTORE_BATCH,
     Step.MEND,
 )
-"""Steps that no task with a load history takes: the first is of targets with `history: none`, where exactly once is
-sometimes for a person to say, the others only a person takes; `tests/stateful` stops and races those."""
+"""Steps that no task with a load history takes, or only for objects that were empty when they were claimed (`fill`).
+The first is of targets with `history: none`, where exactly once is sometimes for a person to say, the others only a
+person takes; `tests/stateful` stops and races those."""
 STEPS = tuple(step for step in Step if step not in ELSEWHERE)
 """The steps at which processes are stopped, in their order."""
 BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)

@@ -6,7 +6,8 @@ import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -86,7 +87,9 @@ class Place:
             load=self.name, source=f"s3://{self.name}/orders/", manifests=f"s3://{self.name}/manifests/",
             batch={"max_files": files}, copy=copy, targets=[{"table": self.name}],
         )  # fmt: skip
-        (work,) = buffer_objects(self.config, self.stage.services, run="dag/run", is_active=lambda _: False, max_work=9)
+        # An empty object is claimed once it is old enough.
+        services = replace(self.stage.services, now=lambda: datetime.now(UTC) + timedelta(hours=1))
+        (work,) = buffer_objects(self.config, services, run="dag/run", is_active=lambda _: False, max_work=9)
         self.batch, self.target, self.tries = work.batch.batch, work.target, itertools.count(1)
 
     def load(self, *, cleared: bool = False) -> Result:
@@ -293,6 +296,18 @@ def test_widths_that_are_not_as_many_as_the_tables_columns_are_a_mistake_in_the_
         place.load()
     assert f"batch {place.batch} of load {place.name} into redshift_default/public.{place.name}" in str(raised.value)
     assert place.stored().status is BatchStatus.ERROR
+
+
+def test_a_file_that_is_filled_after_its_claim_is_loaded_and_its_claim_corrected(stage: Stage):
+    place = Place(stage)
+    place.put("orders/0", b"")
+    place.put("orders/1", format_files.parquet(ROWS[:1]))
+    place.buffer(PARQUET)
+    content = format_files.parquet(ROWS[1:])
+    place.put("orders/0", content)
+    assert (place.load().outcome, place.rows()) == (Outcome.LOADED, ROWS)
+    claim = stage.services.ledger.find_claim(place.name, f"{place.name}/orders/0")
+    assert (place.stored().filled, claim.size_bytes) == (1, len(content))
 
 
 def test_an_empty_file_and_a_header_alone_are_loaded_as_nothing_and_again_when_cleared(stage: Stage):

@@ -66,6 +66,9 @@ class FaultyLedger:
     def replace(self, before: Batch, after: Batch) -> Batch:
         return self._write(lambda: self._ledger.replace(before, after), LostRaceError())
 
+    def fill(self, *given: Any) -> Batch:
+        return self._write(lambda: self._ledger.fill(*given), LostRaceError())
+
     def leave_out(self, *given: Any) -> Batch:
         return self._write(lambda: self._ledger.leave_out(*given), LostRaceError())
 

@@ -59,6 +59,8 @@ def segment_item(load: str, segment: Segment) -> Item:
     item = {"load": load, "batch": segment_key(segment), "entries": pack_entries(segment.claimed)}
     if segment.taken_out:
         item["taken_out"] = pack_entries(entry for entry in segment.claimed if entry.name in segment.taken_out)
+    if segment.filled:
+        item["filled"] = pack_entries(segment.filled)
     return item
 
 
@@ -112,6 +114,7 @@ def batch_item(batch: Batch) -> Item:
         "notification": batch.notification and str(batch.notification),
         "version": batch.version,
         "taken_out": batch.taken_out or None,
+        "filled": batch.filled or None,
     }
     return {name: value for name, value in fields.items() if value is not None}
 
@@ -144,6 +147,7 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
             notification=_notification(item.get("notification")),
             version=int(item["version"]),
             taken_out=int(item.get("taken_out", 0)),
+            filled=int(item.get("filled", 0)),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(
@@ -188,6 +192,7 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         query_id=_integer(item.get("query_id")),
         error=_optional_text(item.get("error")),
         skipped=_skipped(item.get("skipped")),
+        filled=_optional_text(item.get("filled")),
     )
 
 
@@ -259,7 +264,10 @@ def segment_from(item: Mapping[str, Any]) -> Segment:
     try:
         taken_out = _unpacked(item["taken_out"]) if "taken_out" in item else []
         return Segment(
-            segment_batch(item), tuple(_unpacked(item["entries"])), frozenset(entry.name for entry in taken_out)
+            segment_batch(item),
+            tuple(_unpacked(item["entries"])),
+            frozenset(entry.name for entry in taken_out),
+            tuple(_unpacked(item["filled"])) if "filled" in item else (),
         )
     except (zlib.error, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(

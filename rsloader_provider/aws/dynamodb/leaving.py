@@ -1,4 +1,4 @@
-"""Objects that leave their batch: left out, forgotten, or moved into the open one, in one step."""
+"""Objects that leave their batch: left out, forgotten, or moved into the open one, in one step; and filled ones."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import Place, Segment
-from rsloader_provider.core.ledger.contents import leave
+from rsloader_provider.core.ledger.contents import fill, leave
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 
 
@@ -35,6 +35,38 @@ class Leaving:
         ]  # fmt: skip
         self._requests.transact_or_lose([*marks, *actions])
         return left
+
+    def fill(self, place: Place, objects: Sequence[S3Object]) -> Batch:
+        before = place.batch
+        after, segment = fill(place, objects)
+        counted = self._requests.update(
+            before.load,
+            before.batch,
+            "SET #size_bytes = :size_bytes, #filled = :filled, #version = :version",
+            "#version = :before AND #status <> :open",
+            {
+                ":size_bytes": after.size_bytes,
+                ":filled": after.filled,
+                ":version": after.version,
+                ":before": before.version,
+                ":open": BatchStatus.OPEN,
+            },
+        )
+        claims = [
+            self._requests.update(
+                before.load, ledger_key(each.name),
+                "SET #size_bytes = :size_bytes, #etag = :etag, #last_modified = :last_modified", "#batch = :batch",
+                {
+                    ":size_bytes": each.size_bytes, ":etag": each.etag, ":batch": before.batch,
+                    ":last_modified": each.last_modified.isoformat(),
+                },
+                table=self._names.files, key="object",
+            )
+            for each in objects
+        ]  # fmt: skip
+        put = self._requests.put(self._names.batches, segment_item(before.load, segment), "attribute_exists(#load)")
+        self._requests.transact_or_lose([*claims, counted, put])
+        return after
 
     def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
         actions, left, condition = self._leave(load, batch, place, names)

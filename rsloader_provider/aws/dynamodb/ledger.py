@@ -49,6 +49,7 @@ class DynamoLedger:
         self.mark = claiming.mark
 
         leaving = Leaving(requests, claiming)
+        self.fill = leaving.fill
         self.leave_out = leaving.leave_out
         self.forget = leaving.forget
         self.move = leaving.move

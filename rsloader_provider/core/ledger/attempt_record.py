@@ -86,7 +86,13 @@ class AttemptRecord:
         return self._with(unanswered=UnansweredCommit(self.number, session, rows, query_id))
 
     def finished(
-        self, *, rows: int, query_id: int | None, skipped: SkippedRows | None = None, notify: bool = False
+        self,
+        *,
+        rows: int,
+        query_id: int | None,
+        skipped: SkippedRows | None = None,
+        notify: bool = False,
+        filled: str | None = None,
     ) -> Self:
         """The attempt's generation is in the load history.
 
@@ -95,11 +101,18 @@ class AttemptRecord:
             query_id: Redshift's id of that COPY; None if there was nothing to copy.
             skipped: Rows that it skipped; None for none.
             notify: Whether somebody is to be told once the batch is in all of its targets.
+            filled: See `TargetProgress`.
         """
         finished = self._with(
-            state=TargetState.LOADED, session=None, announces=None, unanswered=None, rows=rows, query_id=query_id,
+            state=TargetState.LOADED,
+            session=None,
+            announces=None,
+            unanswered=None,
+            rows=rows,
+            query_id=query_id,
             skipped=skipped,
-        )  # fmt: skip
+            filled=filled,
+        )
         return finished._due() if notify and finished.batch.status is BatchStatus.COMPLETE else finished
 
     def ended(self, *, error: str, final: bool, had_session: bool = True, notify: bool = False) -> Self:

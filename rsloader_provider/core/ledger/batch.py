@@ -124,6 +124,8 @@ class TargetProgress:
         query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
         error: What the last attempt ended with; None when it did not fail.
         skipped: Rows that the COPY of the last load skipped; None where it skipped none, or may not skip any.
+        filled: Tells which objects it was loaded with that were empty when they were claimed, and how they were then;
+            None if there were none.
     """
 
     settings: Mapping[str, Any]
@@ -138,6 +140,7 @@ class TargetProgress:
     query_id: int | None = None
     error: str | None = None
     skipped: SkippedRows | None = None
+    filled: str | None = None
 
     @property
     def is_undecided(self) -> bool:
@@ -178,6 +181,7 @@ class Batch:
             but earlier generations may have loaded them.
         left_alone: What the load left alone when it last looked, which stands beside the batch; None if that was never
             recorded, and for a batch that was not read as the open one.
+        filled: Objects that were empty when they were claimed, and held something when they were loaded.
     """
 
     load: str
@@ -194,6 +198,7 @@ class Batch:
     version: int = 0
     taken_out: int = 0
     left_alone: LeftAlone | None = field(default=None, compare=False)
+    filled: int = 0
 
     def __str__(self) -> str:
         """Load and batch, as messages name them."""
@@ -222,10 +227,11 @@ class Batch:
         """Where its manifest stands below the load's prefix for manifests.
 
         Each taking out of objects begins another manifest: an attempt that was stopped before, and wakes up after, can
-        never put its objects into a later attempt's. So does an attempt that a person asked for when it finds other
-        sizes than those of the claims: see `name_by_content`.
+        never put its objects into a later attempt's; and so do objects that were filled. So does an attempt when it
+        finds other sizes than those of the claims: see `name_by_content`.
         """
-        edition = f"-{self.taken_out}" if self.taken_out else ""
+        edition = f"-{self.taken_out}" if self.taken_out or self.filled else ""
+        edition += f"-{self.filled}" if self.filled else ""
         return f"{self.load}/{self.batch}{edition}.manifest"
 
     @property

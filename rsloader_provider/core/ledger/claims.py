@@ -42,16 +42,20 @@ class Segment:
         batch: The batch.
         claimed: The objects in the order of the claim, also those that are no longer in the batch.
         taken_out: Names of those that a person has taken out since the batch was locked.
+        filled: Those that were empty when they were claimed and held something when they were loaded, with the size
+            that they had then.
     """
 
     batch: str
     claimed: tuple[Entry, ...]
     taken_out: frozenset[str] = frozenset()
+    filled: tuple[Entry, ...] = ()
 
     @property
     def entries(self) -> tuple[Entry, ...]:
         """The objects that are in the batch."""
-        return tuple(entry for entry in self.claimed if entry.name not in self.taken_out)
+        filled = {entry.name: entry for entry in self.filled}
+        return tuple(filled.get(entry.name, entry) for entry in self.claimed if entry.name not in self.taken_out)
 
     def without(self, names: Iterable[str], *, is_open: bool) -> "Segment | None":
         """Give the segment after objects have left it; None if nothing is left of it.

@@ -59,6 +59,27 @@ def leave(place: Place, names: Iterable[str]) -> tuple[Batch, Segment | None]:
     return replace(after, version=before.version + 1), smaller
 
 
+def fill(place: Place, objects: Sequence[S3Object]) -> tuple[Batch, Segment]:
+    """Objects that were empty when they were claimed are known to have been loaded with what they hold now.
+
+    Args:
+        place: Where they are.
+        objects: The objects, all of them in the segment and empty there.
+
+    Returns:
+        The batch in its next version, and the segment.
+    """
+    size_bytes = place.batch.size_bytes + sum(each.size_bytes for each in objects)
+    batch = replace(
+        place.batch,
+        size_bytes=size_bytes,
+        filled=place.batch.filled + len(objects),
+        version=place.batch.version + 1,
+    )
+    filled = (*place.segment.filled, *(Entry(each.name, each.size_bytes) for each in objects))
+    return batch, replace(place.segment, filled=filled)
+
+
 def restored(deleted: DeletedBatch, find_claim: Callable[[str], Claim | None]) -> tuple[Batch, list[Segment]]:
     """A deleted batch is put back, without the objects that have left it since.
 

@@ -122,7 +122,7 @@ class BatchWalk:
             batch, rows, group.segments = self._read_again(batch, group)
             names = Names.of(batch, group.segments)
             state = judge_batch(batch, rows, names)
-        unread = compare_files(rows, group, files, self._found)
+        unread = compare_files(batch, rows, group, files, self._found)
         entries = compare_claims(
             batch, names.present, self._claimed, self._services.ledger, self._found, is_loaded=any(rows.values())
         )

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
+from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.audit.batch_findings import BatchFindings
 from rsloader_provider.loader.audit.groups import Group
@@ -34,22 +35,43 @@ def read_by(rows: Mapping[str, list[HistoryRow]], files: CopiedFiles) -> CopiedF
 
 
 def compare_files(
-    rows: Mapping[str, list[HistoryRow]], group: Group, files: CopiedFiles, found: BatchFindings
+    batch: Batch, rows: Mapping[str, list[HistoryRow]], group: Group, files: CopiedFiles, found: BatchFindings
 ) -> frozenset[str]:
-    """Compare what the COPYs read with what they should have; give the names that one of them did not read."""
+    """Compare what the COPYs read with what they should have; give the names that one of them did not read.
+
+    An object that was empty when it was claimed is in those manifests only that were written once it was filled: what
+    the present generation of one target has read, that of every other should have.
+    """
     known = read_by(rows, files)
     if not known:
         return frozenset()
     expected = {_as_viewed(entry.url): entry.name for entry in group.entries if entry.size_bytes > 0}
+    empty = {_as_viewed(entry.url): entry.name for entry in group.entries if entry.name in group.claimed_empty}
     earlier = {_as_viewed(entry.url) for entry in group.taken_out}
+    present = _of_present_generation(batch, rows)
     unread: set[str] = set()
-    for read in known.values():
-        unread.update(expected[url] for url in expected.keys() - read)
+    for key, read in known.items():
+        missed = expected.keys() - read
+        unread.update(expected[url] for url in (missed if key in present else missed - empty.keys()))
         for url in read - expected.keys() - earlier:
             # A URL that fills the view's column may have been cut: it is not known which object it names.
             if len(url.encode()) < _VIEW_BYTES:
                 found.note_copied(url.removeprefix("s3://"), group.batch_id)
+    reads = [read for key, read in known.items() if key in present]
+    for url, name in empty.items():
+        by = [url in read for read in reads]
+        if any(by) and not all(by):
+            unread.add(name)
     return frozenset(unread)
+
+
+def _of_present_generation(batch: Batch, rows: Mapping[str, list[HistoryRow]]) -> set[tuple[str, int | None]]:
+    return {
+        (name, row.query_id)
+        for name, progress in batch.targets.items()
+        for row in rows.get(name, ())
+        if row.generation == progress.generation
+    }
 
 
 def _as_viewed(url: str) -> str:

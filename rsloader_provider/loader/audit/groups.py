@@ -42,6 +42,11 @@ class Group:
         return [entry for segment in self.segments for entry in segment.entries]
 
     @property
+    def claimed_empty(self) -> frozenset[str]:
+        """Names of the objects that were empty when they were claimed."""
+        return frozenset(entry.name for segment in self.segments for entry in segment.claimed if entry.size_bytes == 0)
+
+    @property
     def taken_out(self) -> list[Entry]:
         """The objects that a person has taken out of it; an earlier generation may have loaded them."""
         return [entry for segment in self.segments for entry in segment.claimed if entry.name in segment.taken_out]

@@ -153,6 +153,21 @@ class Ledger(Protocol):
         """
         ...
 
+    def fill(self, place: Place, objects: Sequence[S3Object]) -> Batch:
+        """Correct the claims of objects that were empty when they were claimed, and loaded with what they hold now.
+
+        Args:
+            place: Where they are; the batch is not open.
+            objects: Of the segment's, those that are empty there, as they were loaded.
+
+        Returns:
+            The batch with their sizes.
+
+        Raises:
+            LostRaceError: Somebody wrote to the batch, or an object is not claimed for it.
+        """
+        ...
+
     def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
         """Leave objects out of their batch; they stay claimed for it, and no run claims or loads them.
 

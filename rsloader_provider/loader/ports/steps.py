@@ -28,6 +28,10 @@ class Step(StrEnum):
     ANNOUNCE_COMMIT = "announce commit"
     """The batch notes that COMMIT comes next; only for targets without a load history."""
     COMMIT = "commit"
+    FILL = "fill"
+    """The claims of objects that were empty get the size with which they were loaded, in one transaction; only for such
+    objects.
+    """
     FINISH_ATTEMPT = "finish attempt"
     """The target is loaded; the batch is complete in the same write if it was the last one."""
     END_ATTEMPT = "end attempt"

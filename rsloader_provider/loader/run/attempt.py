@@ -22,7 +22,8 @@ from rsloader_provider.core.errors import (
     UndecidedError,
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
-from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
+from rsloader_provider.core.ledger.batch import Batch, TargetState, UnansweredCommit
+from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.ledger.manifest import Entry, digest_of_names, name_by_content, render_manifest
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
@@ -33,7 +34,7 @@ from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.run.copy_errors import CopiedObjects, detailed
 from rsloader_provider.loader.run.notify import tell_failure, tell_success
-from rsloader_provider.loader.run.object_sizes import with_sizes_of_now
+from rsloader_provider.loader.run.object_sizes import Filled, find_filled, with_sizes_of_now
 from rsloader_provider.loader.run.skipped_rows import Skipped, read_skipped
 from rsloader_provider.loader.run.transaction import Loaded, TableLoad
 from rsloader_provider.loader.services import Services
@@ -103,6 +104,7 @@ class Attempt:
         self.key = LoadKey(table, config.load, self.batch.batch, progress.generation)
         self.manifest = config.manifests.join(self.batch.manifest_name)
         self.entries: Sequence[Entry] = ()
+        self.filled = Filled()
 
     @property
     def batch(self) -> Batch:
@@ -158,11 +160,14 @@ class Attempt:
             log.warning("%s into %s: COPY skipped %s", self.batch, self.key.target, skipped)
             for row in self.skipped.first:
                 log.warning("%s: skipped %s", self.batch, row)
+        filled = None if loaded.was_found else self.filled.digest
+        if filled is not None:
+            self._correct_claims(filled)
         with self._taking(Step.FINISH_ATTEMPT):
             notify = self.config.notify.success is not None
             self._change(
                 lambda record: record.finished(
-                    rows=loaded.rows, query_id=loaded.query_id, skipped=skipped, notify=notify
+                    rows=loaded.rows, query_id=loaded.query_id, skipped=skipped, notify=notify, filled=filled
                 )
             )
         if self.entries or loaded.was_found:
@@ -255,10 +260,35 @@ class Attempt:
                 f"{self.batch} has {len(self.entries)} objects in its segments, but counts {self.batch.files}. "
                 "Somebody edited the ledger's tables; nothing was loaded."
             )
-        if self.record.progress.opened_by is not None:
+        self.filled = find_filled(self.services.storage, claimed)
+        if self.filled:
+            log.info("%s: %d objects that it claimed empty hold something now", self.batch, len(self.filled))
+            self.entries = self.filled.sizes_in(claimed)
+        if self.record.progress.opened_by is not None and self.config.copy_options.is_columnar:
             log.info("%s: a person asked for it, so objects may have been repaired: asking S3 for sizes", self.batch)
-            self.entries = with_sizes_of_now(self.services.storage, claimed, self.config.copy_options)
+            self.entries = with_sizes_of_now(self.services.storage, self.entries)
         return claimed
+
+    def _correct_claims(self, filled: str) -> None:
+        """Correct the claims of objects that were empty, once every target has been loaded with what they hold now.
+
+        A claim that stays empty tells an audit that the object's rows may be missing from some target.
+        """
+
+        def write() -> None:
+            batch = self._read_again()
+            self.record = self.record.within(batch)
+            self.record.refuse_if_lost()
+            others = [progress for name, progress in batch.targets.items() if name != self.target.name]
+            if any(each.state is not TargetState.LOADED or each.filled != filled for each in others):
+                return
+            for segment in self.services.ledger.segments(batch):
+                if objects := self.filled.empty_in(segment.entries):
+                    with self._taking(Step.FILL):
+                        batch = self.services.ledger.fill(Place(batch, segment), objects)
+                    self.record = self.record.within(batch)
+
+        until_won(self.batch, write)
 
     def _write_manifest(self, claimed: Sequence[Entry]) -> bool:
         """Write the manifest; nothing is written, and there is nothing to copy, when every object is empty."""

@@ -30,7 +30,8 @@ def new_objects(config: LoadConfig, services: Services, whole: LoadConfig | None
 
     Yields:
         Objects that the load matches, each once, sorted by bucket and key as S3 sorts; hidden ones may follow at the
-        end, sorted too. Folder markers are passed over, and hidden objects unless the load takes them.
+        end, sorted too. Folder markers are passed over, and hidden objects unless the load takes them, and empty ones
+        that are younger than `max_age`.
     """
     hidden = HiddenObjects(whole or config)
     yield from _walk(config, services, hidden)
@@ -64,6 +65,9 @@ def _new_under(place: S3Url, config: LoadConfig, services: Services, hidden: Hid
     claim = next(claimed, None)
     for found in services.storage.objects(place.bucket, place.key):
         if found.is_folder_marker or not config.matches(place.bucket, found.key):
+            continue
+        if found.size_bytes == 0 and services.now() - found.last_modified < config.batch.max_age:
+            # Some writers put an empty object first and its content later: once claimed, it would be loaded as empty.
             continue
         key = ledger_key(found.name)
         if key != found.name:

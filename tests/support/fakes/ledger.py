@@ -13,7 +13,7 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
 from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.claims import Claim, DeletedBatch, Place, Segment
-from rsloader_provider.core.ledger.contents import add_objects, leave, marked_batch, restored, segment_of
+from rsloader_provider.core.ledger.contents import add_objects, fill, leave, marked_batch, restored, segment_of
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key, ledger_prefix
 from rsloader_provider.core.ledger.transitions import lock
@@ -108,6 +108,25 @@ class MemoryLedger:
                 raise LostRaceError
             after = replace(after, version=before.version + 1)
             self._batches[after.load, after.batch] = after
+            return after
+
+    def fill(self, place: Place, objects: Sequence[S3Object]) -> Batch:
+        with self._lock:
+            load, batch = place.batch.load, place.batch.batch
+            self._refuse_unless_claimed(load, [each.name for each in objects], batch, place)
+            self._refuse_unless_there(place)
+            after, segment = fill(place, objects)
+            segments = self._segments[load, batch]
+            segments[segments.index(place.segment)] = segment
+            self._batches[load, batch] = after
+            for each in objects:
+                key = load, ledger_key(each.name)
+                self._claims[key] = replace(
+                    self._claims[key],
+                    size_bytes=each.size_bytes,
+                    etag=each.etag,
+                    last_modified=each.last_modified,
+                )
             return after
 
     def leave_out(self, place: Place, names: Sequence[str], now: datetime) -> Batch:
@@ -281,10 +300,14 @@ class MemoryLedger:
         claim = self._claims.get((load, ledger_key(name)))
         return claim is not None and claim.batch == batch and (left_out or claim.left_out_at is None)
 
-    def _give_up(self, place: Place, names: Sequence[str]) -> Batch:
+    def _refuse_unless_there(self, place: Place) -> None:
         key = place.batch.load, place.batch.batch
         if self._batches.get(key) != place.batch or place.segment not in self._segments[key]:
             raise LostRaceError
+
+    def _give_up(self, place: Place, names: Sequence[str]) -> Batch:
+        self._refuse_unless_there(place)
+        key = place.batch.load, place.batch.batch
         after, smaller = leave(place, names)
         index = self._segments[key].index(place.segment)
         self._segments[key][index : index + 1] = [smaller] if smaller else []

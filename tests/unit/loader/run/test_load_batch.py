@@ -349,20 +349,27 @@ def test_sizes_are_asked_for_no_more_objects_than_they_matter_for(world: World):
 OTHER = "redshift_default/public.other"
 
 
-def test_an_attempt_nobody_asked_for_leaves_the_manifest_of_one_that_a_person_asked_for_alone(world: World):
+def test_an_attempt_that_saw_an_object_empty_leaves_the_manifest_of_one_that_saw_it_filled_alone(world: World):
     """An object was empty when it was claimed, and the other target's retry writes a manifest right before COPY.
 
-    If it were the same manifest, the repaired object would be left out, and count as loaded.
+    If it were the same manifest, the filled object would be left out, and count as loaded.
     """
     config = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
     world.warehouse.create("public.other")
     world.put("orders/0.csv", content="")
     batch = locked(world, config, "orders/1.csv", content="1\n")
     world.put("orders/0.csv", content="9\n")
-    world.warehouse.before(sql.Copy, lambda: load(world, batch, RETRY, config))
-    assert load(world, batch, CLEARED, config, OTHER).outcome is Outcome.LOADED
+
+    def with_it_empty() -> None:
+        world.put("orders/0.csv", content="")
+        load(world, batch, RETRY, config)
+        world.put("orders/0.csv", content="9\n")
+
+    world.warehouse.before(sql.Copy, with_it_empty)
+    assert load(world, batch, FIRST, config, OTHER).outcome is Outcome.LOADED
     assert world.warehouse.tables["public.other"] == ["9", "1"]
     assert rows(world) == ["1"]
+    assert world.ledger.find_claim("orders", "landing/orders/0.csv").size_bytes == 0, "one target does not have it"
 
 
 def test_a_jsonpaths_file_that_is_missing_is_not_taken_for_a_missing_object(world: World):
