@@ -101,6 +101,8 @@ __all__ = [
     "log_to_standard_error",
     "mask_secret",
     "redact",
+    "run_state",
+    "task_state",
 ]
 
 _ACTIVE = ["queued", "running"]
@@ -149,3 +151,33 @@ def is_run_active(task_instance: Any, dag_id: str, run_id: str) -> bool:
     from airflow.models.dagrun import DagRun  # noqa: PLC0415 (Airflow 3 forbids the import in a task)
 
     return any(str(run.state) in _ACTIVE for run in DagRun.find(dag_id=dag_id, run_id=run_id))
+
+
+def run_state(context: Context) -> tuple[int, str | None]:
+    """Give how often tasks of the DAG run were cleared, as far as Airflow counts that, and when the run last began.
+
+    Airflow 3.3 counts every clear, those before it only the clears of a run that had ended.
+    """
+    dag_run = context["dag_run"]
+    began = dag_run.start_date
+    return dag_run.clear_number or 0, None if began is None else began.isoformat()
+
+
+def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+    """Give the state of a task instance from Airflow's database, outside of any task.
+
+    Returns:
+        The state; None where the database cannot be asked, or knows no such task instance, or it has no state yet.
+    """
+    from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415 (Airflow 3 forbids the import in a task)
+    from airflow.utils.session import create_session  # noqa: PLC0415
+    from sqlalchemy import select  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    known = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
+    try:
+        with create_session() as session:
+            state = session.scalar(select(TaskInstance.state).filter_by(**known))
+    except (SQLAlchemyError, RuntimeError):
+        return None
+    return state and str(state)

@@ -1,15 +1,19 @@
 """Puts new objects into batches, and gives the batches that this run loads."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from rsloader_provider.airflow_compat import BaseOperator, Context, conf, is_run_active
+from rsloader_provider.airflow_compat import BaseOperator, Context, conf, is_run_active, run_state
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
+from rsloader_provider.core.ledger.clearing import HandedOut
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.take_over import Work
+from rsloader_provider.operators.load_batch import LoadBatchOperator
 from rsloader_provider.task_failures import as_task_failures
 
 APART = "apart"
@@ -28,9 +32,9 @@ class BufferObjectsOperator(BaseOperator):
         unread_files: Load files of its folder whose sources cannot be read.
 
     Returns:
-        A list of the keyword arguments of a mapped LoadBatchOperator, `{"batch", "target", "summary"}` for each pair;
-        empty when there is nothing to load. Those for `LoadConfig.targets_apart` are not among them: they are pushed
-        under the XCom key `apart`, with one such list for each target.
+        A list of the keyword arguments of a mapped LoadBatchOperator, `{"batch", "target", "summary", "handed_out"}`
+        for each pair; empty when there is nothing to load. Those for `LoadConfig.targets_apart` are not among them:
+        they are pushed under the XCom key `apart`, with one such list for each target.
     """
 
     def __init__(self, *, load_config: Mapping[str, Any], unread_files: Sequence[str] = (), **kwargs: Any):
@@ -38,7 +42,7 @@ class BufferObjectsOperator(BaseOperator):
         self.load_config = load_config
         self.unread_files = unread_files
 
-    def execute(self, context: Context) -> list[dict[str, str]]:
+    def execute(self, context: Context) -> list[dict[str, Any]]:
         """Buffer once."""
         config = LoadConfig.model_validate(self.load_config).beside(self.unread_files)
         task_instance = context["ti"]
@@ -48,22 +52,44 @@ class BufferObjectsOperator(BaseOperator):
             dag_id, _, run_id = run.partition("/")
             return is_run_active(task_instance, dag_id, run_id)
 
+        run = f"{task_instance.dag_id}/{task_instance.run_id}"
         with as_task_failures(), concerning(f"load {config.load}"):
+            services = RsloaderHook(config.aws_conn_id).get_conn()
             work = buffer_objects(
                 config,
-                RsloaderHook(config.aws_conn_id).get_conn(),
-                run=f"{task_instance.dag_id}/{task_instance.run_id}",
+                services,
+                run=run,
                 is_active=is_active,
                 max_work=conf.getint("core", "max_map_length", fallback=1024),
             )
-        apart: dict[str, list[dict[str, str]]] = {target.name: [] for target in config.targets_apart}
-        together: list[dict[str, str]] = []
+        handed_out = asdict(self._handed_out(context, services.now()))
+        apart: dict[str, list[dict[str, Any]]] = {target.name: [] for target in config.targets_apart}
+        together: list[dict[str, Any]] = []
         for each in work:
-            pair = {"batch": each.batch.batch, "target": each.target, "summary": _summary(each)}
+            pair = {
+                "batch": each.batch.batch, "target": each.target, "summary": _summary(each), "handed_out": handed_out,
+            }  # fmt: skip
             apart.get(each.target, together).append(pair)
         if apart:
             task_instance.xcom_push(key=APART, value=apart)
         return together
+
+    def _handed_out(self, context: Context, now: datetime) -> HandedOut:
+        """Tell what is known at this moment of the tasks that are handed something."""
+        ti = context["ti"]
+        clears, run_began = run_state(context)
+        # A person who clears this task may clear the mapped ones with it: then each has a `max_tries` of its own.
+        is_first = clears == 0 and ti.max_tries == (self.retries or 0)
+        return HandedOut(
+            ti.try_number, now.isoformat(), self._retries_of_loads() if is_first else None, clears, run_began
+        )
+
+    def _retries_of_loads(self) -> int | None:
+        """Give the `retries` of the tasks that load what this one returns; None unless all have the same."""
+        later = [self.dag.task_dict[each] for each in self.get_flat_relative_ids(upstream=False)]
+        loads = [each for each in later if issubclass(getattr(each, "operator_class", type(each)), LoadBatchOperator)]
+        retries = {each.retries or 0 for each in loads}
+        return retries.pop() if len(retries) == 1 else None
 
 
 def _summary(work: Work) -> str:

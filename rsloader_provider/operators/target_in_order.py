@@ -22,12 +22,12 @@ class TargetInOrderOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("target", "apart")
 
-    def __init__(self, *, target: str, apart: Mapping[str, list[dict[str, str]]] | XComArg, **kwargs: Any):
+    def __init__(self, *, target: str, apart: Mapping[str, list[dict[str, Any]]] | XComArg, **kwargs: Any):
         super().__init__(**kwargs)
         self.target = target
         self.apart = apart
 
-    def execute(self, context: Context) -> list[dict[str, str]]:
+    def execute(self, context: Context) -> list[dict[str, Any]]:
         """Pick."""
-        apart: Mapping[str, list[dict[str, str]]] = self.apart  # type: ignore[assignment]  # rendered by now
+        apart: Mapping[str, list[dict[str, Any]]] = self.apart  # type: ignore[assignment]  # rendered by now
         return apart[self.target]

@@ -10,6 +10,7 @@ from support.loader_services import aws_client_arguments, loader_services, make_
 from support.objects import TARGET, a_config
 
 from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import Found, look_for_work
@@ -69,7 +70,9 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
 
     for number, each in enumerate(work):
         sent.clear()
-        load_batch(config, services, each.batch.batch, each.target, Asker(f"dag/run/load_batch/{number}/1", "dag/run"))
+        task = f"rsloader_orders/scheduled__2026-01-02T00:00:00+00:00/load_batch/{number}"
+        facts = TaskFacts(task, 3, 0, "2026-01-02T00:00:00.123456+00:00", "2026-01-02T00:00:01.123456+00:00")
+        load_batch(config, services, each.batch.batch, each.target, Asker(f"{task}/1", "dag/run", task=facts))
         assert len(sent) <= MOST_REQUESTS_TO_LOAD, sent
 
     write_units = counted_aws.requests()["write_units"]["total"]

@@ -22,6 +22,7 @@ from rsloader_provider.core.ledger.batch import (
 from rsloader_provider.core.ledger.batch_ids import batch_time
 from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.claims import Claim, Segment
+from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 
@@ -90,11 +91,12 @@ def attention(batch: Batch) -> str | None:
     if batch.unfinished_targets:
         return f"{UNFINISHED}{batch.batch}"
     if batch.status is BatchStatus.ERROR:
-        return f"error#{batch.batch}"
+        return f"{FAILED}{batch.batch}"
     return None
 
 
 UNFINISHED = "unfinished#"
+FAILED = "error#"
 
 
 def batch_item(batch: Batch) -> Item:
@@ -116,12 +118,22 @@ def batch_item(batch: Batch) -> Item:
         "taken_out": batch.taken_out or None,
         "filled": batch.filled or None,
     }
-    return {name: value for name, value in fields.items() if value is not None}
+    return _without_none(fields)
 
 
 def progress_map(progress: TargetProgress) -> Item:
     """Write the progress in one target as a map. What is None is left out."""
-    fields = {**asdict(progress), "state": str(progress.state), "settings": json.dumps(dict(progress.settings))}
+    fields = {
+        **asdict(progress),
+        "state": str(progress.state),
+        "settings": json.dumps(dict(progress.settings)),
+        "asked_before": list(progress.asked_before) or None,
+        "begun_by": progress.begun_by and _without_none(asdict(progress.begun_by)),
+    }
+    return _without_none(fields)
+
+
+def _without_none(fields: Mapping[str, Any]) -> Item:
     return {name: value for name, value in fields.items() if value is not None}
 
 
@@ -185,6 +197,8 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         generation=int(item["generation"]),
         attempt=int(item["attempt"]),
         opened_by=_optional_text(item.get("opened_by")),
+        asked_before=tuple(_text(each) for each in item.get("asked_before", ())),
+        begun_by=_task_facts(item.get("begun_by")),
         session=_integer(item.get("session")),
         announces=item.get("announces"),
         unanswered=_unanswered(item.get("unanswered")),
@@ -198,6 +212,18 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
 
 def _skipped(item: Mapping[str, Any] | None) -> SkippedRows | None:
     return None if item is None else SkippedRows(int(item["rows"]), is_exact=bool(item["is_exact"]))
+
+
+def _task_facts(item: Mapping[str, Any] | None) -> TaskFacts | None:
+    if item is None:
+        return None
+    return TaskFacts(
+        task=_text(item["task"]),
+        max_tries=int(item["max_tries"]),
+        clears=int(item["clears"]),
+        run_began=_optional_text(item.get("run_began")),
+        handed_at=_optional_text(item.get("handed_at")),
+    )
 
 
 def _unanswered(item: Mapping[str, Any] | None) -> UnansweredCommit | None:

@@ -1,7 +1,7 @@
 """A batch, and how far it is in each of its targets."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from rsloader_provider.core.errors import (
     UnknownBatchError,
 )
 from rsloader_provider.core.ledger.boundary import LeftAlone
+from rsloader_provider.core.ledger.clearing import TaskFacts
 
 
 class BatchStatus(StrEnum):
@@ -102,6 +103,9 @@ REPROCESSED = "reprocessed"
 
 UNFINISHED = (TargetState.WAITING, TargetState.LOADING)
 
+_REQUESTS_KEPT = 10
+"""A request that is older than so many others has no try left that could repeat it, and items must not grow."""
+
 
 @dataclass(frozen=True, slots=True)
 class TargetProgress:
@@ -112,8 +116,10 @@ class TargetProgress:
         state: See TargetState.
         generation: Starts at 1; each reprocessing that a person asks for opens the next.
         attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
-        opened_by: The task try or the command by which a person last asked for the batch, for this generation or for
-            one more attempt at it; None if nobody has.
+        opened_by: The clear, the task try or the command by which a person last asked for the batch, for this
+            generation or for one more attempt at it; None if nobody has.
+        asked_before: What `opened_by` was before, oldest first, the last few: each counts once.
+        begun_by: What Airflow said of the task that began the newest attempt; None where no task of this version did.
         session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
             connect ends it. None when there is nothing to end.
         announces: Whether the attempt of that session announces its COMMIT, as it does without a load history. Then
@@ -133,6 +139,8 @@ class TargetProgress:
     generation: int = 1
     attempt: int = 0
     opened_by: str | None = None
+    asked_before: tuple[str, ...] = ()
+    begun_by: TaskFacts | None = None
     session: int | None = None
     announces: bool | None = None
     unanswered: UnansweredCommit | None = None
@@ -141,6 +149,17 @@ class TargetProgress:
     error: str | None = None
     skipped: SkippedRows | None = None
     filled: str | None = None
+
+    def has_counted(self, request: str) -> bool:
+        """Tell whether a person's request has been counted: it does so once."""
+        return request == self.opened_by or request in self.asked_before
+
+    def asked_by(self, request: str) -> "TargetProgress":
+        """Count a person's request."""
+        if self.has_counted(request):
+            return self
+        before = self.asked_before if self.opened_by is None else (*self.asked_before, self.opened_by)
+        return replace(self, opened_by=request, asked_before=before[-_REQUESTS_KEPT:])
 
     @property
     def is_undecided(self) -> bool:

@@ -19,6 +19,7 @@ from typing import Any
 
 from rsloader_provider.core.errors import NothingToDecideError, OperationRefusedError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
+from rsloader_provider.core.ledger.clearing import HandedOut, TaskFacts
 from rsloader_provider.core.ledger.manifest import Entry
 
 
@@ -48,12 +49,33 @@ class Asker:
     Attributes:
         task_try: One try of one task instance, for example `rsloader_orders/scheduled__…/load_batch/0/2`.
         run: Its DAG run, `dag_id/run_id`.
-        cleared: Whether a person cleared the task, and this is the first try since.
+        cleared: Whether the caller knows by itself that a person asks by this try. Where `task` and `handed_out` tell
+            of a clear, or the batch remembers an earlier try of the task, this is not looked at.
+        try_number: The try's number.
+        task: What Airflow says of the task instance; None if no task of Airflow asks.
+        handed_out: How the batch was handed to the task; None where that is not known.
     """
 
     task_try: str
     run: str
     cleared: bool = False
+    try_number: int = 1
+    task: TaskFacts | None = None
+    handed_out: HandedOut | None = None
+
+    def request(self, progress: TargetProgress) -> str | None:
+        """Give the person's request that this try belongs to; None if Airflow tries by itself.
+
+        All tries since a clear belong to it, with the same text. Once one of them has begun an attempt, the request has
+        been counted, and those after it are automatic retries.
+        """
+        if self.task is not None:
+            earlier = progress.begun_by
+            if earlier and (earlier.task, earlier.handed_at) == (self.task.task, self.task.handed_at):
+                return self.task.clear if self.task.is_after_clear_since(earlier) else None
+            if self.handed_out is not None:
+                return self.task.clear if self.task.is_after_clear_of(self.handed_out, self.try_number) else None
+        return self.task_try if self.cleared else None
 
 
 def needs_loading(progress: TargetProgress, asker: Asker) -> bool:
@@ -65,8 +87,9 @@ def needs_loading(progress: TargetProgress, asker: Asker) -> bool:
 
 
 def asks_anew(progress: TargetProgress, asker: Asker) -> bool:
-    """Tell whether a person asks, and not by a try that has begun an attempt before: that one counts only once."""
-    return asker.cleared and progress.opened_by != asker.task_try
+    """Tell whether a person asks, and none of the tries of this request has begun an attempt: it counts only once."""
+    request = asker.request(progress)
+    return request is not None and not progress.has_counted(request)
 
 
 def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
@@ -78,9 +101,9 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
     The session of an attempt that never ended stays recorded until somebody could end it.
     """
     progress = batch.progress(target)
-    begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None)
-    if asker.cleared:
-        begun = replace(begun, opened_by=asker.task_try)
+    begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None, begun_by=asker.task)
+    if request := asker.request(progress):
+        begun = begun.asked_by(request)
     if progress.state is TargetState.LOADED:
         begun = replace(begun, generation=progress.generation + 1, rows=None, query_id=None)
     # What was due and never noted as sent stays so: nobody knows whether it was.
@@ -130,7 +153,7 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
         UnknownBatchError: The batch is open, is marked as loaded, or has no such target.
     """
     progress = batch.progress(target)
-    if progress.opened_by == by or progress.state is TargetState.WAITING:
+    if progress.has_counted(by) or progress.state is TargetState.WAITING:
         return batch
     if progress.state is TargetState.LOADING:
         raise OperationRefusedError(
@@ -144,7 +167,7 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
             f"the table: if its rows are there, run `rsloader mark-loaded {batch.load} {batch.batch} {target}`, "
             f"otherwise `rsloader mark-not-loaded {batch.load} {batch.batch} {target}`."
         )
-    asked = replace(progress, state=TargetState.WAITING, opened_by=by)
+    asked = replace(progress.asked_by(by), state=TargetState.WAITING)
     if progress.state is TargetState.LOADED:
         asked = replace(asked, generation=progress.generation + 1, rows=None, query_id=None)
     return with_progress(batch, target, asked)

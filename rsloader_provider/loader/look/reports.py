@@ -35,7 +35,7 @@ def batch_report(batch: Batch) -> dict[str, Any]:
 def _progress_report(progress: TargetProgress) -> dict[str, Any]:
     report = asdict(progress)
     del report["settings"]
-    return report | {"state": str(progress.state)}
+    return report | {"state": str(progress.state), "asked_before": list(progress.asked_before)}
 
 
 def batch_with_files(ledger: Ledger, load: str, batch_id: str) -> dict[str, Any]:

@@ -101,6 +101,12 @@ def load_batch(
         progress = batch.progress(target_name)
         if not needs_loading(progress, asker):
             log.info("%s is loaded into %s already: nothing to do", batch, target_name)
+            if asker.try_number > 1:
+                log.info(
+                    "This counts as a try by Airflow itself. If you cleared the task to have the batch loaded again, "
+                    "clear it once more when its run has ended, or run `rsloader reprocess %s %s --target %s`",
+                    config.load, batch_id, target_name,
+                )  # fmt: skip
             return Result(Outcome.NOTHING_TO_DO, batch, target_name)
         again = progress.state is TargetState.LOADED
         if again and config.on_clear == "skip":

@@ -35,6 +35,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
+from rsloader_provider.core.ledger.clearing import HandedOut, TaskFacts
 from rsloader_provider.core.ledger.manifest import Entry, digest_of_names
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
@@ -245,6 +246,47 @@ def test_a_person_who_clears_a_loaded_batch_has_it_loaded_again_once(world: Worl
     assert load(world, batch, Asker("run-1/load_batch/0/4", "dag/run-1")).outcome is Outcome.NOTHING_TO_DO, (
         "its automatic retry"
     )
+    assert stored(world, batch).targets[TARGET].generation == 2
+
+
+class Throttled:
+    """A ledger that refuses its first read, as DynamoDB does when it is asked too often."""
+
+    def __init__(self, ledger: MemoryLedger):
+        self._ledger = ledger
+        self._refuses = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ledger, name)
+
+    def get(self, load: str, batch: str) -> Batch:
+        if self._refuses:
+            self._refuses = False
+            raise TransientError("ProvisionedThroughputExceededException")
+        return self._ledger.get(load, batch)
+
+
+def test_a_clear_whose_first_try_could_not_begin_is_done_by_the_retry_and_once(
+    world: World, caplog: pytest.LogCaptureFixture
+):
+    """The retry said "nothing to do" and was green, and what the person had asked for was forgotten."""
+    task = "rsloader_orders/run-1/load_batch/0"
+    handed_out = HandedOut(1, "2026-01-02T12:00:00+00:00", 3, 0, "began at first")
+
+    def a_try(number: int, *, max_tries: int, clears: int) -> Asker:
+        facts = TaskFacts(task, max_tries, clears, f"began {clears}", handed_out.at)
+        return Asker(f"{task}/{number}", "dag/run-1", try_number=number, task=facts, handed_out=handed_out)
+
+    batch = locked(world)
+    load(world, batch, a_try(1, max_tries=3, clears=0))
+    services = replace(world.services, ledger=Throttled(world.ledger))
+    with pytest.raises(TransientError):
+        load_batch(CONFIG, services, batch.batch, TARGET, a_try(2, max_tries=4, clears=1))
+    assert load_batch(CONFIG, services, batch.batch, TARGET, a_try(3, max_tries=4, clears=1)).outcome is Outcome.LOADED
+    with caplog.at_level(logging.INFO):
+        assert load(world, batch, a_try(4, max_tries=4, clears=1)).outcome is Outcome.NOTHING_TO_DO
+    assert f"clear it once more when its run has ended, or run `rsloader reprocess orders {batch.batch}" in caplog.text
+    assert rows(world) == ["1", "2"] * 4
     assert stored(world, batch).targets[TARGET].generation == 2
 
 
