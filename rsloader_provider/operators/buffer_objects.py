@@ -25,7 +25,8 @@ _SUMMARY_CHARACTERS = 250
 class BufferObjectsOperator(BaseOperator):
     """Claims new objects into batches, locks the batches that are due, and returns what this run has to load.
 
-    Running it again is safe at any time: nothing is claimed twice, and what is left to load is returned again.
+    Running it again is safe at any time: nothing is claimed twice, and what is left to load is returned again. What its
+    run left in `error` is returned again too, as that happens only when a person has cleared it.
 
     Args:
         load_config: The load, as plain JSON of a LoadConfig.
@@ -53,6 +54,7 @@ class BufferObjectsOperator(BaseOperator):
             return is_run_active(task_instance, dag_id, run_id)
 
         run = f"{task_instance.dag_id}/{task_instance.run_id}"
+        tries = task_instance.try_number
         with as_task_failures(), concerning(f"load {config.load}"):
             services = RsloaderHook(config.aws_conn_id).get_conn()
             work = buffer_objects(
@@ -61,6 +63,7 @@ class BufferObjectsOperator(BaseOperator):
                 run=run,
                 is_active=is_active,
                 max_work=conf.getint("core", "max_map_length", fallback=1024),
+                again=f"{run}/{task_instance.task_id}/{tries}" if tries > 1 else None,
             )
         handed_out = asdict(self._handed_out(context, services.now()))
         apart: dict[str, list[dict[str, Any]]] = {target.name: [] for target in config.targets_apart}

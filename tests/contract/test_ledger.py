@@ -19,6 +19,7 @@ from rsloader_provider.core.ledger.batch import (
     TargetState,
     UnansweredCommit,
 )
+from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import ledger_key
 from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt, decide
@@ -183,11 +184,14 @@ def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
         lambda b: begin_attempt(b, TARGET, Asker("try-2b", "dag/run-1")),
         lambda b: AttemptRecord.newest(b, TARGET).finished(rows=10, query_id=1234, skipped=SKIPPED).batch,
         lambda b: begin_attempt(b, TARGET, Asker("try-3", "dag/run-1", cleared=True)),
+        lambda b: begin_attempt(b, TARGET, Asker("try-4", "dag/run-1", cleared=True, task=TaskFacts("t", 4))),
+        lambda b: begin_attempt(b, TARGET, Asker("try-5", "dag/run-1", task=TaskFacts("t", 4, 1, "2026", "2027"))),
     ):
         batch = ledger.replace(batch, change(batch))
         assert ledger.get("orders", batch.batch) == batch
     progress = batch.targets[TARGET]
-    assert (progress.generation, progress.attempt, progress.opened_by) == (2, 4, "try-3")
+    assert (progress.generation, progress.attempt, progress.opened_by) == (2, 6, "try-4")
+    assert (progress.asked_before, progress.begun_by) == (("try-3",), TaskFacts("t", 4, 1, "2026", "2027"))
     assert progress.state is TargetState.LOADING
 
 
@@ -200,6 +204,8 @@ def test_unfinished_batches_are_those_that_some_target_waits_for(ledger: Ledger)
     failed = ledger.replace(second, begin_attempt(second, TARGET, Asker("try-1", "dag/run-1")))
     ledger.replace(failed, AttemptRecord.newest(failed, TARGET).ended(error="bad data", final=True).batch)
     assert list(ledger.unfinished("orders")) == [], "complete, and waiting for a person"
+    assert list(ledger.failed("orders")) == [second.batch]
+    assert list(ledger.failed("returns")) == []
     assert list(ledger.unfinished("returns")) == []
 
 
@@ -212,6 +218,7 @@ def test_a_batch_with_one_failed_target_is_unfinished_while_another_waits(ledger
     failed = ledger.replace(failing, AttemptRecord.newest(failing, TARGET).ended(error="bad", final=True).batch)
     assert failed.status is BatchStatus.ERROR
     assert list(ledger.unfinished("orders")) == [locked.batch]
+    assert list(ledger.failed("orders")) == [], "it is among the unfinished"
 
 
 def test_batches_are_listed_newest_first_and_claims_as_s3_lists(ledger: Ledger):

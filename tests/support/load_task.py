@@ -14,10 +14,20 @@ class LoadTask:
         self.dag, self.run_id = dag, run_id
         self.task_id, self.map_index = task_id, map_index
 
-    def clear(self) -> None:
-        """As a person does in the UI."""
+    def clear(self, *others: "LoadTask") -> None:
+        """As a person does in the UI, this one alone or together with others, as with "downstream"."""
         with create_session() as session:
-            clear_task_instances([self._instance(session)], session)
+            clear_task_instances([each._instance(session) for each in (self, *others)], session)
+
+    def becomes(self, state: str) -> None:
+        """As Airflow's processes note it, for example when a worker was lost."""
+        with create_session() as session:
+            self._instance(session).state = state
+
+    def run_becomes(self, state: str) -> None:
+        """As the scheduler does: a run that was cleared begins again, or ends."""
+        with create_session() as session:
+            self._instance(session).get_dagrun(session=session).state = state
 
     def try_again(self) -> str:
         """As the scheduler does, after a clear or when a retry is due; gives the state that the try ends in."""

@@ -31,6 +31,7 @@ class DynamoLedger:
         self.entries = reading.entries
         self.segments = reading.segments
         self.unfinished = reading.unfinished
+        self.failed = reading.failed
         self.batches = reading.batches
         self.claimed_keys = reading.claimed_keys
         self.claims = reading.claims

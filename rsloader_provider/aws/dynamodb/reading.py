@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from rsloader_provider.aws.dynamodb.items import (
     CURRENT,
     DELETED,
+    FAILED,
     FIRST_BATCH,
     UNFINISHED,
     Item,
@@ -49,13 +50,10 @@ class Reading:
         return [segment_from(item) for item in found]
 
     def unfinished(self, load: str) -> Iterator[str]:
-        found = self._requests.query(
-            self._names.batches,
-            "#load = :load AND begins_with(#attention, :unfinished)",
-            {":load": load, ":unfinished": UNFINISHED},
-            IndexName=ATTENTION_INDEX,
-        )
-        return (item["batch"] for item in found)
+        return self._with_attention(load, UNFINISHED)
+
+    def failed(self, load: str) -> Iterator[str]:
+        return self._with_attention(load, FAILED)
 
     def batches(self, load: str) -> Iterator[Batch]:
         found = self._requests.query(
@@ -91,6 +89,15 @@ class Reading:
                 claim = claim_from(item)
                 found[claim.name] = claim
         return {name: found[name] for name in wanted if name in found}
+
+    def _with_attention(self, load: str, kind: str) -> Iterator[str]:
+        found = self._requests.query(
+            self._names.batches,
+            "#load = :load AND begins_with(#attention, :kind)",
+            {":load": load, ":kind": kind},
+            IndexName=ATTENTION_INDEX,
+        )
+        return (item["batch"] for item in found)
 
     def _claims(self, load: str, prefix: str, projection: str | None) -> Iterator[Item]:
         # DynamoDB does not accept an empty prefix.

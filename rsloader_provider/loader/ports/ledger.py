@@ -288,6 +288,10 @@ class Ledger(Protocol):
         """Give the ids of locked batches that some target still has to load, oldest first."""
         ...
 
+    def failed(self, load: str) -> Iterator[str]:
+        """Give the ids of batches that some target failed on and no target waits for, oldest first."""
+        ...
+
     def batches(self, load: str) -> Iterator[Batch]:
         """Give all batches of a load, newest first."""
         ...

@@ -25,7 +25,13 @@ _LOSSES = 100
 
 
 def buffer_objects(
-    config: LoadConfig, services: Services, *, run: str, is_active: Callable[[str], bool], max_work: int
+    config: LoadConfig,
+    services: Services,
+    *,
+    run: str,
+    is_active: Callable[[str], bool],
+    max_work: int,
+    again: str | None = None,
 ) -> list[Work]:
     """Claim what is new, lock what is due, and give what this run has to load.
 
@@ -38,12 +44,15 @@ def buffer_objects(
         is_active: Tells whether another DAG run is still going; its batches are left to it.
         max_work: The most pairs of batch and target to give for the targets that share a queue, whatever the load
             allows. The rest stays locked for the next run.
+        again: This call, if it is not the run's first: a text that no other has. Then a person asks once more for what
+            the run left in `error`, because Airflow forgets the tasks that this call does not give again.
 
     Returns:
         For each queue of targets at most `max_batches_per_run` batches. Those that append share one: first what this
         call locked, then what is left from earlier runs, beginning at a place that moves with the clock. Batches that
         cannot be loaded at present, however many, hold up neither the new ones nor each other. A target that takes its
-        batches in order has a queue to itself, strictly the oldest first.
+        batches in order has a queue to itself, strictly the oldest first. Where no order is asked for, what a task of
+        this run has tried already stands at that task's map index, if there is such a place.
     """
     config = as_recorded(config)
     buffering = Buffering(config, services, run)
@@ -51,7 +60,7 @@ def buffer_objects(
         buffering.claim_all(new_objects(buffering.config, services))
     buffering.lock_if_due()
     log.info("load %s: %d objects claimed, %d batches locked", config.load, buffering.claimed, len(buffering.locked))
-    return take_over(config, services, buffering.locked, run, is_active, max_work)
+    return take_over(config, services, buffering.locked, run, is_active, max_work, again)
 
 
 def target_settings(config: LoadConfig) -> dict[str, dict[str, Any]]:

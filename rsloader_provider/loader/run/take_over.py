@@ -7,10 +7,11 @@ from datetime import datetime
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError
-from rsloader_provider.core.ledger.batch import Batch, TargetProgress
-from rsloader_provider.core.ledger.transitions import adopt
+from rsloader_provider.core.ledger.batch import Batch, TargetProgress, TargetState
+from rsloader_provider.core.ledger.transitions import adopt, reprocess
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
+from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
@@ -39,16 +40,20 @@ def take_over(
     run: str,
     is_active: Callable[[str], bool],
     max_work: int,
+    again: str | None = None,
 ) -> list[Work]:
     """Give the work of a run: what it has locked itself, and what earlier runs left, as `buffer_objects` orders it."""
-    takeover = _Takeover(config, services, locked, run, is_active)
+    takeover = _Takeover(config, services, locked, run, is_active, again)
     # The index of unfinished batches may not show yet what this pass has just locked.
     new = sorted(batch.batch for batch in locked)
-    left = sorted({*services.ledger.unfinished(config.load)} - {*new})
+    failed = () if again is None else services.ledger.failed(config.load)
+    left = sorted({*services.ledger.unfinished(config.load), *failed} - {*new})
     apart = {target.name for target in config.targets_apart}
     in_order = any(target.mode != "append" for target in config.targets if target.name not in apart)
     order = sorted([*new, *left]) if in_order else [*new, *_from_somewhere(left, services.now())]
     work = _queue(config, order, takeover, max_work, lambda name: name not in apart)
+    if not in_order:
+        work = _at_their_places(work, run)
     for name in sorted(apart):
         work += _queue(config, sorted([*new, *left]), takeover, max_work, name.__eq__)
     return work
@@ -76,6 +81,23 @@ def _queue(
     return work
 
 
+def _at_their_places(work: list[Work], run: str) -> list[Work]:
+    """Put what tasks of the run have tried at the map indexes of those tasks; all else keeps its order around them."""
+    placed: dict[int, Work] = {}
+    others: list[Work] = []
+    for each in work:
+        tried_by = each.batch.progress(each.target).begun_by
+        dag_id, run_id, _, index = tried_by.names if tried_by else ("", "", "", -1)
+        if f"{dag_id}/{run_id}" != run:
+            index = -1
+        if 0 <= index < len(work) and index not in placed:
+            placed[index] = each
+        else:
+            others.append(each)
+    rest = iter(others)
+    return [placed[index] if index in placed else next(rest) for index in range(len(work))]
+
+
 def _from_somewhere(left: list[str], now: datetime) -> list[str]:
     # Multiples of the golden ratio fall everywhere between two whole numbers, whatever the step between runs is; a
     # plain remainder would give the same place to every run of a schedule that the number of batches divides.
@@ -93,8 +115,10 @@ class _Takeover:
         locked: Iterable[Batch],
         run: str,
         is_active: Callable[[str], bool],
+        again: str | None,
     ):
         self._config = config
+        self._again = again
         self._services = services
         self._run = run
         self._is_active = is_active
@@ -105,7 +129,13 @@ class _Takeover:
         if batch_id not in self._known:
             self._known[batch_id] = self._free(batch_id)
         batch = self._known[batch_id]
-        return () if batch is None else batch.unfinished_targets
+        if batch is None:
+            return ()
+        if not self._is_asked_again(batch):
+            return batch.unfinished_targets
+        # Nobody but a person can say whether these are loaded; their tasks fail and say what to look for.
+        undecided = (name for name, progress in batch.targets.items() if progress.is_undecided)
+        return tuple(sorted([*batch.unfinished_targets, *undecided]))
 
     def take(self, batch_id: str) -> Batch | None:
         """Give the batch as this run's own; None if another run was faster."""
@@ -126,7 +156,34 @@ class _Takeover:
         if batch.unfinished_targets and batch.run not in {None, self._run} and self._is_active(str(batch.run)):
             log.info("%s: left to run %s, which is still going", batch, batch.run)
             return None
-        return batch
+        return self._asked_again(batch) if self._is_asked_again(batch) else batch
+
+    def _is_asked_again(self, batch: Batch) -> bool:
+        return self._again is not None and batch.run == self._run
+
+    def _asked_again(self, batch: Batch) -> Batch | None:
+        """Have what the run left in `error` wait for it once more, as a person asks who clears its `buffer_objects`."""
+
+        def ask() -> Batch | None:
+            try:
+                now = self._services.ledger.get(batch.load, batch.batch)
+            except DeletedBatchError:
+                return None
+            if not self._is_asked_again(now):
+                return None
+            asked = now
+            for name, progress in now.targets.items():
+                if progress.state is TargetState.FAILED and not progress.is_undecided:
+                    asked = reprocess(asked, name, str(self._again))
+            if asked == now:
+                return now
+            with self._services.steps.taking(Step.REPROCESS, now):
+                asked = self._services.ledger.replace(now, asked)
+            log.info("%s: it had failed, and this run tries it once more", asked)
+            return asked
+
+        failed = any(progress.state is TargetState.FAILED for progress in batch.targets.values())
+        return until_won(batch, ask) if failed else batch
 
     def _unreadable(self, batch_id: str) -> Batch:
         """Stand for a batch that cannot be read: its own tasks fail and say why, and the others go on."""

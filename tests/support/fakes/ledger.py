@@ -206,6 +206,15 @@ class MemoryLedger:
     def unfinished(self, load: str) -> Iterator[str]:
         return iter(sorted(each.batch for each in self._of(load) if each.unfinished_targets))
 
+    def failed(self, load: str) -> Iterator[str]:
+        return iter(
+            sorted(
+                each.batch
+                for each in self._of(load)
+                if each.status is BatchStatus.ERROR and not each.unfinished_targets
+            )
+        )
+
     def batches(self, load: str) -> Iterator[Batch]:
         return iter(sorted(self._of(load), key=lambda each: each.batch, reverse=True))
 

@@ -11,10 +11,11 @@ from support.fakes.world import World
 from support.objects import TARGET, a_config
 
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import ContentionError, CorruptLedgerError
+from rsloader_provider.core.errors import BadDataError, ContentionError, CorruptLedgerError, UndecidedError
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
-from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.claims import DeletedBatch
+from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -33,8 +34,9 @@ def run(
     run_id: str = "run-1",
     is_active: Callable[[str], bool] = lambda _: False,
     max_work: int = 1024,
+    again: str | None = None,
 ) -> list[Work]:
-    return buffer_objects(config, world.services, run=run_id, is_active=is_active, max_work=max_work)
+    return buffer_objects(config, world.services, run=run_id, is_active=is_active, max_work=max_work, again=again)
 
 
 def entries(world: World, work: list[Work]) -> list[list[str]]:
@@ -113,6 +115,69 @@ def test_a_batch_that_an_ended_run_left_is_taken_over(world: World):
     (left,) = run(world)
     (taken,) = run(world, run_id="run-2")
     assert (taken.batch.batch, taken.batch.run) == (left.batch.batch, "run-2")
+
+
+AGAIN = "dag/run-1/buffer_objects/2"
+
+
+def fail(world: World, work: Work, *, map_index: int = 0, run_id: str = "dag/run-1") -> None:
+    """A task of the run tries the batch, which holds a bad row."""
+    task = f"{run_id}/load_batch/{map_index}"
+    with pytest.raises(BadDataError):
+        load_batch(
+            CONFIG, world.services, work.batch.batch, work.target, Asker(f"{task}/1", run_id, task=TaskFacts(task, 3))
+        )
+
+
+def test_a_run_whose_buffer_objects_is_cleared_gets_again_what_it_left_in_error(world: World):
+    """The list has got shorter, so Airflow removes the failed task, and the run succeeds: nobody sees the batch."""
+    world.put("orders/1.csv", "orders/2.csv", content="bad\n")
+    (work,) = run(world, run_id="dag/run-1")
+    fail(world, work)
+    assert run(world, run_id="dag/run-2", again="dag/run-2/buffer_objects/2") == [], "it is another run's"
+    assert run(world, run_id="dag/run-1") == [], "nobody has asked"
+    (again,) = run(world, run_id="dag/run-1", again=AGAIN)
+    assert again.batch.batch == work.batch.batch
+    progress = again.batch.progress(TARGET)
+    assert (progress.state, progress.generation, progress.opened_by) == (TargetState.WAITING, 1, AGAIN), (
+        "a person asks, so S3 is asked for the sizes of repaired objects; and if no task takes it, the next run does"
+    )
+    assert run(world, run_id="dag/run-1", again=AGAIN) == [again], "the same try, run twice, asks once"
+
+
+def test_what_a_run_left_in_error_comes_back_where_its_task_is(world: World):
+    world.put(*(f"orders/{number}.csv" for number in range(4)), content="bad\n")
+    first, second = run(world, run_id="dag/run-1")
+    fail(world, first, map_index=0)
+    fail(world, second, map_index=1)
+    world.put("orders/new-1.csv", "orders/new-2.csv")
+    again = run(world, run_id="dag/run-1", again=AGAIN)
+    assert [each.batch.batch for each in again[:2]] == [first.batch.batch, second.batch.batch]
+    assert len(again) == 3
+
+
+def test_what_waits_for_a_persons_answer_is_handed_out_too_and_says_so_again(world: World):
+    """Nothing is decided by clearing buffer_objects. But the task that fails with the question must not disappear."""
+    world.put("orders/1.csv", "orders/2.csv")
+    (work,) = run(world, run_id="dag/run-1")
+    begun = world.ledger.replace(work.batch, begin_attempt(work.batch, TARGET, Asker("t", "dag/run-1")))
+    attempt = AttemptRecord.newest(begun, TARGET).session_recorded(1, announces=True)
+    undecided = attempt.commit_announced(rows=1, query_id=1).left_undecided(error="is it loaded?")
+    world.ledger.replace(begun, undecided.batch)
+    (again,) = run(world, run_id="dag/run-1", again=AGAIN)
+    assert again.batch.progress(TARGET).is_undecided
+    with pytest.raises(UndecidedError, match="is it loaded"):
+        load_batch(CONFIG, world.services, again.batch.batch, TARGET, Asker("t", "dag/run-1"))
+
+
+def test_a_batch_that_failed_and_was_asked_for_in_a_lost_answer_is_asked_for_once(world: World):
+    world.put("orders/1.csv", "orders/2.csv", content="bad\n")
+    (work,) = run(world, run_id="dag/run-1")
+    fail(world, work)
+    services = replace(world.services, ledger=LostAnswers(world.ledger, 1))
+    (again,) = buffer_objects(CONFIG, services, run="dag/run-1", is_active=bool, max_work=9, again=AGAIN)
+    progress = again.batch.progress(TARGET)
+    assert (progress.opened_by, progress.asked_before) == (AGAIN, ())
 
 
 @dataclass
