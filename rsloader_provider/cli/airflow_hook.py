@@ -39,6 +39,13 @@ def data_api_address_of(conn_id: str) -> DataApiAddress:
     return redshift_connection.data_api_address_of(conn_id)
 
 
+def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:
+    """Give the state of a task instance; None where Airflow's database cannot be asked, or does not know it."""
+    with _importing_airflow():
+        from rsloader_provider import airflow_compat  # noqa: PLC0415
+    return airflow_compat.task_state(dag_id, run_id, task_id, map_index)
+
+
 @contextmanager
 def _importing_airflow() -> Iterator[None]:
     """Send to standard error what Airflow prints while it is imported, and its log from then on.

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from rsloader_provider.cli.airflow_hook import rsloader_hook
+from rsloader_provider.cli.airflow_hook import rsloader_hook, task_state
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import ConfigurationError
@@ -30,7 +30,7 @@ def explain(
         return rsloader_hook(aws_conn_id).get_conn()
 
     with errors_to_exit_code():
-        story = explain_object(_parsed(url), read_load_folder(loads), services_of)
+        story = explain_object(_parsed(url), read_load_folder(loads), services_of, task_state)
     if as_json:
         typer.echo(json.dumps(story.as_json(), indent=2))
         return

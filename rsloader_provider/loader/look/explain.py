@@ -1,7 +1,7 @@
 """Tell the story of one object: whose it is, how far it is, and what happens next. Each piece may be missing."""
 
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,13 @@ from rsloader_provider.loader.look.reports import batch_report
 from rsloader_provider.loader.services import Services
 
 _Asked = TypeVar("_Asked")
+
+TaskState = Callable[[str, str, str, int], str | None]
+"""Tells the state of a task of Airflow by DAG, run, task and map index; None if nobody can say."""
+
+
+def _nobody_knows(*_: object) -> None:
+    return None
 
 
 @dataclass(slots=True)
@@ -75,13 +82,16 @@ class Explanation:
         }
 
 
-def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], Services]) -> Explanation:
+def explain_object(
+    url: S3Url, folder: LoadFolder, services_of: Callable[[str], Services], state_of: TaskState = _nobody_knows
+) -> Explanation:
     """Explain one object. Says what could not be asked; changes nothing.
 
     Args:
         url: The object.
         folder: All loads.
         services_of: Gives the ports for an AWS connection.
+        state_of: Asked for the task of a failed batch, which Airflow may have removed.
     """
     told = Explanation(str(url))
     near = [config for config in folder.loads.values() if any(each.bucket == url.bucket for each in config.sources)]
@@ -89,7 +99,7 @@ def explain_object(url: S3Url, folder: LoadFolder, services_of: Callable[[str], 
     conn_id = conn_id or next((each.aws_conn_id for each in near), "aws_default")
     told.found = _ask(told.sentences, "S3", lambda: services_of(conn_id).storage.find(url.bucket, url.key))
     told.sentences.append(_about_object(told.found))
-    stories = (_story(config, url, told.found, folder, services_of) for config in near)
+    stories = (_story(config, url, told.found, folder, services_of, state_of) for config in near)
     told.loads.extend(story for story in stories if story is not None)
     told.loads.sort(key=lambda each: (not each.is_owner, each.load))
     if not any(each.is_owner for each in told.loads):
@@ -108,6 +118,7 @@ def _story(
     found: S3Object | None,
     folder: LoadFolder,
     services_of: Callable[[str], Services],
+    state_of: TaskState,
 ) -> LoadStory | None:
     """Tell what a load has to do with the object; None if that is nothing."""
     story = LoadStory(config.load, is_owner=config.matches(url.bucket, url.key))
@@ -132,7 +143,7 @@ def _story(
     else:
         story.sentences.insert(0, _ownership(config, url, folder))
     if services is not None:
-        _Storyteller(config, services, story, found).tell(claim)
+        _Storyteller(config, services, story, found, state_of).tell(claim)
     return story
 
 
@@ -187,8 +198,16 @@ def _hidden(config: LoadConfig, url: S3Url) -> str:
 class _Storyteller:
     """Tells what one load did with the object."""
 
-    def __init__(self, config: LoadConfig, services: Services, story: LoadStory, found: S3Object | None):
+    def __init__(
+        self,
+        config: LoadConfig,
+        services: Services,
+        story: LoadStory,
+        found: S3Object | None,
+        state_of: TaskState,
+    ):
         self._config = config
+        self._state_of = state_of
         self._services = services
         self._story = story
         self._found = found
@@ -300,14 +319,34 @@ class _Storyteller:
             case BatchStatus.LOCKED:
                 yield f"Next: run {batch.run} loads it; if that run is over, the next run takes it over by itself."
             case BatchStatus.ERROR:
-                yield (
-                    f"Next: repair what the error names, and clear load_batch of run {batch.run} in Airflow. Or: "
-                    f"rsloader reprocess {batch.load} {batch.batch}"
-                )
+                yield self._after_failure(batch)
                 if batch.unfinished_targets:
                     yield f"The next run takes over by itself: {', '.join(batch.unfinished_targets)}."
             case BatchStatus.COMPLETE:
                 yield "Next: nothing. It is in every target, and is loaded again only if a person asks for it."
+
+    def _after_failure(self, batch: Batch) -> str:
+        command = f"rsloader reprocess {batch.load} {batch.batch}"
+        failed = [each for each in batch.targets.values() if each.state is TargetState.FAILED]
+        removed = [each for each in failed if each.begun_by and self._state_of(*each.begun_by.names) == "removed"]
+        if removed:
+            return (
+                f"Next: repair what the error names, and: {command}. Do not clear {_tasks(batch, removed)}: Airflow "
+                "has removed it since buffer_objects was cleared, and would remove it again."
+            )
+        return f"Next: repair what the error names, and clear {_tasks(batch, failed)} in Airflow. Or: {command}"
+
+
+def _tasks(batch: Batch, failed: Iterable[TargetProgress]) -> str:
+    """Name the tasks of failed targets, with their map indexes where those are known."""
+    names = set()
+    for each in failed:
+        if each.begun_by is None:
+            names.add(f"load_batch of run {batch.run}")
+        else:
+            dag_id, run_id, task_id, map_index = each.begun_by.names
+            names.add(f"{task_id}{'' if map_index < 0 else f' [{map_index}]'} of run {dag_id}/{run_id}")
+    return " and ".join(sorted(names))
 
 
 def _locked(batch: Batch) -> str:

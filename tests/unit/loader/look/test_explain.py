@@ -12,6 +12,7 @@ from support.objects import NOON, TARGET, a_config, an_object
 
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError
+from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.load_files.folder import read_load_folder
@@ -38,11 +39,17 @@ CONFIG = a_config(**ORDERS)
 def explain(world: World, tmp_path: Path) -> Callable[..., Explanation]:
     """Explains an object of the bucket `landing`, by the load `orders` and others."""
 
-    def explain_key(key: str, *others: dict[str, Any], services: Callable[[], Services] | None = None) -> Explanation:
+    def explain_key(
+        key: str,
+        *others: dict[str, Any],
+        services: Callable[[], Services] | None = None,
+        state_of: Callable[..., str | None] = lambda *_: None,
+    ) -> Explanation:
         for each in (ORDERS, *others):
             (tmp_path / f"{each['load']}.yaml").write_text(yaml.safe_dump({**ORDERS, **each}))
         url = S3Url("landing", key)
-        return explain_object(url, read_load_folder(tmp_path), lambda _: services() if services else world.services)
+        folder = read_load_folder(tmp_path)
+        return explain_object(url, folder, lambda _: services() if services else world.services, state_of)
 
     return explain_key
 
@@ -163,6 +170,23 @@ def test_a_failed_batch_says_why_and_what_to_clear(world: World, explain: Callab
     told = story(explain("orders/1.csv"))
     assert "s3://landing/orders/1.csv:1, column id, value 'bad'" in told
     assert f"clear load_batch of run {RUN} in Airflow" in told
+
+
+def test_a_failed_batch_whose_task_airflow_has_removed_is_not_to_be_cleared(
+    world: World, explain: Callable[..., Explanation]
+):
+    """Clearing buffer_objects made its list shorter. Airflow accepts another clear, and removes the task again."""
+    world.put("orders/1.csv", "orders/2.csv", content="bad\n")
+    (work,) = buffer(world)
+    asker = Asker("try-1", RUN, task=TaskFacts(f"{RUN}/load_batch/2", 3))
+    with pytest.raises(BadDataError):
+        load_batch(CONFIG, world.services, work.batch.batch, TARGET, asker)
+    command = f"rsloader reprocess orders {work.batch.batch}"
+    states = {("rsloader_orders", "run-1", "load_batch", 2): "removed"}
+    told = story(explain("orders/1.csv", state_of=lambda *task: states.get(task)))
+    assert f"Next: repair what the error names, and: {command}. Do not clear load_batch [2] of run {RUN}" in told
+    told = story(explain("orders/1.csv"))
+    assert f"and clear load_batch [2] of run {RUN} in Airflow. Or: {command}" in told, "nobody can say"
 
 
 def test_an_object_that_changed_since_its_claim_says_so(world: World, explain: Callable[..., Explanation]):
