@@ -106,7 +106,7 @@ def test_a_history_that_was_dropped_makes_it_a_question_for_a_person(world: Worl
     with pytest.raises(UndecidedError, match=f"(?s)Attempt 1 .*mark-not-loaded orders {in_doubt.batch}"):
         load(world, in_doubt, 2, config)
     set_up_again(world)
-    with pytest.raises(UndecidedError, match="only the load history"):
+    with pytest.raises(UndecidedError, match="Only the load history"):
         load(world, in_doubt, 3, config)
     with pytest.raises(OperationRefusedError, match="not known whether"):
         reprocess_batch(config, world.services, in_doubt.batch, by="me")
