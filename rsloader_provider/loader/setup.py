@@ -24,6 +24,8 @@ def create_histories(
 
     Running it again changes nothing.
 
+    Once somebody has run `statements_for_dba`, it needs no right to create anything.
+
     Args:
         configs: The loads.
         warehouse: Where they load to.

@@ -20,6 +20,7 @@ from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.run.load_secrets import decrypt_secret
+from rsloader_provider.local.redshift import LocalRedshift
 
 if TYPE_CHECKING:
     from conftest import Loads
@@ -168,6 +169,36 @@ def test_one_broken_load_file_or_connection_does_not_hold_up_the_setup_of_the_ot
     assert result.exit_code == 1
     assert "Not set up: connection a_missing_connection: ConfigurationError" in result.output
     assert f"redshift_default: load history rsloader.{loads.table.replace('.', '__')}" in result.output
+
+
+def test_a_user_who_may_create_nothing_is_told_of_print_sql_which_is_enough(
+    loads: "Loads", redshift: LocalRedshift, monkeypatch: pytest.MonkeyPatch
+):
+    """The Lambda loader's user may rarely do more than load."""
+    user, table = f"plain{loads.number}", f"public.plain_{loads.number}"
+    loads.query(f"CREATE USER {user} PASSWORD 'Wonder1and'")
+    loads.query(f"CREATE TABLE {table} (id integer)")
+    connection = {
+        "conn_type": "redshift",
+        "host": redshift.host,
+        "port": redshift.port,
+        "schema": redshift.database,
+        "login": user,
+        "password": "Wonder1and",
+        "extra": {"ssl": False},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_REDSHIFT_PLAIN", json.dumps(connection))
+    loads.write(targets=[{"table": table, "conn_id": "redshift_plain"}])
+    arguments = ["setup", "--loads", str(loads.folder)]
+    denied = CliRunner().invoke(app, arguments)
+    assert denied.exit_code == 1
+    assert "AccessDeniedError" in denied.output
+    assert "run what `rsloader setup --print-sql --user USER` prints" in denied.output
+    for statement in rsloader(*arguments, "--print-sql", "--user", user).splitlines():
+        if not statement.startswith("--"):
+            loads.query(statement.removesuffix(";"))
+    for _ in range(2):
+        assert "Everything is set up." in rsloader(*arguments)
 
 
 @pytest.mark.parametrize(("name", "said"), [("broken", "broken.yaml:1"), ("nowhere", "There is no load nowhere in")])
