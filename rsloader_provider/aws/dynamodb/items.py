@@ -303,6 +303,8 @@ def segment_from(item: Mapping[str, Any]) -> Segment:
 
 
 def _unpacked(packed: Any) -> list[Entry]:
+    if isinstance(packed, int):
+        raise TypeError("it is a number")  # of which bytes() makes as many zeros
     inflater = zlib.decompressobj()
     entries = json.loads(inflater.decompress(bytes(packed), _SEGMENT_BYTES))
     if not inflater.eof:

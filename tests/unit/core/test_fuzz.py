@@ -137,6 +137,7 @@ def test_any_key_is_matched_claimed_and_listed_as_it_is(key: str, file_filter: s
 @example(zlib.compress(b"[" * 100_000))
 @example(zlib.compress(b'[["a", 1e999]]'))
 @example(zlib.compress(b"[[null, 1]]"))
+@example(10**11)
 def test_any_segment_is_read_or_refused(packed: Any):
     try:
         segment = segment_from({"batch": "#segment#B#1", "entries": packed})
