@@ -332,7 +332,8 @@ class MemorySession:
             content = self.warehouse.storage.read(bucket, key)
             if content is None:
                 raise ObjectsMissingError("Mandatory url is not present in manifest file.", ())
-            if not self.warehouse.storage.is_readable(bucket, key):
+            storage = self.warehouse.storage
+            if isinstance(storage, MemoryStorage) and not storage.is_readable(bucket, key):
                 raise AccessDeniedError(
                     "Copy: S3ServiceException:The operation is not valid for the object's storage class,Status 403,"
                     "Error InvalidObjectState"
