@@ -517,3 +517,18 @@ def test_two_runs_that_record_what_they_leave_alone_at_once_agree(world: World):
     config = a_config(**ALL, exclude=["s3://landing/orders/"])
     buffer_objects(config, services, run="run-1", is_active=bool, max_work=9)
     assert [*world.ledger.claimed_keys("all", "landing/")] == ["landing/other/1.csv"]
+
+
+def test_recording_what_is_left_alone_ends_with_an_error_where_nobody_else_is_at_work(world: World):
+    """An item that was edited by hand would otherwise hold the task for ever."""
+
+    class Edited:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(world.ledger, name)
+
+        def leave_alone(self, load: str, before: Any, after: Any) -> None:
+            raise LostRaceError
+
+    services = replace(world.services, ledger=Edited())  # type: ignore[arg-type]
+    with pytest.raises(ContentionError, match="Try again"):
+        buffer_objects(a_config(**ALL, exclude=["s3://landing/orders/"]), services, run="r", is_active=bool, max_work=9)
