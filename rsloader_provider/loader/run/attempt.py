@@ -22,8 +22,7 @@ from rsloader_provider.core.errors import (
     UndecidedError,
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
-from rsloader_provider.core.ledger.batch import Batch, TargetState, UnansweredCommit
-from rsloader_provider.core.ledger.claims import Place
+from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
 from rsloader_provider.core.ledger.manifest import Entry, digest_of_names, name_by_content, render_manifest
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
@@ -32,7 +31,8 @@ from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
-from rsloader_provider.loader.run.copy_errors import CopiedObjects, detailed
+from rsloader_provider.loader.run.copy_errors import CopiedObjects, all_empty, detailed
+from rsloader_provider.loader.run.filled_claims import correct_claims
 from rsloader_provider.loader.run.notify import tell_failure, tell_success
 from rsloader_provider.loader.run.object_sizes import Filled, find_filled, with_sizes_of_now
 from rsloader_provider.loader.run.skipped_rows import Skipped, read_skipped
@@ -122,13 +122,8 @@ class Attempt:
                 whether this one has committed.
             Exception: A fault of the loader. The same holds.
         """
-        log.info(
-            "%s: attempt %d, generation %d, into %s",
-            self.batch,
-            self.record.number,
-            self.key.generation,
-            self.target.name,
-        )
+        number, generation = self.record.number, self.key.generation
+        log.info("%s: attempt %d, generation %d, into %s", self.batch, number, generation, self.target.name)
         try:
             loaded = self._load()
         except AttemptLostError:
@@ -156,13 +151,11 @@ class Attempt:
             )
             raise
         skipped = None if self.skipped is None else self.skipped.number
-        if self.skipped is not None:
-            log.warning("%s into %s: COPY skipped %s", self.batch, self.key.target, skipped)
-            for row in self.skipped.first:
-                log.warning("%s: skipped %s", self.batch, row)
+        for line in () if self.skipped is None else self.skipped.lines():
+            log.warning("%s into %s: %s", self.batch, self.key.target, line)
         filled = None if loaded.was_found else self.filled.digest
         if filled is not None:
-            self._correct_claims(filled)
+            self.record = correct_claims(self.services, self.record, self.filled, filled)
         with self._taking(Step.FINISH_ATTEMPT):
             notify = self.config.notify.success is not None
             self._change(
@@ -223,12 +216,7 @@ class Attempt:
                     found = self._table_load(session, has_rows=False).find() if self.left_in_history else None
                 if found is not None:
                     return found
-        raise BadDataError(
-            f"{self.batch} into {self.key.target}: every one of its {len(self.entries)} objects is empty, and mode "
-            f"{self.target.mode} would leave the table empty, s3://{self.entries[0].name} for example. Nothing was "
-            "changed. Write the objects again under their keys, and clear the task. Or, if the table is to be empty: "
-            "write 'empty_files: load' under `copy` in the load file, and clear the task."
-        )
+        raise all_empty(self.batch, self.key.target, self.target.mode, self.entries)
 
     def _end_earlier(self, session: Session) -> tuple[int, Loaded | None]:
         """End the session of an earlier attempt; give this one's number, and what an announced COMMIT has loaded."""
@@ -269,27 +257,6 @@ class Attempt:
             self.entries = with_sizes_of_now(self.services.storage, self.entries)
         return claimed
 
-    def _correct_claims(self, filled: str) -> None:
-        """Correct the claims of objects that were empty, once every target has been loaded with what they hold now.
-
-        A claim that stays empty tells an audit that the object's rows may be missing from some target.
-        """
-
-        def write() -> None:
-            batch = self._read_again()
-            self.record = self.record.within(batch)
-            self.record.refuse_if_lost()
-            others = [progress for name, progress in batch.targets.items() if name != self.target.name]
-            if any(each.state is not TargetState.LOADED or each.filled != filled for each in others):
-                return
-            for segment in self.services.ledger.segments(batch):
-                if objects := self.filled.empty_in(segment.entries):
-                    with self._taking(Step.FILL):
-                        batch = self.services.ledger.fill(Place(batch, segment), objects)
-                    self.record = self.record.within(batch)
-
-        until_won(self.batch, write)
-
     def _write_manifest(self, claimed: Sequence[Entry]) -> bool:
         """Write the manifest; nothing is written, and there is nothing to copy, when every object is empty."""
         content = render_manifest(self.entries)
@@ -317,7 +284,8 @@ class Attempt:
                 wait_until_over(session, previous, self.services.sleep)
 
     def _has_committed(self, session: Session, commit: UnansweredCommit) -> bool:
-        known = has_committed(session, commit, self._manifests())
+        own = self.config.manifests.join(self.batch.manifest_name)
+        known = has_committed(session, commit, dict.fromkeys((str(own), str(self.manifest))))
         if known is None and commit != self.denied:
             raise undecided(self.batch, self.target.name, self.key.target, commit)
         log.info(
@@ -326,10 +294,6 @@ class Attempt:
             "a person says" if known is None else "Redshift says",
         )  # fmt: skip
         return bool(known)
-
-    def _manifests(self) -> tuple[str, ...]:
-        """The manifests that an earlier attempt may have loaded."""
-        return tuple(dict.fromkeys((str(self.config.manifests.join(self.batch.manifest_name)), str(self.manifest))))
 
     def _record_session(self, pid: int) -> None:
         announces = not self.has_history

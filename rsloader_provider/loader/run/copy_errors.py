@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rsloader_provider.core.config import CopyOptions
+from rsloader_provider.core.config.target import Mode
 from rsloader_provider.core.errors import (
     AccessDeniedError,
     BadDataError,
@@ -137,6 +138,16 @@ def _refused_files(error: BadDataError, copied: CopiedObjects, rows: tuple[RowEr
         "and clear the task."
     )
     return BadDataError(text, rows)
+
+
+def all_empty(batch: Batch, table: TableName, mode: Mode, entries: Sequence[Entry]) -> BadDataError:
+    """Say that a batch of nothing but empty objects would empty its table."""
+    return BadDataError(
+        f"{batch} into {table}: every one of its {len(entries)} objects is empty, and mode {mode} would leave the "
+        f"table empty, s3://{entries[0].name} for example. Nothing was changed. Write the objects again under their "
+        "keys, and clear the task. Or, if the table is to be empty: write 'empty_files: load' under `copy` in the load "
+        "file, and clear the task."
+    )
 
 
 def _missing_urls(copied: CopiedObjects) -> tuple[str, ...]:

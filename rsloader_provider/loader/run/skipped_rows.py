@@ -5,7 +5,7 @@ fill up by and by, so that they are asked again for a minute.
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rsloader_provider.core.errors import RowError, RsloaderError
@@ -31,6 +31,11 @@ class Skipped:
 
     number: SkippedRows
     first: tuple[RowError, ...]
+
+    def lines(self) -> Iterator[str]:
+        """Give them as lines of a log."""
+        yield f"COPY skipped {self.number}"
+        yield from (f"skipped {row}" for row in self.first)
 
 
 def read_skipped(session: Session, query_id: int, sleep: Callable[[float], None]) -> Skipped | None:
