@@ -174,7 +174,7 @@ def test_clearing_buffer_objects_hands_out_again_what_the_run_left_in_error(load
     assert [*RsloaderHook().get_conn().ledger.failed(loads_folder.load)] == []
     failed.becomes("removed")
     assert task_state(task.dag.dag_id, task.run_id, "load_batch", 1) == "removed", "as `rsloader explain` asks"
-    assert task_state(task.dag.dag_id, task.run_id, "load_batch", 2) is None
+    assert task_state(task.dag.dag_id, task.run_id, "load_batch", 9) is None
 
 
 def test_on_clear_skip_leaves_a_loaded_batch_as_it_is(loads_folder: "Loads"):
