@@ -1,6 +1,6 @@
 """What stands between one actor and the outside: a ledger that loses answers, sessions that outlive their client."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -56,12 +56,11 @@ class FaultyLedger:
             AlreadyClaimedError(frozenset(each.name for each in objects)),
         )
 
-    def lock(
-        self, batch: Batch, *, reason: str, run: str, targets: Mapping[str, Mapping[str, Any]], now: datetime
-    ) -> tuple[Batch, Batch]:
-        return self._write(
-            lambda: self._ledger.lock(batch, reason=reason, run=run, targets=targets, now=now), LostRaceError()
-        )
+    def lock(self, batch: Batch, **given: Any) -> tuple[Batch, Batch]:
+        return self._write(lambda: self._ledger.lock(batch, **given), LostRaceError())
+
+    def leave_alone(self, *given: Any) -> None:
+        return self._write(lambda: self._ledger.leave_alone(*given), LostRaceError())
 
     def replace(self, before: Batch, after: Batch) -> Batch:
         return self._write(lambda: self._ledger.replace(before, after), LostRaceError())
