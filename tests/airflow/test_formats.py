@@ -108,7 +108,7 @@ class Place:
             batch=self.work.batch.batch, target=self.work.target,
         )  # fmt: skip
         task = SimpleNamespace(dag_id="dag", run_id="run", task_id="load", map_index=0, try_number=1, max_tries=0)
-        context: Any = {"ti": task}
+        context: Any = {"ti": task, "dag_run": SimpleNamespace(clear_number=0, start_date=None)}
         return self.rows(operator.execute(context)["rows"])
 
     def rows(self, told: int | None) -> list[tuple[Any, ...]]:
