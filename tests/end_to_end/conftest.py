@@ -37,7 +37,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         if load == "scheduled":
             own |= {"schedule": "5s", "batch": {"max_files": 2, "max_age": "10s"}}
         (dags / "loads" / f"{load}.yaml").write_text(yaml.safe_dump(SETTINGS | own))
-    (dags / "loads" / "broken.yaml").write_text(
+    broken = f"load: broken\nschedule: '61 * * * *'\nsource: s3://{BUCKET}/broken/\n"
+    (dags / "loads" / "broken.yaml").write_text(broken)
         f"load: broken\nsource: s3://{BUCKET}/broken/\nschedule: '61 * * * *'\n"
     )
     write_by_hand(dags, BY_HAND)
