@@ -37,8 +37,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         if load == "scheduled":
             own |= {"schedule": "5s", "batch": {"max_files": 2, "max_age": "10s"}}
         (dags / "loads" / f"{load}.yaml").write_text(yaml.safe_dump(SETTINGS | own))
-    broken = f"load: broken\nschedule: '61 * * * *'\nsource: s3://{BUCKET}/broken/\n"
-    (dags / "loads" / "broken.yaml").write_text(broken)
+    (dags / "loads" / "broken.yaml").write_text("load: broken\nschedule: '61 * * * *'\n")
     write_by_hand(dags, BY_HAND)
     with LocalStack(dags=dags, paused_at_creation=True, airflow_settings=NOTICE_COMPONENTS | PARSED_ONCE) as running:
         yield Stack(running)
