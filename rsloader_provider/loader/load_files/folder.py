@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import takewhile
@@ -14,7 +15,13 @@ from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.reading import LoadFileMistake
 from rsloader_provider.core.load_file.template_notes import template_notes
-from rsloader_provider.loader.load_files.one_file import ReadFile, read_one_file, surely_names_its_sources, unreadable
+from rsloader_provider.loader.load_files.one_file import (
+    SETTLED,
+    FileContent,
+    ReadFile,
+    read_one_file,
+    surely_names_its_sources,
+)
 from rsloader_provider.loader.load_files.owners import settle_overlaps
 
 _ENDINGS = (".yaml", ".yml")
@@ -68,7 +75,9 @@ class LoadFolder:
         return tuple(sorted({mistake for broken in self.broken.values() for mistake in broken.mistakes}))
 
 
-def read_load_folder(folder: Path, drafts: Mapping[str, str] | None = None) -> LoadFolder:
+def read_load_folder(
+    folder: Path, drafts: Mapping[str, str] | None = None, *, clock: Callable[[], float] = time.time
+) -> LoadFolder:
     """Read all load files, `*.yaml` and `*.yml`, in a folder and the folders below it. Hidden ones are left out.
 
     A broken file breaks its own load only; its prefixes, as far as they can be read, still belong to it. If they cannot
@@ -80,12 +89,12 @@ def read_load_folder(folder: Path, drafts: Mapping[str, str] | None = None) -> L
         folder: The folder. An empty one has no loads.
         drafts: Texts that are not written yet, by their files' paths below the folder. They are read as if they were
             written.
+        clock: The time in seconds since 1970, by which the age of a file's last change is told.
 
     Raises:
         ConfigurationError: There is no such folder.
     """
-    contents = dict(_contents(folder)) | {file: text.encode() for file, text in (drafts or {}).items()}
-    return _settle(_read(file, content) for file, content in contents.items())
+    return _settle(_with_texts(_contents(folder, clock), drafts or {}))
 
 
 def file_of_load(folder: Path, name: str) -> str:
@@ -94,7 +103,7 @@ def file_of_load(folder: Path, name: str) -> str:
     Raises:
         ConfigurationError: There is no such folder, or not one file that declares this load.
     """
-    found = [_read(file, content) for file, content in _contents(folder) if _may_name(content, name)]
+    found = [read_one_file(each) for each in _contents(folder) if _may_name(each.content, name)]
     files = [each.file for each in found if each.declared == name]
     if len(files) != 1:
         if files:
@@ -112,9 +121,9 @@ def read_load_folder_with(folder: Path, more: Mapping[str, str]) -> LoadFolder:
         folder: The folder, which need not exist.
         more: Texts by name below the folder; a file that exists already is read instead.
     """
-    there = dict(_contents(folder)) if folder.is_dir() else {}
-    together = {**{name: text.encode() for name, text in more.items()}, **there}
-    return _settle(_read(file, content) for file, content in together.items())
+    there = _contents(folder) if folder.is_dir() else []
+    files = {each.file for each in there}
+    return _settle(_with_texts(there, {file: text for file, text in more.items() if file not in files}))
 
 
 def read_file_alone(path: Path) -> LoadFolder:
@@ -125,30 +134,31 @@ def read_file_alone(path: Path) -> LoadFolder:
     """
     if not path.is_file():
         raise ConfigurationError(f"The load file {str(path)!r} does not exist.")
-    return _settle([_read(*_content(str(path), path.name))])
+    return _settle([read_one_file(_content(str(path), path.name, time.time))])
 
 
-def read_one(folder: Path, name: str) -> LoadConfig | BrokenLoad:
+def read_one(folder: Path, name: str, *, clock: Callable[[], float] = time.time) -> LoadConfig | BrokenLoad:
     """Read one load as `read_load_folder` would, but parse only the files that can affect it.
 
     Raises:
         ConfigurationError: There is no such folder, or no load of this name in it.
     """
-    contents = _contents(folder)
-    named = [_read(file, content) for file, content in contents if _may_name(content, name)]
+    contents = _contents(folder, clock)
+    named = [read_one_file(each) for each in contents if _may_name(each.content, name)]
     declaring = [each for each in named if each.declared == name]
     if declaring:
         files = {each.file for each in named}
         sources = [source for each in declaring if each.config for source in each.config.sources]
         near = [
-            _read(file, content)
-            for file, content in contents
-            if file not in files and (_may_be_unread(content) or any(_may_overlap(content, each) for each in sources))
+            read_one_file(each)
+            for each in contents
+            if each.file not in files
+            and (_may_be_unread(each.content) or any(_may_overlap(each.content, source) for source in sources))
         ]
         found = _settle([*named, *near])
     else:
         # The name was guessed for a broken file, from the names of all others; or there is no such load.
-        found = _settle(_read(file, content) for file, content in contents)
+        found = _settle(map(read_one_file, contents))
     load = found.loads.get(name) or found.broken.get(name)
     if load is None:
         known = ", ".join(sorted([*found.loads, *found.broken])) or "none"
@@ -168,34 +178,37 @@ def read_good_load(folder: Path, name: str) -> LoadConfig:
     return load
 
 
-def _contents(folder: Path) -> list[tuple[str, bytes | OSError]]:
-    """Return the load files' names below the folder and their bytes, or why they cannot be read, sorted by name."""
+def _contents(folder: Path, clock: Callable[[], float] = time.time) -> list[FileContent]:
+    """Return the load files below the folder as they are found, sorted by name."""
     if not folder.is_dir():
         what = "is not a folder" if folder.exists() else "does not exist"
         raise ConfigurationError(
             f"The folder of load files, {str(folder)!r}, {what}. Create it, or name another in [rsloader] loads_folder."
         )
-    found: list[tuple[str, bytes | OSError]] = []
+    found: list[FileContent] = []
     for root, folders, files in os.walk(folder):
         folders[:] = [each for each in folders if not each.startswith(".")]
         for each in files:
             if each.lower().endswith(_ENDINGS) and not each.startswith("."):
                 path = os.path.join(root, each)  # noqa: PTH118 (a Path for each file takes as long as reading it)
-                found.append(_content(path, os.path.relpath(path, folder)))
-    return sorted(found, key=lambda pair: pair[0])
+                found.append(_content(path, os.path.relpath(path, folder), clock))
+    return sorted(found, key=lambda each: each.file)
 
 
-def _content(path: str, file: str) -> tuple[str, bytes | OSError]:
+def _content(path: str, file: str, clock: Callable[[], float]) -> FileContent:
     file = os.fsencode(file).decode(errors="replace")  # a name that is not UTF-8 could not be printed
     try:
         with open(path, "rb") as opened:  # noqa: PTH123 (likewise)
-            return file, opened.read()
+            # The time of the inode's change: unlike that of the content's, no copy can carry it along.
+            changed = os.fstat(opened.fileno()).st_ctime
+            return FileContent(file, opened.read(), clock() - changed >= SETTLED.total_seconds())
     except OSError as error:
-        return file, error
+        return FileContent(file, error)
 
 
-def _read(file: str, content: bytes | OSError) -> ReadFile:
-    return unreadable(file, content) if isinstance(content, OSError) else read_one_file(file, content)
+def _with_texts(contents: Iterable[FileContent], texts: Mapping[str, str]) -> list[ReadFile]:
+    there = (each for each in contents if each.file not in texts)
+    return [read_one_file(each) for each in (*there, *(FileContent(file, texts[file].encode()) for file in texts))]
 
 
 def _settle(files: Iterable[ReadFile]) -> LoadFolder:

@@ -1,6 +1,7 @@
 """What one load file of a folder declares, good or broken: its name, its schedule and its prefixes."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import chain
 
 from rsloader_provider.core.config import LoadConfig
@@ -15,8 +16,26 @@ from rsloader_provider.core.load_file.reading import (
     schedule_in,
     sources_named,
 )
-from rsloader_provider.core.load_file.yaml_reader import explore_yaml
+from rsloader_provider.core.load_file.yaml_reader import YamlSyntaxError, explore_yaml
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text
+
+SETTLED = timedelta(minutes=1)
+"""A file that has not been changed for so long is not being written any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileContent:
+    """A file of the folder as it was found.
+
+    Attributes:
+        file: Its path below the folder, with '/'.
+        content: Its bytes, or why they cannot be read.
+        is_settled: Whether it has not been changed for a while, see `SETTLED`.
+    """
+
+    file: str
+    content: bytes | OSError
+    is_settled: bool = True
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,8 @@ class ReadFile:
         schedule: The schedule's text; None when it cannot be read or is wrong.
         sources: The sources, as far as they can be read.
         written: The prefixes that the load writes manifests under, as far as they can be read.
-        is_unread: Whether it may have sources that cannot be read: it is empty, cut off, or one of them is wrong.
+        is_unread: Whether it may have sources that cannot be read: it is empty, cut off, or one of them is wrong. Whole
+            YAML that names no source has none, once it is settled.
     """
 
     file: str
@@ -65,32 +85,40 @@ def surely_names_its_sources(content: bytes) -> bool:
         return False
 
 
-def read_one_file(file: str, content: bytes) -> ReadFile:
+def read_one_file(found: FileContent) -> ReadFile:
     """Read a load file's bytes; never raises."""
+    file, content = found.file, found.content
+    if isinstance(content, OSError):
+        reason = f"this cannot be read: {content.strerror}."
+        return _broken(found, "", (LoadFileMistake(file, 1, reason, "Check the file and who may read it."),))
     try:
         text = content.decode("utf-8-sig")
         config = read_load_file(text, file)
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         mistake = LoadFileMistake(file, line, "this is not UTF-8.", "Save the file as UTF-8.")
-        return _broken(file, content.decode(errors="replace"), (mistake,))
+        return _broken(found, content.decode(errors="replace"), (mistake,))
     except LoadFileError as error:
-        return _broken(file, text, error.mistakes)
+        return _broken(found, text, error.mistakes)
     written = tuple(SourcePattern(url.bucket, url.key) for url in config.manifest_prefixes)
     return ReadFile(file, text, config, (), config.load, config.load, config.schedule, config.sources, written)
 
 
-def unreadable(file: str, error: OSError) -> ReadFile:
-    """Return what is known of a file that cannot be opened."""
-    mistake = LoadFileMistake(file, 1, f"this cannot be read: {error.strerror}.", "Check the file and who may read it.")
-    return _broken(file, "", (mistake,))
-
-
-def _broken(file: str, text: str, mistakes: tuple[LoadFileMistake, ...]) -> ReadFile:
+def _broken(found: FileContent, text: str, mistakes: tuple[LoadFileMistake, ...]) -> ReadFile:
     declared = declared_name(text)
     prefixes = prefixes_in(text)
     sources = prefixes.pop("source", ())
     written = tuple(chain.from_iterable(prefixes.values()))
-    name = load_name_in(text, file)
-    schedule, unread = schedule_in(text), sources_named(text) is None
-    return ReadFile(file, text, None, mistakes, declared and declared[0], name, schedule, sources, written, unread)
+    name, schedule = load_name_in(text, found.file), schedule_in(text)
+    is_unread = sources_named(text) is None and not (found.is_settled and _is_whole_without_source(text))
+    return ReadFile(
+        found.file, text, None, mistakes, declared and declared[0], name, schedule, sources, written, is_unread
+    )
+
+
+def _is_whole_without_source(text: str) -> bool:
+    try:
+        data = explore_yaml(text).data
+    except YamlSyntaxError:
+        return False
+    return isinstance(data, dict) and bool(data) and "source" not in data

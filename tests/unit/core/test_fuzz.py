@@ -29,7 +29,7 @@ from rsloader_provider.core.load_file.reading import (
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
-from rsloader_provider.loader.load_files.one_file import read_one_file
+from rsloader_provider.loader.load_files.one_file import FileContent, read_one_file
 
 GOOD = a_config().model_dump(mode="json", by_alias=True)
 KEYS = [*GOOD, "format", "max_files", "table", "mode", "columns", "pre_sql", "success", "options", "iam_role"]
@@ -48,7 +48,7 @@ trees = st.recursive(
 
 def reported(content: bytes) -> None:
     """Whatever it is, it is read or reported: with a name for its DAG, and lines that exist."""
-    found = read_one_file("a.yaml", content)
+    found = read_one_file(FileContent("a.yaml", content))
     assert (found.config is None) == bool(found.mistakes)
     assert is_load_name(found.guessed)
     lines = content.count(b"\n") + 1

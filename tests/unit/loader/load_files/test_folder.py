@@ -421,6 +421,25 @@ def test_a_file_that_is_empty_or_cut_off_may_own_anything(tmp_path: Path, text: 
     assert (one, one.unread_files) == (folder.loads["all"], ("orders.yaml",))
 
 
+@pytest.mark.parametrize("text", ["load: orders\n", "load: orders\nschedule: 5m\nsorce: s3://bkt/orders/\n"])
+def test_a_whole_file_without_a_source_holds_nobody_up_once_nobody_writes_it_any_more(tmp_path: Path, text: str):
+    """It breaks its own load only."""
+    folder_of(tmp_path, all=load_text("all", "s3://bkt/"), orders=text)
+    changed = (tmp_path / "orders.yaml").stat().st_ctime
+    for age, unread in [(0, ("orders.yaml",)), (59, ("orders.yaml",)), (61, ())]:
+        folder = read_load_folder(tmp_path, clock=lambda age=age: changed + age)
+        one = read_one(tmp_path, "all", clock=lambda age=age: changed + age)
+        assert isinstance(one, LoadConfig)
+        assert (folder.unread, folder.loads["all"].unread_files, one.unread_files) == (unread, unread, unread)
+        assert [*folder.broken] == ["orders"]
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "load: [orders\n", "load: orders\nsource: bkt/orders/\n"])
+def test_what_may_still_own_anything_does_so_however_old_it_is(tmp_path: Path, text: str):
+    folder_of(tmp_path, all=load_text("all", "s3://bkt/"), orders=text)
+    assert read_load_folder(tmp_path, clock=lambda: 1e12).unread == ("orders.yaml",)
+
+
 def test_every_beginning_of_a_load_file_is_owned_unread_or_whole(tmp_path: Path):
     """A copy that is stopped anywhere: what is written so far decides nothing that the whole file would not."""
     whole = load_text("orders", "\n  - s3://bkt/orders/ # here\n\n  - 's3://bkt/returns/'")
