@@ -1,4 +1,7 @@
-"""The whole stack with Airflow, once for all tests here; each test has a load of its own."""
+"""The whole stack with Airflow, once for all tests here; each test has a load of its own.
+
+It stops after the last of them: its loads go on running, which would take a core from all tests that follow.
+"""
 
 import shutil
 from collections.abc import Iterator
@@ -27,7 +30,7 @@ PARSED_ONCE = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
 """No file changes here, and parsing them again every few seconds, as a person who edits them likes it, takes a core."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     dags = tmp_path_factory.mktemp("dags")
     shutil.copy(CHECKOUT / "dags" / "rsloader_dags.py", dags)
