@@ -55,11 +55,11 @@ class Wiring:
     mask: Callable[[str], None] = lambda _: None
 
     def services(self) -> Services:
-        """Make the services. Clients of S3, DynamoDB and SNS are made at once, all others when they are needed."""
+        """Make the services. Clients of S3 and DynamoDB are made at once, all others when they are needed."""
         return Services(
             storage=S3Storage(self.client("s3")),
             ledger=DynamoLedger(self.client("dynamodb"), self.names),
-            notifier=SnsNotifier(self.client("sns")),
+            notifier=SnsNotifier(partial(self.client, "sns")),
             warehouse=WarehouseByTransport(RedshiftWarehouse(self.connect, self.secrets), self._data_api()),
             now=lambda: datetime.now(UTC),
             access_key=self._access_key(),

@@ -1,7 +1,8 @@
 """Notifications through SNS."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import Any
 
 from botocore.exceptions import (
@@ -30,11 +31,16 @@ class SnsNotifier:
     Tries again only what was certainly not published.
 
     Args:
-        client: A boto3 SNS client that tries nothing again by itself (see `client_settings`).
+        connect: Makes, at the first message, a boto3 SNS client that tries nothing again by itself (see
+            `client_settings`).
     """
 
-    def __init__(self, client: Any):
-        self._client = client
+    def __init__(self, connect: Callable[[], Any]):
+        self._connect = connect
+
+    @cached_property
+    def _client(self) -> Any:
+        return self._connect()
 
     def publish(self, topic: str, subject: str, message: Mapping[str, Any]) -> None:
         attempts = Retrying(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from airflow.providers.amazon.aws.hooks.base_aws import AwsGenericHook
@@ -85,24 +86,33 @@ class RsloaderHook(BaseHook):
         )
 
     def _client(self, service: str, region: str | None = None) -> Any:
-        if service == "dynamodb":
-            return self._connected(resource_type=service).meta.client
-        return self._connected(client_type=service, region=region)
+        connection, session = self._connection_and_session
+        with _as_loader_errors(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
+            arguments = {
+                "region_name": region,
+                "endpoint_url": connection.conn_config.get_service_endpoint_url(service),
+                "config": client_settings(service),
+                "verify": connection.verify,
+            }
+            if service == "dynamodb":
+                return session.resource(service, **arguments).meta.client
+            return session.client(service, **arguments)
+
+    @cached_property
+    def _connection_and_session(self) -> tuple[AwsGenericHook[Any], Any]:
+        """The AWS connection, and one session for all clients: each session reads botocore's data again."""
+        # If a connection is missing, the amazon provider goes on with the credentials of the machine.
+        if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
+            self._require(self.aws_conn_id, "aws_conn_id")
+        with _as_loader_errors(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
+            connection: AwsGenericHook[Any] = AwsGenericHook(self.aws_conn_id, client_type="s3")
+            return connection, connection.get_session(region_name=connection.region_name)
 
     def _session(self, conn_id: str) -> Any:
         if conn_id != _USUAL_CONNECTION:
             self._require(conn_id, "copy.aws_conn_id")
         with _as_loader_errors(f"Airflow connection {conn_id} (`copy.aws_conn_id`)", "Correct its role or its keys."):
             return AwsGenericHook(conn_id, client_type="sts").get_session()
-
-    def _connected(self, region: str | None = None, **kind: str) -> Any:
-        # If a connection is missing, the amazon provider goes on with the credentials of the machine.
-        if self.aws_conn_id not in {None, _USUAL_CONNECTION}:
-            self._require(self.aws_conn_id, "aws_conn_id")
-        with _as_loader_errors(f"Airflow connection {self.aws_conn_id}", "Correct its role or its keys."):
-            return AwsGenericHook(
-                self.aws_conn_id, region_name=region, config=client_settings(*kind.values()), **kind
-            ).conn
 
     def _require(self, conn_id: str, setting: str) -> None:
         try:

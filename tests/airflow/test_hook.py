@@ -22,6 +22,7 @@ from rsloader_provider.core.errors import (
     TransientError,
 )
 from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.task_failures import as_task_failures
 
 
@@ -152,3 +153,25 @@ def test_what_may_help_itself_is_tried_again(error: Exception):
 def test_what_does_not_help_itself_fails_at_once(error: Exception):
     with pytest.raises(AirflowFailException, match=type(error).__name__), as_task_failures():
         raise error
+
+
+def test_all_clients_share_one_session_and_so_a_role_is_assumed_once(
+    connections: Any, local_aws: LocalAws, monkeypatch: pytest.MonkeyPatch
+):
+    extra = {
+        "role_arn": "arn:aws:iam::123456789012:role/loader",
+        "endpoint_url": local_aws.endpoint_url,
+        "service_config": {"sts": {"endpoint_url": local_aws.endpoint_url}},
+        "region_name": "us-east-1",
+    }
+    aws = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(aws))
+    before = roles_assumed(local_aws)
+    hook = RsloaderHook()
+    for each in (hook.get_conn, hook.get_inventory, hook.get_keys, hook.get_secrets):
+        each()
+    assert roles_assumed(local_aws) - before == 1
+
+
+def roles_assumed(local_aws: LocalAws) -> int:
+    return local_aws.requests()["operations"].get("sts", {}).get("AssumeRole", 0)

@@ -90,7 +90,7 @@ def notifier(request: pytest.FixtureRequest) -> Any:
     if request.param == "memory":
         return "arn:aws:sns:us-east-1:123456789012:loads", MemoryNotifier("arn:aws:sns:us-east-1:123456789012:loads")
     client = boto3.client("sns", **request.getfixturevalue("aws_arguments"))
-    return client.create_topic(Name="loads")["TopicArn"], SnsNotifier(client)
+    return client.create_topic(Name="loads")["TopicArn"], SnsNotifier(lambda: client)
 
 
 @pytest.fixture(params=["memory", "boto3"])

@@ -17,7 +17,7 @@ from rsloader_provider.loader.ports.notifier import AnswerLostError, Notifier
 def notifier(request: pytest.FixtureRequest, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> Notifier:
     """SNS as Airflow's workers reach it, and as this folder's other tests do."""
     if request.param == "alone":
-        return SnsNotifier(eager_client("sns", proxy.endpoint_url))
+        return SnsNotifier(lambda: eager_client("sns", proxy.endpoint_url))
     extra = {"endpoint_url": proxy.endpoint_url, "region_name": "us-east-1"}
     connection = {"conn_type": "aws", "login": "local", "password": "local", "extra": extra}
     monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", json.dumps(connection))
@@ -52,7 +52,7 @@ def test_a_message_that_found_no_connection_is_sent_again():
                 raise EndpointConnectionError(endpoint_url="https://sns.nowhere.amazonaws.com")
 
     client = UnconnectedOnce()
-    SnsNotifier(client).publish("arn:aws:sns:us-east-1:123456789012:ok", "subject", {})
+    SnsNotifier(lambda: client).publish("arn:aws:sns:us-east-1:123456789012:ok", "subject", {})
     assert client.asked == 2
 
 
