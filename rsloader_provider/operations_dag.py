@@ -19,6 +19,8 @@ _LABELS = {
     Action.UNLOCK: "Show who holds which batch (batch, or none for all)",
     Action.FILES: "Show claimed objects (objects, or prefix)",
     Action.REPROCESS: "Load a batch again (batch; targets; objects to leave out)",
+    Action.RETARGET: "Load a batch into another target instead (batch; targets: the old one, then the new one)",
+    Action.GIVE_UP: "Leave one target out of a batch (batch, one target)",
     Action.CLOSE_NOW: "Lock the open batch now, without waiting for its limits",
     Action.REPROCESS_OBJECTS: "Load objects again (objects, or prefix)",
     Action.FORGET: "Forget objects, so that they are new (objects, or prefix)",

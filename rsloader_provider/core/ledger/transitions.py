@@ -81,8 +81,10 @@ class Asker:
 def needs_loading(progress: TargetProgress, asker: Asker) -> bool:
     """Tell whether there is something to do for the one who asks.
 
-    A loaded batch is loaded again only for a person.
+    A loaded batch is loaded again only for a person, and one that a person gave up only for `reprocess`.
     """
+    if progress.state is TargetState.GIVEN_UP:
+        return False
     return progress.state is not TargetState.LOADED or asks_anew(progress, asker)
 
 
@@ -128,7 +130,7 @@ def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
         raise NothingToDecideError(
             f"There is nothing to decide: {batch} is {progress.state} in {target}. Nothing was changed."
         )
-    decided = replace(progress, unanswered=None, error=None)
+    decided = replace(progress, session=None, announces=None, unanswered=None, error=None)
     if loaded:
         decided = replace(decided, state=TargetState.LOADED, rows=commit.rows, query_id=commit.query_id)
     else:
@@ -140,8 +142,8 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
     """A person asks for a target once more: from now on it waits for the next run.
 
     If its generation is loaded, the next one is opened; a target that has failed waits for one more attempt at the
-    same generation, so that a load whose outcome nobody knew is found in the history instead of being repeated; one
-    that waits already goes on waiting. The same request, made twice, counts once.
+    same generation, so that a load whose outcome nobody knew is found in the history instead of being repeated; so does
+    one that was given up; one that waits already goes on waiting. The same request, made twice, counts once.
 
     Args:
         batch: The batch as it was read.
@@ -244,7 +246,7 @@ def settle(batch: Batch) -> Batch:
     if batch.is_marked:
         return batch
     states = {each.state for each in batch.targets.values()}
-    if states == {TargetState.LOADED}:
+    if states and states <= {TargetState.LOADED, TargetState.GIVEN_UP}:
         status = BatchStatus.COMPLETE
     elif TargetState.FAILED in states:
         status = BatchStatus.ERROR

@@ -12,6 +12,7 @@ from rsloader_provider.core.errors import OperationRefusedError, UnknownBatchErr
 from rsloader_provider.core.ledger.batch import CLOSED_NOW, Batch, BatchStatus, TargetProgress, TargetState
 from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.target_changes import add_target, command, listed, removed_targets, ways_out
 from rsloader_provider.core.ledger.transitions import reprocess, reprocess_marked
 from rsloader_provider.loader.operate.leaving import leaving_by_segment
 from rsloader_provider.loader.operate.object_names import object_name
@@ -55,19 +56,26 @@ def plan_reprocess(
         config: The load.
         services: The ports and the clock.
         batch_id: The batch.
-        targets: Names of the targets to load it into; none for all that it has.
+        targets: Names of the targets to load it into. One of the load's that the batch does not have is added to it.
+            None for all that it has, without those that the load no longer has or that were given up.
         without: URLs of objects to leave out.
 
     Raises:
-        UnknownBatchError: No such batch, or no such target in it.
+        UnknownBatchError: No such batch, or no such target in it or in the load.
         UnknownObjectError: One of those objects is not in the batch.
-        OperationRefusedError: The batch is open, is being loaded or is undecided; or no object would be left.
+        OperationRefusedError: The batch is open, is being loaded or is undecided; no object would be left; or the load
+            no longer has the target.
     """
     batch = services.ledger.get(config.load, batch_id)
     chosen = _chosen(config, batch, targets)
     _asked(config, batch, chosen, "a plan")
     left_out = _to_leave_out(services, batch, without)
     sentences = [_about_target(config, batch, name) for name in chosen]
+    sentences += [
+        f"{name}: the load no longer has it, and it stays as it is.{listed(ways_out(config, batch, name))}"
+        for name in (() if targets else removed_targets(config, batch))
+        if name not in chosen
+    ]
     if left_out:
         sentences.append(
             f"{len(left_out):,} of its {batch.files:,} objects are left out, for all of its targets. They stay "
@@ -131,19 +139,49 @@ def _chosen(config: LoadConfig, batch: Batch, targets: Sequence[str]) -> tuple[s
             f"{batch} is still open, and was never loaded. `rsloader close-now {config.load}` locks it, and the next "
             "run loads it. Nothing was changed."
         )
-    known = sorted(target_settings(config)) if batch.is_marked else sorted(batch.targets)
+    now = target_settings(config)
+    known = sorted({*now, *batch.targets})
     for name in targets:
         if name not in known:
-            raise UnknownBatchError(f"{batch} has no target {name}. Its targets: {', '.join(known)}.")
-    return tuple(dict.fromkeys(targets)) or tuple(known)
+            raise UnknownBatchError(f"{batch} has no target {name}. Its targets and the load's: {', '.join(known)}.")
+    if targets:
+        chosen = tuple(dict.fromkeys(targets))
+    elif batch.is_marked:
+        chosen = tuple(sorted(now))
+    else:
+        chosen = tuple(name for name, each in sorted(batch.targets.items()) if _is_meant_by_all(config, name, each))
+    if gone := [name for name in chosen or batch.targets if not _can_be_loaded(config, batch, name)]:
+        raise OperationRefusedError(
+            f"{batch}: the load no longer has the target {gone[0]}. Nothing was changed."
+            f"{listed(ways_out(config, batch, gone[0]))}"
+        )
+    if not chosen:
+        raise OperationRefusedError(
+            f"{batch} was given up for all of its targets. Nothing was changed. Name the one to load it into: "
+            f"{command('reprocess', batch, '--target', 'NAME')}"
+        )
+    return chosen
+
+
+def _is_meant_by_all(config: LoadConfig, name: str, progress: TargetProgress) -> bool:
+    """Tell whether a target is one of those that are meant where none is named."""
+    if config.target_named(name) is None:
+        # One more attempt finds out what an earlier one did there, and loads nothing.
+        return progress.may_commit
+    return progress.state is not TargetState.GIVEN_UP
+
+
+def _can_be_loaded(config: LoadConfig, batch: Batch, name: str) -> bool:
+    progress = batch.targets.get(name)
+    return config.target_named(name) is not None or (progress is not None and progress.may_commit)
 
 
 def _asked(config: LoadConfig, batch: Batch, targets: Sequence[str], by: str) -> Batch:
+    settings = target_settings(config)
     if batch.is_marked:
-        settings = target_settings(config)
         return reprocess_marked(batch, {name: settings[name] for name in targets}, by)
     for name in targets:
-        batch = reprocess(batch, name, by)
+        batch = reprocess(batch, name, by) if name in batch.targets else add_target(batch, name, settings[name], by)
     return batch
 
 
@@ -193,6 +231,10 @@ def _about_target(config: LoadConfig, batch: Batch, name: str) -> str:
         return f"{name}: the batch has no objects; the next run finishes it without touching the table."
     if batch.is_marked:
         return f"{name}: the objects were only marked as loaded; the next run loads them."
+    if name not in batch.targets:
+        return f"{name}: the batch was locked without it; the next run loads it there for the first time." + (
+            "" if _mode(config, name) == "append" else " It fails if a newer batch is in the table."
+        )
     progress = batch.progress(name)
     match progress.state:
         case TargetState.WAITING:
@@ -202,15 +244,17 @@ def _about_target(config: LoadConfig, batch: Batch, name: str) -> str:
         case TargetState.LOADED:
             return (
                 f"{name}: it is loaded, and the next run loads it AGAIN as generation {progress.generation + 1}. "
-                + _consequence(_mode(config, name, progress), progress.rows or 0)
+                + _consequence(_mode(config, name), progress.rows or 0)
             )
         case TargetState.LOADING:
             return f"{name}: it is being loaded (attempt {progress.attempt}, run {batch.run})."
+        case TargetState.GIVEN_UP:
+            return f"{name}: it was given up; the next run loads it after all (generation {progress.generation})."
 
 
-def _mode(config: LoadConfig, name: str, progress: TargetProgress) -> str:
-    now = next((target.mode for target in config.targets if target.name == name), None)
-    return str(now or progress.settings.get("mode", "append"))
+def _mode(config: LoadConfig, name: str) -> str:
+    target = config.target_named(name)
+    return "append" if target is None else target.mode
 
 
 def _consequence(mode: str, rows: int) -> str:
