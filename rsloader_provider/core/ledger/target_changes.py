@@ -96,6 +96,21 @@ def removed_targets(config: LoadConfig, batch: Batch) -> tuple[str, ...]:
     )
 
 
+def decisions(config: LoadConfig, batch: Batch) -> dict[str, str]:
+    """Give what a person has to decide about those targets for which no repair helps, by their names."""
+    asked: dict[str, str] = {}
+    removed = removed_targets(config, batch)
+    for name, progress in sorted(batch.targets.items()):
+        if progress.is_undecided:
+            asked[name] = (
+                "look whether the rows of the batch are in its table. If they are: "
+                f"{command('mark-loaded', batch, name)}; otherwise: {command('mark-not-loaded', batch, name)}"
+            )
+        elif name in removed and not progress.may_commit:
+            asked[name] = f"the load no longer has this target: {'; or '.join(ways_out(config, batch, name))}"
+    return asked
+
+
 def ways_out(config: LoadConfig, batch: Batch, target: str) -> tuple[str, ...]:
     """Give the commands for a target that the load no longer has, each with what it does."""
     free = [each.name for each in config.targets if each.name not in batch.targets]

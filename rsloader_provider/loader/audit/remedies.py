@@ -7,7 +7,7 @@ from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, TargetState
-from rsloader_provider.core.ledger.target_changes import removed_targets, ways_out
+from rsloader_provider.core.ledger.target_changes import decisions
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.render import render
@@ -58,14 +58,11 @@ class _Remedies:
     def _failed(self) -> Iterator[str]:
         for batch_id in self._batches():
             batch = self._get(batch_id)
-            removed = () if batch is None else removed_targets(self._config, batch)
-            for name in removed:
-                if batch is not None and not batch.progress(name).may_commit:
-                    about = f"Batch {batch_id} was locked for {name}, which the load no longer has"
-                    yield f"{about}: {'; or '.join(ways_out(self._config, batch, name))}"
+            asked = {} if batch is None else decisions(self._config, batch)
+            for name, text in asked.items():
+                yield f"Batch {batch_id}, target {name}: {text}"
             if batch is not None and not any(
-                each.state is TargetState.FAILED and (name not in removed or each.may_commit)
-                for name, each in batch.targets.items()
+                each.state is TargetState.FAILED and name not in asked for name, each in batch.targets.items()
             ):
                 continue
             yield (

@@ -12,7 +12,7 @@ from rsloader_provider.core.errors import DeletedBatchError, RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.ledger.target_changes import removed_targets, ways_out
+from rsloader_provider.core.ledger.target_changes import decisions
 from rsloader_provider.loader.boundaries import boundary_of
 from rsloader_provider.loader.hidden_objects import leaves_out
 from rsloader_provider.loader.histories import Histories
@@ -324,11 +324,12 @@ class _Storyteller:
                 yield f"Next: nothing. It is in {where}, and is loaded again only if a person asks for it."
 
     def _after_failure(self, batch: Batch) -> Iterator[str]:
-        gone = [name for name in removed_targets(self._config, batch) if not batch.progress(name).may_commit]
-        for name in gone:
-            ways = "; or ".join(ways_out(self._config, batch, name))
-            yield f"Next: decide about {name}, which the load no longer has: {ways}"
-        failed = [each for name, each in batch.targets.items() if each.state is TargetState.FAILED and name not in gone]
+        asked = decisions(self._config, batch)
+        for name, text in asked.items():
+            yield f"Next: decide about {name}: {text}"
+        failed = [
+            each for name, each in batch.targets.items() if each.state is TargetState.FAILED and name not in asked
+        ]
         if failed:
             yield self._after_repair(batch, failed)
 

@@ -232,9 +232,7 @@ def _about_target(config: LoadConfig, batch: Batch, name: str) -> str:
     if batch.is_marked:
         return f"{name}: the objects were only marked as loaded; the next run loads them."
     if name not in batch.targets:
-        return f"{name}: the batch was locked without it; the next run loads it there for the first time." + (
-            "" if _mode(config, name) == "append" else " It fails if a newer batch is in the table."
-        )
+        return _about_added_target(config, batch, name)
     progress = batch.progress(name)
     match progress.state:
         case TargetState.WAITING:
@@ -250,6 +248,22 @@ def _about_target(config: LoadConfig, batch: Batch, name: str) -> str:
             return f"{name}: it is being loaded (attempt {progress.attempt}, run {batch.run})."
         case TargetState.GIVEN_UP:
             return f"{name}: it was given up; the next run loads it after all (generation {progress.generation})."
+
+
+def _about_added_target(config: LoadConfig, batch: Batch, name: str) -> str:
+    sentence = f"{name}: the batch was locked without it; the next run loads it there for the first time."
+    if _mode(config, name) != "append":
+        sentence += " It fails if a newer batch is in the table."
+    table = name.partition("/")[2]
+    for other, progress in sorted(batch.targets.items()):
+        if progress.state is TargetState.LOADED and other.partition("/")[2] == table:
+            target = config.target_named(name)
+            sentence += f" It is loaded into {other}. If that is the same table over another connection, " + (
+                "ITS ROWS ARE ADDED A SECOND TIME: the target keeps no load history that would tell."
+                if target is not None and target.history == "none"
+                else "the load history tells so, and nothing is loaded a second time."
+            )
+    return sentence
 
 
 def _mode(config: LoadConfig, name: str) -> str:

@@ -73,7 +73,7 @@ def test_a_target_that_the_load_no_longer_has_is_told_with_both_commands(
     told = story(explain("orders/1.csv", renamed))
     batch = work.batch.batch
     assert (
-        f"Next: decide about {TARGET}, which the load no longer has: load it elsewhere: rsloader retarget orders "
+        f"Next: decide about {TARGET}: the load no longer has this target: load it elsewhere: rsloader retarget orders "
         f"{batch} {TARGET} redshift_default/public.new; or do not load it there: rsloader give-up orders {batch} "
         f"{TARGET}"
     ) in told

@@ -128,7 +128,7 @@ def test_an_audit_names_both_commands_for_a_removed_target_and_a_clear_for_anoth
     world.put("orders/2.csv", content="bad\n")
     run(world, BOTH_AFTER, "dag/run-2")
     told = "\n".join(audit_load(BOTH_AFTER, world.services, world.inventory).lines())
-    assert f"Batch {batch.batch} was locked for {OLD}, which the load no longer has: load it elsewhere:" in told
+    assert f"Batch {batch.batch}, target {OLD}: the load no longer has this target: load it elsewhere:" in told
     assert f"rsloader retarget orders {batch.batch} {OLD} {TARGET}; or do not load it there:" in told
     assert f"clear load_batch of run dag/run-2 in Airflow (batch {batch.batch})" in told
     world.put("orders/2.csv")
@@ -255,6 +255,9 @@ def test_what_cannot_be_asked_where_it_may_be_is_for_a_person_to_say(
         with pytest.raises(OperationRefusedError, match=r"(?s)not known whether.*mark-loaded.*mark-not-loaded"):
             change()
     assert run(world, RENAMED, "dag/run-3") == []
+    told = "\n".join(audit_load(RENAMED, world.services, world.inventory).lines())
+    assert f"If they are: rsloader mark-loaded orders {batch.batch} {OLD}; otherwise: rsloader mark-not-loaded" in told
+    assert "clear load_batch" not in told, "that would say that they are not"
     decided = decide_by_person(world.ledger, "orders", batch.batch, OLD, loaded=committed)
     assert decided.progress(OLD).session is None
     world.warehouse.unreachable = False
@@ -491,7 +494,12 @@ def test_a_batch_in_a_table_whose_connection_was_renamed_is_found_there(world: W
     run(world, BEFORE, "dag/run-1")
     world.warehouse.connections.add("renamed")
     assert not audit_load(RENAMED, world.services, world.inventory).is_wrong, "nor is it taken for loaded twice"
-    reprocess_batch(RENAMED, world.services, the_batch(world).batch, targets=[NEW], by="alice-1")
+    batch = the_batch(world).batch
+    for history, told in (("table", "the load history tells so"), ("none", "ITS ROWS ARE ADDED A SECOND TIME")):
+        renamed = a_config(targets=[{"conn_id": "renamed", "table": "public.old", "history": history}])
+        (sentence,) = plan_reprocess(renamed, world.services, batch, targets=[NEW]).sentences
+        assert f"It is loaded into {OLD}. If that is the same table over another connection, {told}" in sentence
+    reprocess_batch(RENAMED, world.services, batch, targets=[NEW], by="alice-1")
     assert run(world, RENAMED, "dag/run-2") == [Outcome.FOUND_LOADED]
     assert rows(world, "old") == ["1", "1"]
 
