@@ -23,7 +23,7 @@ from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import ledger_key
 from rsloader_provider.core.ledger.target_changes import add_target, give_up, retarget
-from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt, decide
+from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt, decide, reprocess
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))
@@ -323,7 +323,11 @@ def test_targets_of_a_batch_are_replaced_by_others_and_given_up_in_one_step(ledg
         with pytest.raises(LostRaceError):
             ledger.replace(locked, stale)
     added = ledger.replace(moved, add_target(moved, TARGET, {"table": "public.orders"}, "alice-2"))
-    given_up = added
+    again = ledger.replace(added, give_up(added, TARGET, "bob-2"))
+    again = ledger.replace(again, reprocess(again, TARGET, "bob-3", out_of_order=True))
+    assert again.progress(TARGET).out_of_order
+    assert again == ledger.get("orders", locked.batch)
+    given_up = again
     for target in (TARGET, "wh/public.other"):
         given_up = ledger.replace(given_up, give_up(given_up, target, "alice-3"))
         assert given_up == ledger.get("orders", locked.batch)

@@ -111,6 +111,7 @@ class AttemptRecord:
             rows=rows,
             query_id=query_id,
             skipped=skipped,
+            out_of_order=None,
             filled=filled,
         )
         return finished._due() if notify and finished.batch.status is BatchStatus.COMPLETE else finished

@@ -132,6 +132,7 @@ class TargetProgress:
         query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
         error: What the last attempt ended with; None when it did not fail.
         skipped: Rows that the COPY of the last load skipped; None where it skipped none, or may not skip any.
+        out_of_order: Whether a person wants this generation loaded although a newer batch is in the table; None for no.
         filled: Tells which objects it was loaded with that were empty when they were claimed, and how they were then;
             None if there were none.
     """
@@ -150,6 +151,7 @@ class TargetProgress:
     query_id: int | None = None
     error: str | None = None
     skipped: SkippedRows | None = None
+    out_of_order: bool | None = None
     filled: str | None = None
 
     def has_counted(self, request: str) -> bool:

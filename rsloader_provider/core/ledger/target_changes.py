@@ -47,7 +47,7 @@ def retarget(batch: Batch, old: str, new: str, settings: Mapping[str, Any], by: 
             f"out: {command('give-up', batch, old)}"
         )
     _refuse_unless_certain(batch, old, progress)
-    moved = replace(progress.asked_by(by), settings=settings, state=TargetState.WAITING, error=None)
+    moved = replace(progress.asked_by(by), settings=settings, state=TargetState.WAITING, error=None, out_of_order=None)
     others = {name: each for name, each in batch.targets.items() if name != old}
     return settle(replace(batch, targets={**others, new: moved}))
 
@@ -70,10 +70,10 @@ def give_up(batch: Batch, target: str, by: str) -> Batch:
     if progress.has_counted(by) or progress.state is TargetState.GIVEN_UP:
         return batch
     _refuse_unless_certain(batch, target, progress)
-    return with_progress(batch, target, replace(progress.asked_by(by), state=TargetState.GIVEN_UP))
+    return with_progress(batch, target, replace(progress.asked_by(by), state=TargetState.GIVEN_UP, out_of_order=None))
 
 
-def add_target(batch: Batch, target: str, settings: Mapping[str, Any], by: str) -> Batch:
+def add_target(batch: Batch, target: str, settings: Mapping[str, Any], by: str, *, out_of_order: bool = False) -> Batch:
     """A person wants the batch in a target that it was locked without: from now on it waits for the next run.
 
     Args:
@@ -81,10 +81,11 @@ def add_target(batch: Batch, target: str, settings: Mapping[str, Any], by: str) 
         target: The target; if the batch has it, nothing changes.
         settings: Its settings.
         by: The request.
+        out_of_order: Whether it is to be loaded although a newer batch is in the table, where the mode allows it.
     """
     if target in batch.targets or batch.status is BatchStatus.OPEN:
         return batch
-    return with_progress(batch, target, TargetProgress(settings, opened_by=by))
+    return with_progress(batch, target, TargetProgress(settings, opened_by=by, out_of_order=out_of_order or None))
 
 
 def removed_targets(config: LoadConfig, batch: Batch) -> tuple[str, ...]:

@@ -138,7 +138,7 @@ def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
     return with_progress(batch, target, decided)
 
 
-def reprocess(batch: Batch, target: str, by: str) -> Batch:
+def reprocess(batch: Batch, target: str, by: str, *, out_of_order: bool = False) -> Batch:
     """A person asks for a target once more: from now on it waits for the next run.
 
     If its generation is loaded, the next one is opened; a target that has failed waits for one more attempt at the
@@ -149,13 +149,15 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
         batch: The batch as it was read.
         target: The target's name.
         by: The request; no other has the same text.
+        out_of_order: Whether it is to be loaded although a newer batch is in the table, where the mode allows it.
 
     Raises:
         OperationRefusedError: An attempt is at work, or a person has to say first whether the batch is in the table.
         UnknownBatchError: The batch is open, is marked as loaded, or has no such target.
     """
     progress = batch.progress(target)
-    if progress.has_counted(by) or progress.state is TargetState.WAITING:
+    waits = progress.state is TargetState.WAITING and (progress.out_of_order or not out_of_order)
+    if progress.has_counted(by) or waits:
         return batch
     if progress.state is TargetState.LOADING:
         raise OperationRefusedError(
@@ -169,7 +171,7 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
             f"the table: if its rows are there, run `rsloader mark-loaded {batch.load} {batch.batch} {target}`, "
             f"otherwise `rsloader mark-not-loaded {batch.load} {batch.batch} {target}`."
         )
-    asked = replace(progress.asked_by(by), state=TargetState.WAITING)
+    asked = replace(progress.asked_by(by), state=TargetState.WAITING, out_of_order=out_of_order or None)
     if progress.state is TargetState.LOADED:
         asked = replace(asked, generation=progress.generation + 1, rows=None, query_id=None)
     return with_progress(batch, target, asked)

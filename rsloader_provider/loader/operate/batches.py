@@ -49,6 +49,7 @@ def plan_reprocess(
     *,
     targets: Sequence[str] = (),
     without: Sequence[str] = (),
+    out_of_order: bool = False,
 ) -> ReprocessPlan:
     """Tell what reprocessing a batch would do, and refuse what cannot be done. Changes nothing.
 
@@ -59,16 +60,17 @@ def plan_reprocess(
         targets: Names of the targets to load it into. One of the load's that the batch does not have is added to it.
             None for all that it has, without those that the load no longer has or that were given up.
         without: URLs of objects to leave out.
+        out_of_order: Whether to load it although newer batches are in the table; only for targets that merge.
 
     Raises:
         UnknownBatchError: No such batch, or no such target in it or in the load.
         UnknownObjectError: One of those objects is not in the batch.
-        OperationRefusedError: The batch is open, is being loaded or is undecided; no object would be left; or the load
-            no longer has the target.
+        OperationRefusedError: The batch is open, is being loaded or is undecided; no object would be left; the load no
+            longer has the target; or it is to be loaded out of order into a target that does not merge.
     """
     batch = services.ledger.get(config.load, batch_id)
     chosen = _chosen(config, batch, targets)
-    _asked(config, batch, chosen, "a plan")
+    _asked(config, batch, chosen, "a plan", out_of_order=out_of_order)
     left_out = _to_leave_out(services, batch, without)
     sentences = [_about_target(config, batch, name) for name in chosen]
     sentences += [
@@ -81,6 +83,8 @@ def plan_reprocess(
             f"{len(left_out):,} of its {batch.files:,} objects are left out, for all of its targets. They stay "
             f"claimed, so no run loads them by itself. To load one: rsloader reprocess-objects {config.load} URL"
         )
+    if out_of_order:
+        sentences.append("Its rows replace all that have the same key, also those of newer batches.")
     if config.on_clear == "skip":
         sentences.append("The load says on_clear: skip. That is about clearing tasks, and does not prevent this.")
     return ReprocessPlan(batch, chosen, left_out, tuple(sentences))
@@ -94,6 +98,7 @@ def reprocess_batch(
     by: str,
     targets: Sequence[str] = (),
     without: Sequence[str] = (),
+    out_of_order: bool = False,
 ) -> Batch:
     """Let a batch wait for the next run once more, which takes it over and loads it.
 
@@ -107,6 +112,7 @@ def reprocess_batch(
         by: Who asks; a text that only this request has.
         targets: As for `plan_reprocess`.
         without: As for `plan_reprocess`.
+        out_of_order: As for `plan_reprocess`.
 
     Returns:
         The batch as it is now.
@@ -115,12 +121,12 @@ def reprocess_batch(
         UnknownBatchError, UnknownObjectError, OperationRefusedError: As for `plan_reprocess`.
         ContentionError: Others wrote to it over and over; call again.
     """
-    _leave_out(config, services, batch_id, targets, without)
+    _leave_out(config, services, batch_id, targets, without, out_of_order=out_of_order)
 
     def ask() -> Batch:
         batch = services.ledger.get(config.load, batch_id)
         chosen = _chosen(config, batch, targets)
-        wanted = _asked(config, batch, chosen, by)
+        wanted = _asked(config, batch, chosen, by, out_of_order=out_of_order)
         if wanted == batch:
             log.info("%s: it waits for the next run already, or this request was carried out before", batch)
             return batch
@@ -176,12 +182,21 @@ def _can_be_loaded(config: LoadConfig, batch: Batch, name: str) -> bool:
     return config.target_named(name) is not None or (progress is not None and progress.may_commit)
 
 
-def _asked(config: LoadConfig, batch: Batch, targets: Sequence[str], by: str) -> Batch:
+def _asked(config: LoadConfig, batch: Batch, targets: Sequence[str], by: str, *, out_of_order: bool) -> Batch:
     settings = target_settings(config)
+    if out_of_order and (others := [name for name in targets if _mode(config, name) != "merge"]):
+        raise OperationRefusedError(
+            f"{batch} is loaded out of order only into targets with mode merge, where rows are replaced by their key. "
+            f"{others[0]} has mode {_mode(config, others[0])}. Nothing was changed. Name the targets that merge with "
+            "--target."
+        )
     if batch.is_marked:
         return reprocess_marked(batch, {name: settings[name] for name in targets}, by)
     for name in targets:
-        batch = reprocess(batch, name, by) if name in batch.targets else add_target(batch, name, settings[name], by)
+        if name in batch.targets:
+            batch = reprocess(batch, name, by, out_of_order=out_of_order)
+        else:
+            batch = add_target(batch, name, settings[name], by, out_of_order=out_of_order)
     return batch
 
 
@@ -208,7 +223,13 @@ def _to_leave_out(services: Services, batch: Batch, without: Sequence[str]) -> t
 
 
 def _leave_out(
-    config: LoadConfig, services: Services, batch_id: str, targets: Sequence[str], without: Sequence[str]
+    config: LoadConfig,
+    services: Services,
+    batch_id: str,
+    targets: Sequence[str],
+    without: Sequence[str],
+    *,
+    out_of_order: bool,
 ) -> None:
     if not without:
         return
@@ -216,7 +237,7 @@ def _leave_out(
     def leave_out() -> None:
         batch = services.ledger.get(config.load, batch_id)
         # A batch that cannot be reprocessed must not lose objects either.
-        _asked(config, batch, _chosen(config, batch, targets), "a plan")
+        _asked(config, batch, _chosen(config, batch, targets), "a plan", out_of_order=out_of_order)
         # What an earlier call has left out is in no segment any more, even if the answer was lost.
         leaving = {entry.name for entry in _to_leave_out(services, batch, without)}
         for segment, names in leaving_by_segment(services.ledger.segments(batch), leaving, is_open=False):
@@ -278,7 +299,10 @@ def _consequence(mode: str, rows: int) -> str:
             "them first."
         )
     if mode == "merge":
-        return "mode: merge leaves the same rows."
+        return (
+            "mode: merge leaves the same rows; it fails if a newer batch is in the table, unless it is loaded out of "
+            "order (--out-of-order)."
+        )
     return f"mode: {mode} replaces the table's rows; it fails if a newer batch is in the table."
 
 

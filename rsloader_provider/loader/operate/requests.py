@@ -63,6 +63,7 @@ class Request:
         targets: Names of targets; none for all. For another target, the old one and then the new one.
         objects: URLs of objects: those that are meant, or for reprocessing a batch those to leave out.
         prefix: The URL of a prefix instead.
+        out_of_order: Whether to reprocess a batch although newer ones are in the table; only for targets that merge.
         status: Only batches of this status; None for all.
         since: Only what is from this moment or later (aware, UTC); None for any.
         until: Only what is from before this moment (aware, UTC); None for any.
@@ -76,6 +77,7 @@ class Request:
     targets: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
     prefix: str | None = None
+    out_of_order: bool = False
     status: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -144,7 +146,9 @@ def _operation(config: LoadConfig, services: Services, request: Request) -> Oper
     match request.action:
         case Action.REPROCESS:
             batch = _needed(request, request.batch, "batch")
-            return reprocessing(config, services, batch, request.targets, request.objects)
+            return reprocessing(
+                config, services, batch, request.targets, request.objects, out_of_order=request.out_of_order
+            )
         case Action.RETARGET:
             old, new = _targets(request, 2)
             return retargeting(config, services, _needed(request, request.batch, "batch"), old, new)

@@ -342,6 +342,7 @@ class Attempt:
             manifest_url=str(self.manifest),
             has_rows=has_rows,
             has_history=self.has_history,
+            out_of_order=bool(self.record.progress.out_of_order),
             copy_options=self.config.copy_options,
         )
 

@@ -247,6 +247,13 @@ def test_a_batch_gets_another_target_or_gives_one_up(
     assert form.state() != before
 
 
+def test_a_batch_that_does_not_merge_is_not_loaded_out_of_order_from_the_form_either(form: Form):
+    batch = complete(form).batch
+    for confirmed in (False, True):
+        with pytest.raises(OperationRefusedError, match=f"{TARGET} has mode append. Nothing was changed"):
+            form.send(Action.REPROCESS, batch=batch, targets=(TARGET,), out_of_order=True, confirmed=confirmed)
+
+
 def test_what_is_not_there_is_named(form: Form):
     with pytest.raises(UnknownBatchError, match="has no batch nowhere"):
         form.send(Action.REPROCESS, batch="nowhere")
