@@ -18,7 +18,9 @@ _LABELS = {
     Action.BATCH: "Show one batch and its objects (batch)",
     Action.UNLOCK: "Show who holds which batch (batch, or none for all)",
     Action.FILES: "Show claimed objects (objects, or prefix)",
-    Action.REPROCESS: "Load a batch again (batch; targets; objects to leave out)",
+    Action.REPROCESS: "Load a batch again (batch; targets; objects to leave out; out of order)",
+    Action.RETARGET: "Load a batch into another target instead (batch; targets: the old one, then the new one)",
+    Action.GIVE_UP: "Leave one target out of a batch (batch, one target)",
     Action.CLOSE_NOW: "Lock the open batch now, without waiting for its limits",
     Action.REPROCESS_OBJECTS: "Load objects again (objects, or prefix)",
     Action.FORGET: "Forget objects, so that they are new (objects, or prefix)",
@@ -88,6 +90,11 @@ def _params(loads: list[str]) -> dict[str, Param]:
         "prefix": Param(
             None, type=["null", "string"], title="Prefix",
             description="Instead of objects: all objects below s3://bucket/prefix/.",
+        ),
+        "out_of_order": Param(
+            False, type="boolean", title="Out of order",
+            description="Load a batch again although newer ones are in the table: its rows replace those with the same "
+            "key. Only for targets with mode merge.",
         ),
         "status": Param(
             ANY_STATUS, type="string", enum=statuses, title="Status", description="Only batches of this status.",

@@ -72,6 +72,14 @@ COMMANDS = {
         "operate.batches:reprocess",
         "Make the next run load a batch again: the whole batch, or without some objects.",
     ),
+    "retarget": Listed(
+        "operate.change_targets:retarget",
+        "Load a batch into another target, in the place of one that its load no longer has.",
+    ),
+    "give-up": Listed(
+        "operate.change_targets:give_up",
+        "Leave one target out of a batch: no run loads the batch into it any more.",
+    ),
     "close-now": Listed(
         "operate.batches:close_now",
         "Lock the open batch, so that the next run loads it without waiting for its limits.",

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Self
 
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
-from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, TargetState
 from rsloader_provider.core.ledger.claims import Segment
 from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.ledger.objects import S3Object
@@ -30,11 +30,12 @@ class ObjectState(StrEnum):
     LOADING = "in a batch being loaded"
     """Its batch is locked, and some target does not have it yet."""
     LOADED = "loaded"
-    """It is in every target."""
+    """It is in every target but those that a person gave up for its batch."""
     MARKED = "marked as loaded"
     """A person or an import marked it as loaded: no run loads it, and no history has it."""
     LEFT_OUT = "left out by a person"
-    """A person left it out of its batch: it stays claimed, and nothing loads it until a person asks for it."""
+    """A person left it out of its batch, or gave up all of the batch's targets: it stays claimed, and nothing loads it
+    until a person asks for it."""
     LOADED_TWICE = "loaded more than once"
     """More often than a person asked for, or by two batches."""
     FAILED = "failed"
@@ -125,7 +126,7 @@ class Verdict:
 def judge_batch(batch: Batch, histories: Histories, names: Names | None = None) -> ObjectState:
     """Give the state of a batch's objects as far as it is known without S3; without histories, names say nothing."""
     for target, rows in histories.items():
-        progress = batch.targets.get(target)
+        progress = batch.targets.get(target) or _under_an_old_name(batch, target, histories)
         generations = [row.generation for row in rows]
         if generations and (
             progress is None or max(generations) > progress.generation or len(set(generations)) < len(generations)
@@ -143,7 +144,16 @@ def judge_batch(batch: Batch, histories: Histories, names: Names | None = None) 
         return ObjectState.FAILED
     if missing_in_history(batch, histories):
         return ObjectState.NOT_IN_HISTORY
-    return ObjectState.LOADED if states == {TargetState.LOADED} else ObjectState.LOADING
+    if all((each.state, each.generation) == (TargetState.GIVEN_UP, 1) for each in batch.targets.values()):
+        return ObjectState.LEFT_OUT
+    return ObjectState.LOADED if states <= {TargetState.LOADED, TargetState.GIVEN_UP} else ObjectState.LOADING
+
+
+def _under_an_old_name(batch: Batch, target: str, histories: Histories) -> TargetProgress | None:
+    """Give the progress in the same table over a connection that was renamed since; None if there is none."""
+    table = target.partition("/")[2]
+    old = (name for name in sorted(batch.targets) if name not in histories and name.partition("/")[2] == table)
+    return next((batch.targets[name] for name in old), None)
 
 
 def loaded_as_others(batch: Batch, histories: Histories, names: Names) -> list[str]:

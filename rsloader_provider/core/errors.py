@@ -12,6 +12,7 @@ RsloaderError
 ├── ObjectsMissingError          objects of the batch are no longer in S3
 ├── ObjectsArchivedError         objects of the batch lie in an archive, where nobody can read them
 ├── OutOfOrderError              a newer batch is in the table that this one would overwrite
+├── TargetRemovedError           the load no longer has a target that the batch was locked with
 ├── UndecidedError               without a load history: it is not known whether a COMMIT was carried out
 ├── NothingToDecideError         a person decided something that is not, or no longer, in question
 ├── UnknownObjectError           the load has no claim of an object that a person named
@@ -168,6 +169,13 @@ class ObjectsArchivedError(RsloaderError):
 
 class OutOfOrderError(RsloaderError):
     """A newer batch is in the table already and this one would overwrite it."""
+
+
+class TargetRemovedError(RsloaderError):
+    """The load no longer has a target that the batch was locked with, and nothing is loaded into it.
+
+    A person has the batch loaded into another target in its place, or gives it up for that target.
+    """
 
 
 class UndecidedError(RsloaderError):

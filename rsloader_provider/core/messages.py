@@ -13,7 +13,7 @@ from typing import Any
 
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError, RsloaderError, StatementError
-from rsloader_provider.core.ledger.batch import Batch, SkippedRows
+from rsloader_provider.core.ledger.batch import Batch, SkippedRows, TargetState
 
 _LARGEST = 200_000
 """Bytes of a message. SNS takes 256 KiB, everything included, and a service that passes it on may quote it again.
@@ -160,7 +160,9 @@ def _facts(batch: Batch, source: SourcePattern, key: str, manifest: S3Url) -> di
         "key": key,
         "originalManifest": _without_scheme(manifest),
         "load": batch.load,
-        "targets": sorted(batch.targets),
+        "targets": sorted(
+            name for name, progress in batch.targets.items() if progress.state is not TargetState.GIVEN_UP
+        ),
         "rows": rows,
         "files": batch.files,
         "bytes": batch.size_bytes,

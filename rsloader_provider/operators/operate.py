@@ -59,6 +59,7 @@ class OperateOperator(BaseOperator):
             targets=_lines(params["targets"]),
             objects=_lines(params["objects"]),
             prefix=(params["prefix"] or "").strip() or None,
+            out_of_order=bool(params["out_of_order"]),
             status=None if params["status"] == ANY_STATUS else params["status"],
             since=_moment(params["since"]),
             until=_moment(params["until"]),

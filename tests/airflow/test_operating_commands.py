@@ -109,6 +109,28 @@ def test_a_bad_file_is_left_out_and_put_through_when_it_is_repaired(operated: Op
     operated.audit_is_clean()
 
 
+def test_a_corrected_table_reaches_a_batch_that_is_locked_already(operated: Operated):
+    """Another goes nowhere, because a person gives its target up."""
+    wrong = a_config(**operated.loads.write(targets=[{"table": f"{operated.loads.table}x"}]))
+    old, new = wrong.targets[0].name, operated.config.targets[0].name
+    operated.put("4.csv", "5.csv", "6.csv")
+    work = buffer_objects(wrong, operated.services, run="dag/run-w", is_active=lambda _: False, max_work=99)
+    moved, given_up = [each.batch.batch for each in work]
+    operated.loads.write()
+    refused = invoke("retarget", operated.load, moved, old, new, *operated.folder, answer="n\n")
+    assert (refused.exit_code, f"in the place of {old}" in refused.stdout) == (1, True)
+    told = rsloader("retarget", operated.load, moved, old, new, *operated.folder, answer="y\n")
+    assert told.endswith(f"loads it into {new}.\n")
+    dry = rsloader("give-up", operated.load, given_up, old, *operated.folder, "--dry-run", "--json")
+    assert dry["batch"]["status"] == "locked"
+    done = rsloader("give-up", operated.load, given_up, old, *operated.folder, "--yes", "--json")
+    assert (done["batch"]["status"], done["batch"]["targets"][old]["state"]) == ("complete", "given up")
+    operated.run("dag/run-2")
+    assert {each["status"] for each in operated.batches()} == {"complete", "open"}
+    assert operated.loads.rows() == [1, 2, 3, 4]
+    operated.audit_is_clean()
+
+
 def test_the_open_batch_is_closed_now(operated: Operated):
     told = rsloader("close-now", operated.load, *operated.folder, answer="y\n")
     assert "with 1 objects, would be locked, and the next run of" in told
@@ -188,6 +210,8 @@ def test_what_makes_no_sense_is_an_error_that_changes_nothing(operated: Operated
         (("delete-batches", "nothing", "--before", "2100-01-01"), "UnknownBatchError"),
         (("restore", operated.loads.folder / "nothing.jsonl"), "ConfigurationError"),
         (("close-now", "nothing", *operated.folder), "ConfigurationError"),
+        (("retarget", load, unknown, "a", "b", *operated.folder), "UnknownBatchError"),
+        (("give-up", load, unknown, "a", *operated.folder), "UnknownBatchError"),
     ):
         result = invoke(*arguments, "--yes")
         assert (result.exit_code, error in result.output) == (1, True), result.output
@@ -197,7 +221,8 @@ def test_what_makes_no_sense_is_an_error_that_changes_nothing(operated: Operated
 def test_programs_are_asked_nothing_and_dates_are_dates():
     for arguments in (
         ("reprocess", "orders", "x"), ("close-now", "orders"), ("forget", "orders"), ("reprocess-objects", "orders"),
-        ("backfill", "orders"), ("restore", "file"),
+        ("backfill", "orders"), ("restore", "file"), ("retarget", "orders", "x", "a", "b"),
+        ("give-up", "orders", "x", "a"),
     ):  # fmt: skip
         result = invoke(*arguments, "--json")
         assert (result.exit_code, "--yes" in result.output) == (2, True)

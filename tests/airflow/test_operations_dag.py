@@ -87,6 +87,7 @@ def test_each_line_of_the_answer_is_logged_and_a_wrong_confirmation_refused(
         "targets": [],
         "objects": [" "],
         "prefix": "",
+        "out_of_order": False,
         "status": "any",
         "since": None,
         "until": None,

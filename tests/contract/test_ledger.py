@@ -22,7 +22,8 @@ from rsloader_provider.core.ledger.batch import (
 from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import ledger_key
-from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt, decide
+from rsloader_provider.core.ledger.target_changes import add_target, give_up, retarget
+from rsloader_provider.core.ledger.transitions import Asker, adopt, begin_attempt, decide, reprocess
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, Ledger, LostRaceError
 
 LIMITS = BatchLimits(max_files=1000, max_bytes=1000, max_age=timedelta(minutes=5))
@@ -308,6 +309,32 @@ def test_marked_objects_are_claimed_for_a_complete_batch_without_targets(ledger:
     opened = ledger.open_batch("orders", NOON)
     assert opened.files == 0
     assert list(ledger.batches("orders")) == sorted([opened, batch], key=lambda each: each.batch, reverse=True)
+
+
+def test_targets_of_a_batch_are_replaced_by_others_and_given_up_in_one_step(ledger: Ledger):
+    """And who decided on what was there before decides again."""
+    locked = a_locked_batch(ledger)
+    settings = {"table": "public.other", "history": "none"}
+    moved = ledger.replace(locked, retarget(locked, TARGET, "wh/public.other", settings, "alice-1"))
+    assert [*moved.targets] == ["wh/public.other"]
+    assert moved == ledger.get("orders", locked.batch)
+    assert list(ledger.unfinished("orders")) == [locked.batch]
+    for stale in (give_up(locked, TARGET, "bob-1"), begin_attempt(locked, TARGET, Asker("try-1", "dag/run-1"))):
+        with pytest.raises(LostRaceError):
+            ledger.replace(locked, stale)
+    added = ledger.replace(moved, add_target(moved, TARGET, {"table": "public.orders"}, "alice-2"))
+    again = ledger.replace(added, give_up(added, TARGET, "bob-2"))
+    again = ledger.replace(again, reprocess(again, TARGET, "bob-3", out_of_order=True))
+    assert again.progress(TARGET).out_of_order
+    assert again == ledger.get("orders", locked.batch)
+    given_up = again
+    for target in (TARGET, "wh/public.other"):
+        given_up = ledger.replace(given_up, give_up(given_up, target, "alice-3"))
+        assert given_up == ledger.get("orders", locked.batch)
+    assert (given_up.status, {each.state for each in given_up.targets.values()}) == (
+        BatchStatus.COMPLETE, {TargetState.GIVEN_UP},
+    )  # fmt: skip
+    assert (list(ledger.unfinished("orders")), list(ledger.failed("orders"))) == ([], [])
 
 
 def test_an_object_claimed_already_spoils_a_whole_marking_and_is_named(ledger: Ledger):

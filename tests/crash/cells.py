@@ -42,6 +42,8 @@ ELSEWHERE = (
     Step.FILL,
     Step.MARK,
     Step.REPROCESS,
+    Step.RETARGET,
+    Step.GIVE_UP,
     Step.TAKE_OUT,
     Step.DELETE_BATCH,
     Step.RESTORE_BATCH,

@@ -1,4 +1,7 @@
-"""Two moments that a killed process does not make: somebody else comes in between two steps of a living one."""
+"""Moments that a killed process alone does not make.
+
+Somebody else comes in between two steps of a living one, or a person changes the load file meanwhile.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,9 +15,10 @@ from crash.checks import Told, problems
 from crash.play import Verdict
 from crash.scene import OBJECTS, Scene
 from crash.stage import Stage
-from crash.worker import DEADLINE_SECONDS, StuckError, Worker
+from crash.worker import DEADLINE_SECONDS, Ended, StuckError, Worker
 from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.redshift import sql
+from rsloader_provider.loader.operate.change_targets import give_up_target, retarget_batch
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 from rsloader_provider.loader.run.load_batch import Outcome
@@ -116,8 +120,95 @@ def _wait_for_the_second(scene: Scene, target: str, worker: Worker) -> None:
             raise StuckError("the second attempt neither waits for the history nor gets on")
 
 
+def _asked(scene: Scene, old: str, new: str) -> Ended:
+    (batch,) = scene.batches()
+    return scene.do(lambda services: retarget_batch(scene.config, services, batch.batch, old, new, by="a person"))
+
+
+def _renamed(side: Side, *, goes_on: bool = False) -> Callable[[Stage, Isolation], Verdict]:
+    """A table is renamed in the load file while a process is stopped at its COMMIT into the old one.
+
+    Args:
+        side: Where it is stopped.
+        goes_on: Whether it goes on in the end; otherwise it is killed.
+    """
+
+    def play(stage: Stage, isolation: Isolation) -> Verdict:
+        with Scene(stage, isolation, 2) as scene:
+            old, new = scene.targets
+            scene.has_only(old)
+            for name, body in OBJECTS.items():
+                scene.put(name, body)
+            (work,) = scene.buffer("dag/run-1")
+            first = scene.process(scene.loading(work, "dag/run-1"), (Step.COMMIT, side))
+            first.wait_until_held()
+            scene.has_only(new)
+            early = _asked(scene, old, new)
+            assert (early.error or "").startswith("OperationRefusedError"), f"what it does is not known yet: {early}"
+            if not goes_on:
+                first.kill()
+            (taken,) = scene.buffer("dag/run-2")
+            outcome = scene.do(scene.loading(taken, "dag/run-2"))
+            if side is Side.BEFORE:
+                assert (outcome.error or "").startswith("TargetRemovedError"), f"nothing was committed: {outcome}"
+                assert scene.buffer("dag/run-3") == [], "it waits for a person"
+                assert _asked(scene, old, new).value, "now it is certain"
+                (moved,) = scene.buffer("dag/run-4")
+                outcome = scene.do(scene.loading(moved, "dag/run-4"))
+            else:
+                late = _asked(scene, old, new)
+                assert (late.error or "").startswith("OperationRefusedError"), f"it is loaded already: {late}"
+            if goes_on:
+                first.go_on()
+                assert first.end().error, "the first attempt kept its place"
+            loaded, empty = (new, old) if side is Side.BEFORE else (old, new)
+            found = [*problems(scene, {loaded: 1}, Told(1))]
+            if rows := scene.rows(empty):
+                found.append(f"{empty} holds {dict(rows)}")
+            assert outcome.value, f"load_batch failed: {outcome}"
+            return Verdict(str(outcome.value.outcome), tuple(found))
+
+    return play
+
+
+def _decided_too_late(step: Step) -> Callable[[Stage, Isolation], Verdict]:
+    """A worker with the old load file loads the batch just before a person's decision about its target is written."""
+
+    def play(stage: Stage, isolation: Isolation) -> Verdict:
+        with Scene(stage, isolation, 2) as scene:
+            old, new = scene.targets
+            scene.has_only(old)
+            for name, body in OBJECTS.items():
+                scene.put(name, body)
+            (work,) = scene.buffer("dag/run-1")
+            scene.has_only(new)
+
+            def decide(services: Services) -> object:
+                if step is Step.RETARGET:
+                    return retarget_batch(scene.config, services, work.batch.batch, old, new, by="a person")
+                return give_up_target(scene.config, services, work.batch.batch, old, by="a person")
+
+            person = scene.process(decide, (step, Side.BEFORE))
+            person.wait_until_held()
+            scene.has_only(old)
+            loaded = scene.do(scene.loading(work, "dag/run-1"))
+            assert loaded.value, f"load_batch failed: {loaded}"
+            person.go_on()
+            refused = person.end()
+            assert (refused.error or "").startswith("OperationRefusedError"), f"it is loaded already: {refused}"
+            return Verdict(str(loaded.value.outcome), tuple(problems(scene, {old: 1}, Told(1))))
+
+    return play
+
+
 RACES: Mapping[str, Callable[[Stage, Isolation], Verdict]] = {
     "an object that comes before the lock": object_before_the_lock,
     "a session that ends late": session_that_ends_late,
+    "a table renamed before the commit": _renamed(Side.BEFORE),
+    "a table renamed after the commit": _renamed(Side.AFTER),
+    "a table renamed before the commit, and the first goes on": _renamed(Side.BEFORE, goes_on=True),
+    "a table renamed after the commit, and the first goes on": _renamed(Side.AFTER, goes_on=True),
+    "a load before a retarget": _decided_too_late(Step.RETARGET),
+    "a load before a give-up": _decided_too_late(Step.GIVE_UP),
 }
 """The races by name."""

@@ -69,6 +69,7 @@ class Scene:
             notify={"success": stage.succeeded, "failure": stage.failed},
             **settings,
         )
+        self._all_targets = self.config.targets
         self.tables = {target.name: table for target, table in zip(self.config.targets, tables, strict=True)}
         for target in self.config.targets:
             name = TableName(target.schema_name, target.table_name)
@@ -89,6 +90,11 @@ class Scene:
     def targets(self) -> tuple[str, ...]:
         """Names of the targets."""
         return tuple(self.tables)
+
+    def has_only(self, target: str) -> None:
+        """Write the load file with one of the targets alone, from now on."""
+        targets = tuple(each for each in self._all_targets if each.name == target)
+        self.config = self.config.model_copy(update={"targets": targets})
 
     def query(self, text: str) -> list[list[Any]]:
         """Run a statement in the scene's Redshift."""

@@ -21,6 +21,7 @@ from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.operate.batches import close_now, reprocess_batch
+from rsloader_provider.loader.operate.change_targets import give_up_target
 from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.operate.move_objects import reprocess_objects
 from rsloader_provider.loader.ports.ledger import Ledger
@@ -134,6 +135,19 @@ class LoadMachine(RuleBasedStateMachine):
         )
         self._advance(self.actors[-1], steps)
 
+    @precondition(lambda self: len(self.actors) < MOST_ACTORS and self._closed())
+    @rule(which=someone, table=st.sampled_from(TABLES), steps=steps)
+    def begin_giving_up(self, which: int, table: str, steps: int) -> None:
+        """A person does not want a batch in one of its tables."""
+        closed = self._closed()
+        batch = closed[which % len(closed)].batch
+        target, by = f"redshift_default/{table}", f"giving-up-{next(self.names)}"
+        self._act(
+            f"{by} of {target} for {batch}",
+            lambda services: give_up_target(self.config, services, batch, target, by=by),
+        )
+        self._advance(self.actors[-1], steps)
+
     @precondition(lambda self: len(self.actors) < MOST_ACTORS and self._claims())
     @rule(which=someone, forgets=st.booleans(), is_prefix=st.booleans(), steps=steps)
     def begin_taking_out(self, which: int, forgets: bool, is_prefix: bool, steps: int) -> None:
@@ -228,7 +242,8 @@ class LoadMachine(RuleBasedStateMachine):
     def _check_status(self, batch: Batch) -> None:
         states = {each.state for each in batch.targets.values()}
         assert (batch.status is BatchStatus.OPEN) is (not states)
-        assert (batch.status is BatchStatus.COMPLETE) is (states == {TargetState.LOADED})
+        done = states <= {TargetState.LOADED, TargetState.GIVEN_UP}
+        assert (batch.status is BatchStatus.COMPLETE) is (bool(states) and done)
         assert (batch.status is BatchStatus.ERROR) is (TargetState.FAILED in states)
 
     def _check_generations(self, batch: Batch) -> None:
@@ -237,6 +252,8 @@ class LoadMachine(RuleBasedStateMachine):
             assert len(set(committed)) == len(committed), "a generation is loaded once at most"
             assert max(committed, default=1) <= progress.generation
             assert progress.generation <= 1 + self.people[batch.batch, target], "a person asked for each further one"
+            is_given_up = progress.state is TargetState.GIVEN_UP
+            assert not (is_given_up and progress.generation in committed), "what was given up is in no table, ever"
             if progress.state is TargetState.LOADED:
                 is_nothing = not batch.files and progress.rows == 0
                 assert is_nothing or progress.generation in committed, "what counts as loaded is in the load history"
@@ -282,7 +299,8 @@ class LoadMachine(RuleBasedStateMachine):
         assert {each.status for each in self._batches()} <= {BatchStatus.OPEN, BatchStatus.COMPLETE}
         for table in TABLES:
             everything = {str(number) for number in range(self.objects)}
-            assert everything - self._left_out() <= {*self.warehouse.tables[table]} <= everything
+            missing = self._left_out() | self._given_up(table)
+            assert everything - missing <= {*self.warehouse.tables[table]} <= everything
         self.everything_holds()
 
     # How it is done.
@@ -342,6 +360,14 @@ class LoadMachine(RuleBasedStateMachine):
 
     def _left_out(self) -> set[str]:
         return {claim.name.rpartition("/")[2] for claim in self._claims() if claim.left_out_at is not None}
+
+    def _given_up(self, table: str) -> set[str]:
+        return {
+            _number(entry)
+            for batch in self._closed()
+            if batch.targets[f"redshift_default/{table}"].state is TargetState.GIVEN_UP
+            for entry in self.ledger.entries(batch)
+        }
 
     def _closed(self) -> list[Batch]:
         return [each for each in self._batches() if each.status is not BatchStatus.OPEN]

@@ -206,6 +206,7 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         query_id=_integer(item.get("query_id")),
         error=_optional_text(item.get("error")),
         skipped=_skipped(item.get("skipped")),
+        out_of_order=item.get("out_of_order"),
         filled=_optional_text(item.get("filled")),
     )
 

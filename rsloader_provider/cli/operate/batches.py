@@ -38,6 +38,10 @@ def reprocess(
     batch_id: BatchId,
     target: Annotated[list[str] | None, typer.Option(help="Only this target; may be repeated.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Leave this object out; may be repeated.")] = None,
+    out_of_order: Annotated[
+        bool,
+        typer.Option("--out-of-order", help="Although newer batches are in the table; only for targets that merge."),
+    ] = False,
     loads: Loads = Path("loads"),
     dry_run: DryRun = False,
     yes: Yes = False,
@@ -46,12 +50,12 @@ def reprocess(
     """Make the next run load a batch again: the whole batch, or without some objects.
 
     A loaded target is loaded once more: with `mode: append` this ADDS ITS ROWS A SECOND TIME. A failed target gets one
-    more attempt.
+    more attempt. With --out-of-order its rows replace those with the same key that newer batches have brought.
     """
     refuse_questions(yes=yes or dry_run, as_json=as_json)
     with errors_to_exit_code():
         config, services = load_and_services(loads, load)
-        operation = reprocessing(config, services, batch_id, target or (), without or ())
+        operation = reprocessing(config, services, batch_id, target or (), without or (), out_of_order=out_of_order)
         plan, done = carry_out(operation, "reprocess", dry_run=dry_run, yes=yes, quiet=as_json)
     if as_json:
         print_json({**plan, **done})

@@ -212,6 +212,10 @@ class LoadConfig(Settings):
         copy._unread_files = tuple(unread_files)
         return copy
 
+    def target_named(self, name: str) -> Target | None:
+        """Give the target of a name; None if the load has none, or no longer."""
+        return next((target for target in self.targets if target.name == name), None)
+
     @property
     def targets_apart(self) -> tuple[Target, ...]:
         """The targets that load their batches strictly in order, if the load has several targets; else none.

@@ -111,6 +111,7 @@ class AttemptRecord:
             rows=rows,
             query_id=query_id,
             skipped=skipped,
+            out_of_order=None,
             filled=filled,
         )
         return finished._due() if notify and finished.batch.status is BatchStatus.COMPLETE else finished
@@ -130,16 +131,20 @@ class AttemptRecord:
         ended = self._with(state=state, error=error, **over)
         return ended._due() if notify and final else ended
 
-    def left_undecided(self, *, error: str, notify: bool = False, unread: UnansweredCommit | None = None) -> Self:
+    def left_undecided(
+        self, *, error: str, notify: bool = False, unread: UnansweredCommit | None = None, is_over: bool = True
+    ) -> Self:
         """The attempt could not find out whether an earlier one has committed; a person decides.
 
         Args:
-            error: What is known, for people. The earlier one's session is over.
+            error: What is known, for people.
             notify: Whether somebody is to be told.
             unread: What may be in a load history that cannot be read; None for what was announced without one.
+            is_over: Whether the earlier one's session is; if not, it stays recorded for the next attempt to end.
         """
         unanswered = unread or self.progress.unanswered
-        left = self._with(state=TargetState.FAILED, session=None, announces=None, unanswered=unanswered, error=error)
+        over: dict[str, Any] = {"session": None, "announces": None} if is_over else {}
+        left = self._with(state=TargetState.FAILED, unanswered=unanswered, error=error, **over)
         return left._due() if notify else left
 
     def _with(self, **changes: Any) -> Self:

@@ -32,6 +32,8 @@ class TargetState(StrEnum):
     LOADED = "loaded"
     FAILED = "failed"
     """An attempt ended with an error that trying again does not mend; a person decides."""
+    GIVEN_UP = "given up"
+    """A person decided that the batch is not loaded into this target. What an earlier generation loaded stays there."""
 
 
 class Notification(StrEnum):
@@ -117,7 +119,7 @@ class TargetProgress:
         generation: Starts at 1; each reprocessing that a person asks for opens the next.
         attempt: Attempts begun so far, over all generations; 0 before the first. The newest one holds the target.
         opened_by: The clear, the task try or the command by which a person last asked for the batch, for this
-            generation or for one more attempt at it; None if nobody has.
+            generation, for one more attempt at it, for another target or to give it up; None if nobody has.
         asked_before: What `opened_by` was before, oldest first, the last few: each counts once.
         begun_by: What Airflow said of the task that began the newest attempt; None where no task of this version did.
         session: Redshift's process id of the newest attempt that recorded one and never ended: the next attempt to
@@ -130,6 +132,7 @@ class TargetProgress:
         query_id: Redshift's id of that COPY; None while not loaded, or when there was nothing to copy.
         error: What the last attempt ended with; None when it did not fail.
         skipped: Rows that the COPY of the last load skipped; None where it skipped none, or may not skip any.
+        out_of_order: Whether a person wants this generation loaded although a newer batch is in the table; None for no.
         filled: Tells which objects it was loaded with that were empty when they were claimed, and how they were then;
             None if there were none.
     """
@@ -148,6 +151,7 @@ class TargetProgress:
     query_id: int | None = None
     error: str | None = None
     skipped: SkippedRows | None = None
+    out_of_order: bool | None = None
     filled: str | None = None
 
     def has_counted(self, request: str) -> bool:

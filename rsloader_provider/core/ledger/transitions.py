@@ -81,8 +81,10 @@ class Asker:
 def needs_loading(progress: TargetProgress, asker: Asker) -> bool:
     """Tell whether there is something to do for the one who asks.
 
-    A loaded batch is loaded again only for a person.
+    A loaded batch is loaded again only for a person, and one that a person gave up only for `reprocess`.
     """
+    if progress.state is TargetState.GIVEN_UP:
+        return False
     return progress.state is not TargetState.LOADED or asks_anew(progress, asker)
 
 
@@ -128,7 +130,7 @@ def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
         raise NothingToDecideError(
             f"There is nothing to decide: {batch} is {progress.state} in {target}. Nothing was changed."
         )
-    decided = replace(progress, unanswered=None, error=None)
+    decided = replace(progress, session=None, announces=None, unanswered=None, error=None)
     if loaded:
         decided = replace(decided, state=TargetState.LOADED, rows=commit.rows, query_id=commit.query_id)
     else:
@@ -136,24 +138,26 @@ def decide(batch: Batch, target: str, *, loaded: bool) -> Batch:
     return with_progress(batch, target, decided)
 
 
-def reprocess(batch: Batch, target: str, by: str) -> Batch:
+def reprocess(batch: Batch, target: str, by: str, *, out_of_order: bool = False) -> Batch:
     """A person asks for a target once more: from now on it waits for the next run.
 
     If its generation is loaded, the next one is opened; a target that has failed waits for one more attempt at the
-    same generation, so that a load whose outcome nobody knew is found in the history instead of being repeated; one
-    that waits already goes on waiting. The same request, made twice, counts once.
+    same generation, so that a load whose outcome nobody knew is found in the history instead of being repeated; so does
+    one that was given up; one that waits already goes on waiting. The same request, made twice, counts once.
 
     Args:
         batch: The batch as it was read.
         target: The target's name.
         by: The request; no other has the same text.
+        out_of_order: Whether it is to be loaded although a newer batch is in the table, where the mode allows it.
 
     Raises:
         OperationRefusedError: An attempt is at work, or a person has to say first whether the batch is in the table.
         UnknownBatchError: The batch is open, is marked as loaded, or has no such target.
     """
     progress = batch.progress(target)
-    if progress.has_counted(by) or progress.state is TargetState.WAITING:
+    waits = progress.state is TargetState.WAITING and (progress.out_of_order or not out_of_order)
+    if progress.has_counted(by) or waits:
         return batch
     if progress.state is TargetState.LOADING:
         raise OperationRefusedError(
@@ -167,7 +171,7 @@ def reprocess(batch: Batch, target: str, by: str) -> Batch:
             f"the table: if its rows are there, run `rsloader mark-loaded {batch.load} {batch.batch} {target}`, "
             f"otherwise `rsloader mark-not-loaded {batch.load} {batch.batch} {target}`."
         )
-    asked = replace(progress.asked_by(by), state=TargetState.WAITING)
+    asked = replace(progress.asked_by(by), state=TargetState.WAITING, out_of_order=out_of_order or None)
     if progress.state is TargetState.LOADED:
         asked = replace(asked, generation=progress.generation + 1, rows=None, query_id=None)
     return with_progress(batch, target, asked)
@@ -244,7 +248,7 @@ def settle(batch: Batch) -> Batch:
     if batch.is_marked:
         return batch
     states = {each.state for each in batch.targets.values()}
-    if states == {TargetState.LOADED}:
+    if states and states <= {TargetState.LOADED, TargetState.GIVEN_UP}:
         status = BatchStatus.COMPLETE
     elif TargetState.FAILED in states:
         status = BatchStatus.ERROR

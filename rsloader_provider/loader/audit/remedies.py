@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
-from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.batch import Batch, TargetState
+from rsloader_provider.core.ledger.target_changes import decisions
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.render import render
@@ -56,6 +57,14 @@ class _Remedies:
 
     def _failed(self) -> Iterator[str]:
         for batch_id in self._batches():
+            batch = self._get(batch_id)
+            asked = {} if batch is None else decisions(self._config, batch)
+            for name, text in asked.items():
+                yield f"Batch {batch_id}, target {name}: {text}"
+            if batch is not None and not any(
+                each.state is TargetState.FAILED and name not in asked for name, each in batch.targets.items()
+            ):
+                continue
             yield (
                 f"Repair what `{self._show(batch_id)}` shows, and {self._clear(batch_id)}; add --without URL to leave "
                 "an object out."

@@ -1,9 +1,8 @@
 """Tell the story of one object: whose it is, how far it is, and what happens next. Each piece may be missing."""
 
 import shlex
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -13,11 +12,12 @@ from rsloader_provider.core.errors import DeletedBatchError, RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetProgress, TargetState
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.redshift.rows import HistoryRow
+from rsloader_provider.core.ledger.target_changes import decisions
 from rsloader_provider.loader.boundaries import boundary_of
 from rsloader_provider.loader.hidden_objects import leaves_out
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.load_files.folder import LoadFolder
+from rsloader_provider.loader.look.about_targets import about_history, about_target, moment, row_facts, tasks
 from rsloader_provider.loader.look.reports import batch_report
 from rsloader_provider.loader.services import Services
 
@@ -160,11 +160,7 @@ def _about_object(found: S3Object | None) -> str:
         return "It was not found in S3."
     if found.is_folder_marker:
         return "It only stands for a folder; no load takes such an object."
-    return f"It is in S3: {found.size_bytes:,} bytes, ETag {found.etag}, written {_moment(found.last_modified)}."
-
-
-def _moment(time: datetime) -> str:
-    return f"{time:%Y-%m-%d %H:%M:%S} UTC"
+    return f"It is in S3: {found.size_bytes:,} bytes, ETag {found.etag}, written {moment(found.last_modified)}."
 
 
 def _ownership(config: LoadConfig, url: S3Url, folder: LoadFolder) -> str:
@@ -226,12 +222,12 @@ class _Storyteller:
             "claimed_at": claim.claimed_at.isoformat(),
             "left_out_at": claim.left_out_at and claim.left_out_at.isoformat(),
         }
-        self._say(f"It was claimed for batch {claim.batch} at {_moment(claim.claimed_at)}.")
+        self._say(f"It was claimed for batch {claim.batch} at {moment(claim.claimed_at)}.")
         if self._found is not None and (self._found.etag, self._found.size_bytes) != (claim.etag, claim.size_bytes):
             self._say(f"It has been overwritten since its claim, which was for ETag {claim.etag}.")
         if claim.left_out_at is not None:
             self._say(
-                f"A person left it out of that batch at {_moment(claim.left_out_at)}, and no later attempt loads it "
+                f"A person left it out of that batch at {moment(claim.left_out_at)}, and no later attempt loads it "
                 "with the batch. Next: nothing by itself. To have it loaded: rsloader reprocess-objects "
                 f"{claim.load} {shlex.quote(f's3://{claim.name}')}"
             )
@@ -287,11 +283,11 @@ class _Storyteller:
         with Histories(self._config, self._services.warehouse) as histories:
             rows = histories.of_batch(batch.batch)
             unreadable = {**histories.unreadable}
-        self._story.facts["history"] = {name: [_row_facts(row) for row in each] for name, each in rows.items()}
+        self._story.facts["history"] = {name: [row_facts(row) for row in each] for name, each in rows.items()}
         for name, progress in sorted(batch.targets.items()):
-            self._say(*_about_target(name, progress))
+            self._say(*about_target(name, progress))
             if name in rows:
-                self._say(*_about_history(name, progress, rows[name]))
+                self._say(*about_history(name, progress, rows[name]))
             elif name in unreadable:
                 error = unreadable[name]
                 self._say(f"{name}: its load history could not be read: {type(error).__name__}: {error}")
@@ -311,7 +307,7 @@ class _Storyteller:
         limits = self._config.batch
         match batch.status:
             case BatchStatus.OPEN:
-                since = "" if batch.opened_at is None else f" ({_moment(batch.opened_at)})"
+                since = "" if batch.opened_at is None else f" ({moment(batch.opened_at)})"
                 yield (
                     f"Next: the batch is locked and loaded at {limits.max_files:,} objects, "
                     f"{limits.max_bytes:,} bytes, or {limits.max_age} after its first claim{since}."
@@ -319,78 +315,36 @@ class _Storyteller:
             case BatchStatus.LOCKED:
                 yield f"Next: run {batch.run} loads it; if that run is over, the next run takes it over by itself."
             case BatchStatus.ERROR:
-                yield self._after_failure(batch)
+                yield from self._after_failure(batch)
                 if batch.unfinished_targets:
                     yield f"The next run takes over by itself: {', '.join(batch.unfinished_targets)}."
             case BatchStatus.COMPLETE:
-                yield "Next: nothing. It is in every target, and is loaded again only if a person asks for it."
+                given_up = any(each.state is TargetState.GIVEN_UP for each in batch.targets.values())
+                where = "every target that was not given up" if given_up else "every target"
+                yield f"Next: nothing. It is in {where}, and is loaded again only if a person asks for it."
 
-    def _after_failure(self, batch: Batch) -> str:
+    def _after_failure(self, batch: Batch) -> Iterator[str]:
+        asked = decisions(self._config, batch)
+        for name, text in asked.items():
+            yield f"Next: decide about {name}: {text}"
+        failed = [
+            each for name, each in batch.targets.items() if each.state is TargetState.FAILED and name not in asked
+        ]
+        if failed:
+            yield self._after_repair(batch, failed)
+
+    def _after_repair(self, batch: Batch, failed: list[TargetProgress]) -> str:
         command = f"rsloader reprocess {batch.load} {batch.batch}"
-        failed = [each for each in batch.targets.values() if each.state is TargetState.FAILED]
         removed = [each for each in failed if each.begun_by and self._state_of(*each.begun_by.names) == "removed"]
         if removed:
             return (
-                f"Next: repair what the error names, and: {command}. Do not clear {_tasks(batch, removed)}: Airflow "
+                f"Next: repair what the error names, and: {command}. Do not clear {tasks(batch, removed)}: Airflow "
                 "has removed it since buffer_objects was cleared, and would remove it again."
             )
-        return f"Next: repair what the error names, and clear {_tasks(batch, failed)} in Airflow. Or: {command}"
-
-
-def _tasks(batch: Batch, failed: Iterable[TargetProgress]) -> str:
-    """Name the tasks of failed targets, with their map indexes where those are known."""
-    names = set()
-    for each in failed:
-        if each.begun_by is None:
-            names.add(f"load_batch of run {batch.run}")
-        else:
-            dag_id, run_id, task_id, map_index = each.begun_by.names
-            names.add(f"{task_id}{'' if map_index < 0 else f' [{map_index}]'} of run {dag_id}/{run_id}")
-    return " and ".join(sorted(names))
+        return f"Next: repair what the error names, and clear {tasks(batch, failed)} in Airflow. Or: {command}"
 
 
 def _locked(batch: Batch) -> str:
     if batch.locked_at is None:
         return ""
-    return f", locked at {_moment(batch.locked_at)} for {batch.reason}, run {batch.run}"
-
-
-def _about_target(name: str, progress: TargetProgress) -> Iterator[str]:
-    skipped = "" if progress.skipped is None else f", COPY skipped {progress.skipped}"
-    words = {
-        TargetState.WAITING: "waits for an attempt",
-        TargetState.LOADING: "an attempt began and has not been heard of since",
-        TargetState.LOADED: f"loaded, {progress.rows or 0:,} rows, query {progress.query_id}{skipped}",
-        TargetState.FAILED: "failed",
-    }
-    session = "" if progress.session is None else f", session {progress.session}"
-    yield f"{name}: {words[progress.state]} (generation {progress.generation}, attempt {progress.attempt}{session})."
-    if progress.error:
-        yield f"{name}: the last attempt ended with: {progress.error}"
-    if progress.opened_by:
-        yield f"{name}: a person asked for generation {progress.generation} by {progress.opened_by}."
-
-
-def _about_history(name: str, progress: TargetProgress, rows: list[HistoryRow]) -> Iterator[str]:
-    if not rows:
-        yield f"{name}: the load history has nothing of the batch."
-    for row in rows:
-        when = "" if row.loaded_at is None else f" at {_moment(row.loaded_at)}"
-        yield (
-            f"{name}: the load history has generation {row.generation}: {row.rows:,} rows by query {row.query_id}, "
-            f"attempt {row.attempt}, run {row.run}{when}."
-        )
-    if progress.state is not TargetState.LOADED and any(row.generation == progress.generation for row in rows):
-        yield f"{name}: it is loaded, although DynamoDB does not say so yet; the next attempt finds that."
-
-
-def _row_facts(row: HistoryRow) -> dict[str, Any]:
-    return {
-        "generation": row.generation,
-        "attempt": row.attempt,
-        "rows": row.rows,
-        "files": row.files,
-        "query_id": row.query_id,
-        "run": row.run,
-        "loaded_at": row.loaded_at and row.loaded_at.isoformat(),
-    }
+    return f", locked at {moment(batch.locked_at)} for {batch.reason}, run {batch.run}"

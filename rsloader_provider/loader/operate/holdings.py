@@ -76,3 +76,5 @@ def _who_holds(batch: Batch, progress: TargetProgress) -> str:
             return "no run holds it: it failed, and waits until a person repairs what the error names."
         case TargetState.LOADED:
             return "no run holds it: it is loaded."
+        case TargetState.GIVEN_UP:
+            return "no run holds it: a person gave it up."

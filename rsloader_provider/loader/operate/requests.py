@@ -14,6 +14,7 @@ from rsloader_provider.loader.operate.deletions import read_deleted
 from rsloader_provider.loader.operate.objects_named import ObjectsNamed
 from rsloader_provider.loader.operate.operations.backfill import backfilling, marking
 from rsloader_provider.loader.operate.operations.batches import closing_now, reprocessing
+from rsloader_provider.loader.operate.operations.change_targets import giving_up, retargeting
 from rsloader_provider.loader.operate.operations.decide import deciding
 from rsloader_provider.loader.operate.operations.deletions import deleting, restoring
 from rsloader_provider.loader.operate.operations.look_ups import one_batch, who_holds
@@ -32,6 +33,8 @@ class Action(StrEnum):
     UNLOCK = "unlock"
     FILES = "files"
     REPROCESS = "reprocess"
+    RETARGET = "retarget"
+    GIVE_UP = "give-up"
     CLOSE_NOW = "close-now"
     REPROCESS_OBJECTS = "reprocess-objects"
     FORGET = "forget"
@@ -57,9 +60,10 @@ class Request:
         by: Who asks: a DAG run, `dag_id/run_id`. A text that only this request has.
         confirmed: Whether to do it; otherwise only what it would do is reported.
         batch: The batch's id.
-        targets: Names of targets; none for all.
+        targets: Names of targets; none for all. For another target, the old one and then the new one.
         objects: URLs of objects: those that are meant, or for reprocessing a batch those to leave out.
         prefix: The URL of a prefix instead.
+        out_of_order: Whether to reprocess a batch although newer ones are in the table; only for targets that merge.
         status: Only batches of this status; None for all.
         since: Only what is from this moment or later (aware, UTC); None for any.
         until: Only what is from before this moment (aware, UTC); None for any.
@@ -73,6 +77,7 @@ class Request:
     targets: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
     prefix: str | None = None
+    out_of_order: bool = False
     status: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -141,7 +146,15 @@ def _operation(config: LoadConfig, services: Services, request: Request) -> Oper
     match request.action:
         case Action.REPROCESS:
             batch = _needed(request, request.batch, "batch")
-            return reprocessing(config, services, batch, request.targets, request.objects)
+            return reprocessing(
+                config, services, batch, request.targets, request.objects, out_of_order=request.out_of_order
+            )
+        case Action.RETARGET:
+            old, new = _targets(request, 2)
+            return retargeting(config, services, _needed(request, request.batch, "batch"), old, new)
+        case Action.GIVE_UP:
+            (target,) = _targets(request, 1)
+            return giving_up(config, services, _needed(request, request.batch, "batch"), target)
         case Action.CLOSE_NOW:
             return closing_now(config, services)
         case Action.REPROCESS_OBJECTS:
@@ -166,6 +179,15 @@ def _needed(request: Request, value: _Given | None, name: str) -> _Given:
     return value
 
 
+def _targets(request: Request, number: int) -> tuple[str, ...]:
+    """Give the targets of an action that takes so many."""
+    targets = _needed(request, request.targets, "targets")
+    if len(targets) != number:
+        takes = "one target at a time" if number == 1 else "two targets: the old one, and in the next line the new one"
+        raise ConfigurationError(f"{request.action} takes {takes}. Nothing was changed.")
+    return targets
+
+
 def _named(request: Request) -> ObjectsNamed:
     if bool(request.objects) == bool(request.prefix):
         raise ConfigurationError(f"{request.action} needs either 'objects' or 'prefix'. Nothing was changed.")
@@ -183,8 +205,6 @@ def _restoration(config: LoadConfig, services: Services, request: Request) -> Op
 
 def _decision(config: LoadConfig, services: Services, request: Request) -> Operation:
     batch = _needed(request, request.batch, "batch")
-    (target, *more) = _needed(request, request.targets, "targets")
-    if more:
-        raise ConfigurationError(f"{request.action} takes one target at a time. Nothing was changed.")
+    (target,) = _targets(request, 1)
     loaded = request.action is Action.MARK_LOADED
     return deciding(services.ledger, config.load, batch, target, loaded=loaded)

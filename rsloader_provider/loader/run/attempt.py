@@ -19,6 +19,7 @@ from rsloader_provider.core.errors import (
     OutOfOrderError,
     RsloaderError,
     StatementError,
+    TargetRemovedError,
     UndecidedError,
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
@@ -26,15 +27,15 @@ from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
 from rsloader_provider.core.ledger.manifest import Entry, digest_of_names, name_by_content, render_manifest
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.loader.ports.ledger import LostRaceError
-from rsloader_provider.loader.ports.steps import Step, Steps
+from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session
-from rsloader_provider.loader.races import until_won
+from rsloader_provider.loader.run.attempt_writes import Watched, write_change
 from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.run.copy_errors import CopiedObjects, all_empty, detailed
 from rsloader_provider.loader.run.filled_claims import correct_claims
 from rsloader_provider.loader.run.notify import tell_failure, tell_success
 from rsloader_provider.loader.run.object_sizes import Filled, find_filled, with_sizes_of_now
+from rsloader_provider.loader.run.removed_target import removed, undecided_there
 from rsloader_provider.loader.run.skipped_rows import Skipped, read_skipped
 from rsloader_provider.loader.run.transaction import Loaded, TableLoad
 from rsloader_provider.loader.services import Services
@@ -43,23 +44,9 @@ log = logging.getLogger(__name__)
 
 _ERROR_CHARACTERS = 2000
 _EMPTYING = {"replace", "truncate", "swap"}
-_NEEDS_A_PERSON = (BadDataError, ObjectsArchivedError, ObjectsMissingError, OutOfOrderError, StatementError)
-
-
-class _Watched:
-    """Steps of which is known whether COMMIT was among them: from then on only Redshift knows how it went.
-
-    Args:
-        steps: Hears of each.
-    """
-
-    def __init__(self, steps: Steps):
-        self._steps = steps
-        self.may_have_committed = False
-
-    def taking(self, step: Step, subject: object) -> AbstractContextManager[None]:
-        self.may_have_committed |= step is Step.COMMIT
-        return self._steps.taking(step, subject)
+_NEEDS_A_PERSON = (
+    BadDataError, ObjectsArchivedError, ObjectsMissingError, OutOfOrderError, StatementError, TargetRemovedError,
+)  # fmt: skip
 
 
 class Attempt:
@@ -69,7 +56,7 @@ class Attempt:
         config: The load.
         services: The ports and the clock.
         record: The attempt as the batch has it since it began.
-        target: The target as it is configured now.
+        target: The target as it is configured now; if the load no longer has it, as the batch was locked with it.
         denied: The COMMIT of which a person says that it was not carried out; None when no person was asked.
         renderer: Renders pre-SQL and post-SQL.
     """
@@ -86,7 +73,7 @@ class Attempt:
         self.config = config
         self.renderer = renderer
         self.services = services
-        self.steps = _Watched(services.steps)
+        self.steps = Watched(services.steps)
         self.record = record
         self.target = target
         progress = record.progress
@@ -100,6 +87,7 @@ class Attempt:
         self.unread: UnansweredCommit | None = None
         self.skipped: Skipped | None = None
         self.has_session = False
+        self.earlier_may_run = False
         table = TableName(target.schema_name, target.table_name)
         self.key = LoadKey(table, config.load, self.batch.batch, progress.generation)
         self.manifest = config.manifests.join(self.batch.manifest_name)
@@ -180,9 +168,11 @@ class Attempt:
         claimed = self._read_entries()
         if not claimed:
             return self._load_nothing()
+        if self.config.target_named(self.target.name) is None:
+            return self._leave_alone()
         has_rows = self._write_manifest(claimed)
         if not has_rows and self.target.mode in _EMPTYING and self.config.copy_options.empty_files == "refuse":
-            return self._refuse_empty()
+            return self._refuse(all_empty(self.batch, self.key.target, self.target.mode, self.entries))
         with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
             pid, found = self._end_earlier(session)
             if found is None:
@@ -206,7 +196,26 @@ class Attempt:
                 found = self._table_load(session, has_rows=False).find()
         return found or Loaded(0, None)
 
-    def _refuse_empty(self) -> Loaded:
+    def _leave_alone(self) -> Loaded:
+        """Load nothing into a target that the load no longer has, but find what an earlier attempt has committed."""
+        refusal = removed(self.config, self.batch, self.target.name)
+        if self.unanswered is None and not self.left_in_history:
+            # An attempt that announces its COMMIT can no longer do so, since this one has taken its place.
+            self.has_session = True
+            raise refusal
+        try:
+            return self._refuse(refusal)
+        except (AttemptLostError, TargetRemovedError):
+            raise
+        except RsloaderError as refused:
+            # Also where trying again might help: a connection that is gone stays away, and a person is asked anyway.
+            self.unread = self.unanswered or self._unread()
+            self.earlier_may_run = not self.has_session
+            raise undecided_there(
+                self.config, self.batch, self.target.name, self.key.target, self.unread, refused
+            ) from refused
+
+    def _refuse(self, refusal: RsloaderError) -> Loaded:
         """Leave the table as it is, unless an earlier attempt has committed: that one is found."""
         if self.previous_session is not None or self.unanswered is not None:
             with self.services.warehouse.connect(self.target.conn_id, self.target.transport) as session:
@@ -216,7 +225,7 @@ class Attempt:
                     found = self._table_load(session, has_rows=False).find() if self.left_in_history else None
                 if found is not None:
                     return found
-        raise all_empty(self.batch, self.key.target, self.target.mode, self.entries)
+        raise refusal
 
     def _end_earlier(self, session: Session) -> tuple[int, Loaded | None]:
         """End the session of an earlier attempt; give this one's number, and what an announced COMMIT has loaded."""
@@ -333,6 +342,7 @@ class Attempt:
             manifest_url=str(self.manifest),
             has_rows=has_rows,
             has_history=self.has_history,
+            out_of_order=bool(self.record.progress.out_of_order),
             copy_options=self.config.copy_options,
         )
 
@@ -345,8 +355,12 @@ class Attempt:
         if self.target.history == "table" and isinstance(refused, AccessDeniedError):
             return refused  # a grant brings the same history back, and the next attempt looks
         # Also where the load keeps a history: one that is created in the place of a lost one knows nothing.
-        self.unread = UnansweredCommit(self.record.number - 1, self.previous_session or 0, rows=None, query_id=None)
+        self.unread = self._unread()
         return undecided(self.batch, self.target.name, self.key.target, self.unread, refused)
+
+    def _unread(self) -> UnansweredCommit:
+        """What may be in a history that does not answer."""
+        return UnansweredCommit(self.record.number - 1, self.previous_session or 0, rows=None, query_id=None)
 
     def _announce(self, rows: int, query_id: int | None) -> None:
         self._change(lambda record: record.commit_announced(rows=rows, query_id=query_id))
@@ -363,7 +377,9 @@ class Attempt:
 
         def ended(record: AttemptRecord) -> AttemptRecord:
             if isinstance(error, UndecidedError):
-                return record.left_undecided(error=text, notify=notify, unread=self.unread)
+                return record.left_undecided(
+                    error=text, notify=notify, unread=self.unread, is_over=not self.earlier_may_run
+                )
             return record.ended(error=text, final=final, had_session=had_session, notify=notify)
 
         with self._taking(Step.END_ATTEMPT):
@@ -372,27 +388,7 @@ class Attempt:
             tell_failure(self.config, self.services, self.batch, self.target.name, self.manifest, self.entries, error)
 
     def _change(self, change: Callable[[AttemptRecord], AttemptRecord]) -> None:
-        """Write a change of the record, and try again while other targets of the same batch write theirs.
-
-        The progress in the ledger shows whether a race was lost or only the answer to a write: it holds the attempt's
-        number, and only the attempt itself writes under that.
-        """
-
-        def write() -> None:
-            wanted = change(self.record)
-            try:
-                written = self.services.ledger.replace(self.batch, wanted.batch)
-            except LostRaceError:
-                now = self.record.within(self._read_again())
-                if now.progress != wanted.progress:
-                    self.record = now
-                    raise
-                # Go on with the batch as this write made it, not as it is now: if another target has completed it
-                # since, that one notifies, and this one would notify a second time.
-                written = replace(wanted.batch, version=self.batch.version + 1)
-            self.record = wanted.within(written)
-
-        until_won(self.batch, write)
+        self.record = write_change(self.services, self.record, change)
 
     def _read_again(self) -> Batch:
         return self.services.ledger.get(self.batch.load, self.batch.batch)

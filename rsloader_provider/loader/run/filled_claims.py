@@ -36,7 +36,11 @@ def correct_claims(services: Services, record: AttemptRecord, filled: Filled, di
     def write() -> AttemptRecord:
         batch = services.ledger.get(record.batch.load, record.batch.batch)
         record.within(batch).refuse_if_lost()
-        others = [progress for name, progress in batch.targets.items() if name != record.target]
+        others = [
+            progress
+            for name, progress in batch.targets.items()
+            if name != record.target and progress.state is not TargetState.GIVEN_UP
+        ]
         if all(each.state is TargetState.LOADED and each.filled == digest for each in others):
             for segment in services.ledger.segments(batch):
                 if objects := filled.empty_in(segment.entries):

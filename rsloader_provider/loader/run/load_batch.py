@@ -19,10 +19,12 @@ from rsloader_provider.core.errors import (
     ConfigurationError,
     DeletedBatchError,
     EarlierBatchError,
+    OperationRefusedError,
     UndecidedError,
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, TargetProgress, TargetState, UnansweredCommit
+from rsloader_provider.core.ledger.target_changes import command
 from rsloader_provider.core.ledger.transitions import Asker, asks_anew, begin_attempt, needs_loading
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
@@ -80,10 +82,11 @@ def load_batch(
         renderer: Renders pre-SQL and post-SQL; None for one that knows the load's own values only.
 
     Raises:
-        BadDataError, ObjectsArchivedError, ObjectsMissingError, OutOfOrderError, StatementError: Nothing was loaded,
-            and the batch waits in `error` for a person.
-        UndecidedError: The target has no load history, and a person must say whether an earlier attempt has
-            committed; the batch waits in `error`.
+        BadDataError, ObjectsArchivedError, ObjectsMissingError, OutOfOrderError, StatementError, TargetRemovedError:
+            Nothing was loaded, and the batch waits in `error` for a person.
+        OperationRefusedError: A person asked for a loaded batch again in a target that the load no longer has.
+        UndecidedError: The target has no load history, or one that cannot be asked, and a person must say whether an
+            earlier attempt has committed; the batch waits in `error`.
         AttemptLostError: A newer attempt took over.
         EarlierBatchError: Order matters, and an earlier batch of the load is still to be loaded into the target.
         TransientError: Nothing was loaded, or it is not known whether it was; call again.
@@ -99,6 +102,12 @@ def load_batch(
         nonlocal denied
         batch = services.ledger.get(config.load, batch_id)
         progress = batch.progress(target_name)
+        if progress.state is TargetState.GIVEN_UP:
+            log.warning(
+                "%s: a person gave %s up for it: nothing to do. To load it there: %s",
+                batch, target_name, command("reprocess", batch, "--target", target_name),
+            )  # fmt: skip
+            return Result(Outcome.NOTHING_TO_DO, batch, target_name)
         if not needs_loading(progress, asker):
             log.info("%s is loaded into %s already: nothing to do", batch, target_name)
             if asker.try_number > 1:
@@ -113,7 +122,13 @@ def load_batch(
             log.warning("%s is loaded into %s; on_clear: skip refuses to load it again", batch, target_name)
             return Result(Outcome.REFUSED, batch, target_name)
         target = _target(config, progress, target_name)
-        _refuse_too_early(config, services, batch, target)
+        if config.target_named(target_name) is not None:
+            _refuse_too_early(config, services, batch, target)
+        elif again:
+            raise OperationRefusedError(
+                f"{batch} is loaded into {target_name}, which load {config.load} no longer has: it is not loaded there "
+                f"again. To load it into another target: {command('reprocess', batch, '--target', 'NEW')}"
+            )
         if progress.is_undecided:
             if not asks_anew(progress, asker):
                 raise UndecidedError(progress.error or f"{batch} into {target_name}: a person has to decide.")
@@ -141,11 +156,11 @@ def load_batch(
 
 
 def _target(config: LoadConfig, progress: TargetProgress, name: str) -> Target:
-    """Give the target as it is configured now, or, when it no longer is, as the batch was locked with it."""
-    for target in config.targets:
-        if target.name == name:
-            return target
-    return Target.model_validate(dict(progress.settings))
+    """Give the target as it is configured now, or, when it no longer is, as the batch was locked with it.
+
+    The latter only tells where an earlier attempt may have committed: nothing is loaded into such a target.
+    """
+    return config.target_named(name) or Target.model_validate(dict(progress.settings))
 
 
 def _refuse_too_early(config: LoadConfig, services: Services, batch: Batch, target: Target) -> None:

@@ -109,7 +109,7 @@ def _would_load(config: LoadConfig, services: Services, batch: Batch, target_nam
         log.info("SHADOW: %s has no objects: nothing would be loaded into %s, and no SQL would run", batch, target_name)
         return ShadowLoad(batch.batch, target_name, batch.files, batch.size_bytes, None, None, reader, ())
     manifest = config.manifests.join(f"{config.load}/{batch.batch}.manifest")
-    target = next((each for each in config.targets if each.name == target_name), None)
+    target = config.target_named(target_name)
     copy = None
     if render_manifest(entries) is not None and target is not None:
         table = TableName(target.schema_name, target.table_name)

@@ -16,6 +16,7 @@ from rsloader_provider.core.errors import (
     RsloaderError,
 )
 from rsloader_provider.core.ledger.batch import Batch
+from rsloader_provider.core.ledger.target_changes import command
 from rsloader_provider.core.redshift import modes, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey
@@ -62,6 +63,7 @@ class TableLoad:
         manifest_url: The batch's manifest.
         has_rows: Whether there is a manifest; all objects may be empty.
         has_history: Whether the load history is the mutex and has the last word.
+        out_of_order: Whether a person wants it merged although a newer batch is in the table.
         copy_options: How COPY reads the objects.
     """
 
@@ -80,6 +82,7 @@ class TableLoad:
     manifest_url: str
     has_rows: bool
     has_history: bool
+    out_of_order: bool
     copy_options: CopyOptions
 
     def _taking(self, step: Step) -> AbstractContextManager[None]:
@@ -208,9 +211,26 @@ class TableLoad:
             )
 
     def _refuse_older(self, answer: HistoryAnswer | None) -> None:
-        if answer is not None and answer.newer is not None and self.target.mode != "append":
+        mode = self.target.mode
+        if answer is None or answer.newer is None or mode == "append":
+            return
+        if mode == "merge" and self.out_of_order:
+            log.warning(
+                "%s: a person wants it in %s, which holds the newer batch %s: its rows replace those with the same key",
+                self.batch, self.key.target, answer.newer,
+            )  # fmt: skip
+            return
+        give_up = command("give-up", self.batch, self.target.name)
+        if mode == "merge":
             raise OutOfOrderError(
                 f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {answer.newer}, "
-                f"which mode {self.target.mode} would replace by older rows. Nothing needs repair. To load "
-                "objects of this batch nevertheless, put them into S3 again under new keys."
+                "and rows of this batch must not replace newer ones with the same key by themselves. What only this "
+                "batch has is missing in the table. To load it nevertheless, so that its rows replace those with the "
+                f"same key: {command('reprocess', self.batch, '--target', self.target.name, '--out-of-order')}. To "
+                f"leave it out for good: {give_up}"
             )
+        raise OutOfOrderError(
+            f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {answer.newer}, "
+            f"which mode {mode} would replace by older rows. Nothing needs repair. To leave this batch out for good: "
+            f"{give_up}. To load objects of this batch nevertheless, put them into S3 again under new keys."
+        )

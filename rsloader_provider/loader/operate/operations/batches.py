@@ -10,7 +10,13 @@ from rsloader_provider.loader.services import Services
 
 
 def reprocessing(
-    config: LoadConfig, services: Services, batch_id: str, targets: Sequence[str], without: Sequence[str]
+    config: LoadConfig,
+    services: Services,
+    batch_id: str,
+    targets: Sequence[str],
+    without: Sequence[str],
+    *,
+    out_of_order: bool = False,
 ) -> Operation:
     """Have a batch loaded again.
 
@@ -20,10 +26,11 @@ def reprocessing(
         batch_id: The batch.
         targets: Names of the targets to load it into; none for all that it has.
         without: URLs of objects to leave out.
+        out_of_order: Whether to load it although newer batches are in the table; only for targets that merge.
     """
 
     def plan(_: Hear) -> Planned:
-        found = plan_reprocess(config, services, batch_id, targets=targets, without=without)
+        found = plan_reprocess(config, services, batch_id, targets=targets, without=without, out_of_order=out_of_order)
         return Planned(
             (f"{found.batch}: {found.batch.files:,} objects, {found.batch.status}.", *found.sentences),
             {"batch": batch_report(found.batch), "plan": [*found.sentences]},
@@ -31,7 +38,9 @@ def reprocessing(
         )
 
     def carry_out(by: str, _: Hear) -> Told:
-        batch = reprocess_batch(config, services, batch_id, by=by, targets=targets, without=without)
+        batch = reprocess_batch(
+            config, services, batch_id, by=by, targets=targets, without=without, out_of_order=out_of_order
+        )
         sentence = f"{batch} is {batch.status}; the next run of {config.dag_id} loads it."
         return Told((sentence,), {"batch": batch_report(batch)})
 

@@ -11,12 +11,13 @@ from support.fakes.world import OK_TOPIC, World
 from support.objects import NOON, TARGET, a_config, an_object
 
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError
+from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError, TargetRemovedError
 from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.look.explain import Explanation, explain_object
+from rsloader_provider.loader.operate.change_targets import give_up_target
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.services import Services
@@ -57,6 +58,31 @@ def explain(world: World, tmp_path: Path) -> Callable[..., Explanation]:
 def story(explanation: Explanation) -> str:
     """All sentences, by load."""
     return "\n".join([*explanation.sentences, *(line for each in explanation.loads for line in each.sentences)])
+
+
+def test_a_target_that_the_load_no_longer_has_is_told_with_both_commands(
+    world: World, explain: Callable[..., Explanation]
+):
+    world.put("orders/1.csv", "orders/2.csv")
+    (work,) = buffer(world)
+    renamed = {"load": "orders", "targets": [{"table": "public.new"}]}
+    with pytest.raises(TargetRemovedError):
+        load_batch(
+            a_config(**ORDERS | renamed), world.services, work.batch.batch, TARGET, Asker("try-1", RUN)
+        )  # fmt: skip
+    told = story(explain("orders/1.csv", renamed))
+    batch = work.batch.batch
+    assert (
+        f"Next: decide about {TARGET}: the load no longer has this target: load it elsewhere: rsloader retarget orders "
+        f"{batch} {TARGET} redshift_default/public.new; or do not load it there: rsloader give-up orders {batch} "
+        f"{TARGET}"
+    ) in told
+    assert "clear load_batch" not in told
+    give_up_target(CONFIG, world.services, batch, TARGET, by="alice-1")
+    told = story(explain("orders/1.csv", renamed))
+    assert f"{TARGET}: given up: no run loads it there (generation 1, attempt 1)." in told
+    assert f"{TARGET}: it was given up by alice-1." in told
+    assert "Next: nothing. It is in every target that was not given up" in told
 
 
 def test_of_several_sources_the_one_is_named_that_the_object_lies_below(

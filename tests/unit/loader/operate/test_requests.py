@@ -195,6 +195,10 @@ def test_deleted_batches_are_put_back_from_the_log(form: Form):
         (Action.RESTORE, {"deleted": "{"}, "Line 1 is not what"),
         (Action.MARK_LOADED, {"batch": "b"}, "mark-loaded needs 'targets'"),
         (Action.MARK_NOT_LOADED, {"batch": "b", "targets": ("a", "b")}, "takes one target at a time"),
+        (Action.RETARGET, {"targets": ("a", "b")}, "retarget needs 'batch'"),
+        (Action.RETARGET, {"batch": "b"}, "retarget needs 'targets'"),
+        (Action.RETARGET, {"batch": "b", "targets": ("a",)}, "takes two targets: the old one, and in the next line"),
+        (Action.GIVE_UP, {"batch": "b", "targets": ("a", "b")}, "give-up takes one target at a time"),
     ],
 )
 def test_a_form_that_is_not_filled_in_says_what_is_missing(
@@ -203,6 +207,51 @@ def test_a_form_that_is_not_filled_in_says_what_is_missing(
     for confirmed in (False, True):
         with pytest.raises(ConfigurationError, match=said):
             form.send(action, confirmed=confirmed, **fields)
+
+
+OLD = "redshift_default/public.old"
+
+
+@pytest.mark.parametrize(
+    ("action", "targets", "planned", "done"),
+    [
+        (
+            Action.RETARGET,
+            (OLD, TARGET),
+            f"{TARGET}: the next run loads the batch into it, in the place of {OLD}.",
+            f"is locked; the next run of rsloader_orders loads it into {TARGET}.",
+        ),
+        (
+            Action.GIVE_UP,
+            (OLD,),
+            f"{OLD}: no run loads the batch into it, and the batch would be complete.",
+            f"is complete; {OLD} is given up.",
+        ),
+    ],
+)
+def test_a_batch_gets_another_target_or_gives_one_up(
+    form: Form, action: Action, targets: tuple[str, ...], planned: str, done: str
+):
+    """By the commands of the same name, and with the same answers."""
+    form.world.put("orders/5.csv")
+    before_the_change = a_config(targets=[{"table": "public.old"}])
+    (work,) = buffer_objects(
+        before_the_change, form.world.services, run="dag/run-2", is_active=lambda _: False, max_work=9
+    )
+    before = form.state()
+    form.send(action, batch=work.batch.batch, targets=targets)
+    assert form.told[1].startswith(planned)
+    assert form.state() == before
+    form.send(action, batch=work.batch.batch, targets=targets, confirmed=True)
+    assert form.told[0].endswith(done)
+    assert form.state() != before
+
+
+def test_a_batch_that_does_not_merge_is_not_loaded_out_of_order_from_the_form_either(form: Form):
+    batch = complete(form).batch
+    for confirmed in (False, True):
+        with pytest.raises(OperationRefusedError, match=f"{TARGET} has mode append. Nothing was changed"):
+            form.send(Action.REPROCESS, batch=batch, targets=(TARGET,), out_of_order=True, confirmed=confirmed)
 
 
 def test_what_is_not_there_is_named(form: Form):

@@ -31,6 +31,7 @@ from rsloader_provider.core.errors import (
     OutOfOrderError,
     RsloaderError,
     StatementError,
+    TargetRemovedError,
     TransientError,
 )
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
@@ -699,12 +700,14 @@ def test_of_several_sources_a_message_names_the_one_of_its_key(world: World):
     assert (message["s3Prefix"], message["key"]) == ("landing/orders", "orders/2.csv")
 
 
-def test_a_target_that_is_no_longer_configured_is_loaded_as_the_batch_was_locked_with_it(world: World):
+def test_nothing_is_loaded_into_a_target_that_is_no_longer_configured(world: World):
     batch = locked(world)
     world.warehouse.create("public.new")
     later = a_config(targets=[{"table": "public.new"}])
-    assert load(world, batch, config=later).outcome is Outcome.LOADED
-    assert len(rows(world)) == 4
+    with pytest.raises(TargetRemovedError, match=f"rsloader retarget orders {batch.batch} {TARGET}"):
+        load(world, batch, config=later)
+    assert world.warehouse.log == [], "Redshift is not asked"
+    assert rows(world) == []
 
 
 def test_an_unreachable_topic_neither_fails_nor_repeats_a_load(world: World, caplog: pytest.LogCaptureFixture):
