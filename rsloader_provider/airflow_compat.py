@@ -112,7 +112,7 @@ _ACTIVE = ["queued", "running"]
 def log_to_standard_error() -> None:
     """Have Airflow log to standard error in this process; by itself it logs to standard output."""
     for name in (None, *logging.root.manager.loggerDict):
-        for handler in logging.getLogger(name).handlers:
+        for handler in logging.getLogger(name).handlers:  # noqa: TID251 (nothing is logged)
             if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout:
                 _write_to_standard_error(handler)
     try:

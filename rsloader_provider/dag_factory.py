@@ -8,6 +8,7 @@ from typing import Any
 
 from rsloader_provider.airflow_compat import DAG, BaseOperator, TaskGroup, XComArg, conf, get_parsing_context
 from rsloader_provider.core.config import LoadConfig, Target
+from rsloader_provider.core.visible import visible
 from rsloader_provider.loader.load_files.folder import BrokenLoad, read_load_folder, read_one
 from rsloader_provider.operations_dag import OPERATIONS_DAG_ID, operations_dag
 from rsloader_provider.operators.buffer_objects import APART, BufferObjectsOperator
@@ -141,7 +142,7 @@ def _suffixes(targets: tuple[Target, ...]) -> Iterator[tuple[Target, str]]:
 def _invalid_dag(name: str, broken: BrokenLoad, default_args: Mapping[str, Any]) -> DAG:
     report = "\n".join(str(mistake) for mistake in broken.mistakes)
     # Airflow's narrow window wraps code in a list, but not in a block of code.
-    listed = "\n".join(f"- `` {mistake} ``" for mistake in broken.mistakes)
+    listed = "\n".join(f"- {_code(mistake)}" for mistake in broken.mistakes)
     with DAG(
         dag_id=_DAG_PREFIX + name,
         schedule=broken.schedule,
@@ -157,8 +158,8 @@ def _invalid_dag(name: str, broken: BrokenLoad, default_args: Mapping[str, Any])
 
 
 def _description(config: LoadConfig) -> str:
-    targets = "\n".join(f"- `{target.name}` ({target.mode})" for target in config.targets)
-    sources = " and ".join(f"`{source}`" for source in config.sources)
+    targets = "\n".join(f"- {_code(target.name)} ({target.mode})" for target in config.targets)
+    sources = " and ".join(_code(source) for source in config.sources)
     limits = config.batch
     shadow = "**Shadow: nothing is loaded; the tasks report what they would load.**\n\n" if config.shadow else ""
     return (
@@ -166,3 +167,11 @@ def _description(config: LoadConfig) -> str:
         f"A batch is loaded at {limits.max_files} files, {limits.max_bytes} bytes, or {limits.max_age} after its first "
         f"file. To load a batch again, clear its `load_batch{'…' if config.targets_apart else ''}` task.\n"
     )
+
+
+def _code(text: object) -> str:
+    """Write a text in Markdown as code: no character of it ends the code, or the line."""
+    shown = visible(text)
+    fence = "`" * (max(map(len, re.findall("`+", shown)), default=0) + 1)
+    space = " " if "`" in shown else ""
+    return f"{fence}{space}{shown}{space}{fence}"

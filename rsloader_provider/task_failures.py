@@ -19,4 +19,5 @@ def as_task_failures() -> Iterator[None]:
         yield
     except RsloaderError as error:
         failure = AirflowException if error.retryable else AirflowFailException
+        error.keep_visible_causes()
         raise failure(f"{type(error).__name__}: {error}") from error

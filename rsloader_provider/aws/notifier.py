@@ -1,6 +1,5 @@
 """Notifications through SNS."""
 
-import json
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
@@ -17,6 +16,7 @@ from botocore.parsers import ResponseParserError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from rsloader_provider.aws.errors import as_loader_errors
+from rsloader_provider.core.visible import visible_json
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 
 _UNCONNECTED = (ConnectTimeoutError, EndpointConnectionError, ProxyConnectionError)
@@ -51,7 +51,7 @@ class SnsNotifier:
         )
         with as_loader_errors(f"SNS topic {topic}", "Create the topic, or correct `notify` in the load file."):
             try:
-                attempts(self._client.publish, TopicArn=topic, Subject=subject, Message=json.dumps(message))
+                attempts(self._client.publish, TopicArn=topic, Subject=subject, Message=visible_json(message))
             except _UNCONNECTED:
                 raise
             except _UNANSWERED as error:

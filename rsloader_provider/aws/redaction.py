@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import quote
 
 from rsloader_provider.core.redshift.render import literal
+from rsloader_provider.core.visible import visible
 
 _CLAUSE = re.compile(r"((?:SECRET_ACCESS_KEY|SESSION_TOKEN)\s+\\?')(?:[^'\\]|\\.|'')*")
 """COPY's secrets. A secret that is cut off reaches to the end of the text."""
@@ -44,6 +45,7 @@ def _written(secret: str) -> Iterator[str]:
 def _forms(secret: str) -> Iterator[str]:
     yield secret
     yield json.dumps(secret)[1:-1]
+    yield visible(secret)
     yield quote(secret)
     yield quote(secret, safe="")
     for shown in (repr(secret)[1:-1], repr(secret.encode(errors="replace"))[2:-1]):

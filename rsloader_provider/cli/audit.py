@@ -1,15 +1,13 @@
 """`rsloader audit`: S3, DynamoDB and Redshift compared."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
+from rsloader_provider.cli.console import Console, escape, print_json, say
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.audit.repair import repair_batches
@@ -42,10 +40,9 @@ def audit(
                 done = list(repair_batches(config, services, report.mendable))
                 report = audit_load(config, services, inventory, batch)
     if as_json:
-        typer.echo(json.dumps({**report.as_json(), "repaired": done}, indent=2))
+        print_json({**report.as_json(), "repaired": done})
     else:
-        for line in done:
-            Console(soft_wrap=True).print(escape(line), highlight=False)
+        say(done)
         _print(report)
     if report.is_wrong:
         raise typer.Exit(1)

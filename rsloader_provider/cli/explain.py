@@ -1,15 +1,13 @@
 """`rsloader explain`: the story of one object."""
 
-import json
 from functools import cache
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook, task_state
+from rsloader_provider.cli.console import Console, escape, print_json, say
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config.sources import S3Url
 from rsloader_provider.core.errors import ConfigurationError
@@ -32,16 +30,14 @@ def explain(
     with errors_to_exit_code():
         story = explain_object(_parsed(url), read_load_folder(loads), services_of, task_state)
     if as_json:
-        typer.echo(json.dumps(story.as_json(), indent=2))
+        print_json(story.as_json())
         return
     console = Console(soft_wrap=True)
     console.print(f"[bold]{escape(story.url)}[/]", highlight=False)
-    for sentence in story.sentences:
-        console.print(escape(sentence), highlight=False)
+    say(story.sentences)
     for each in story.loads:
         console.print()
-        for sentence in each.sentences:
-            console.print(escape(sentence), highlight=False)
+        say(each.sentences)
 
 
 def _parsed(url: str) -> S3Url:

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from rsloader_provider.cli.console import Console, escape_lines
 from rsloader_provider.core.errors import RsloaderError
 
 
@@ -20,5 +19,5 @@ def errors_to_exit_code() -> Iterator[None]:
     try:
         yield
     except RsloaderError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[red]{type(error).__name__}[/]: {escape(str(error))}")
+        Console(stderr=True, soft_wrap=True).print(f"[red]{type(error).__name__}[/]: {escape_lines(error)}")
         raise typer.Exit(1) from None

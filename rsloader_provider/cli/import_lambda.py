@@ -1,19 +1,18 @@
 """`rsloader import-lambda`: moves over from AWS's Lambda-based Redshift loader."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
+from rsloader_provider.cli.console import Console, print_json, say
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.core.config.schedules import schedule_text
 from rsloader_provider.core.lambda_loader.fates import Choice, FileFate
 from rsloader_provider.core.lambda_loader.load_file import ConversionChoices
+from rsloader_provider.core.visible import visible
 from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts
 from rsloader_provider.loader.move_in.connections import ConnectionFile, ConnectionSecrets, ConnectionSink
 from rsloader_provider.loader.move_in.import_lambda import apply_import, plan_import
@@ -70,11 +69,11 @@ def import_lambda(
     from rsloader_provider.aws.dynamodb.tables import create_tables  # noqa: PLC0415
 
     if both := {*(load_batch or ())} & {*(mark_batch or ())}:
-        raise typer.BadParameter(f"--load-batch and --mark-batch both name {', '.join(sorted(both))}.")
+        raise typer.BadParameter(f"--load-batch and --mark-batch both name {visible(', '.join(sorted(both)))}.")
     try:
         schedule_text(schedule)
     except ValueError as mistake:
-        raise typer.BadParameter(str(mistake), param_hint="--schedule") from None
+        raise typer.BadParameter(visible(mistake), param_hint="--schedule") from None
     by_fate = {
         FileFate.OPEN: open_,
         FileFate.LOCKED: locked,
@@ -106,11 +105,10 @@ def import_lambda(
                 create_tables(dynamodb, table_names(), created=lambda _: None)
                 apply_import(report, ports, choices, stage)
     if as_json:
-        typer.echo(json.dumps(report.as_json(), indent=2))
+        print_json(report.as_json())
     else:
         console = Console(soft_wrap=True)
-        for line in report.lines():
-            console.print(escape(line), highlight=False)
+        say(report.lines())
         if report.undecided:
             console.print("[yellow]Nothing was written: choose first.[/]")
         elif not apply:

@@ -10,8 +10,8 @@ from pathlib import Path  # noqa: TC003 typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from rsloader_provider.cli.console import Console
 from rsloader_provider.cli.sample import put_sample
 
 if TYPE_CHECKING:

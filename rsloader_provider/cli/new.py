@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from rsloader_provider.cli.console import Console, escape, escape_lines
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.answers import (
@@ -22,6 +21,7 @@ from rsloader_provider.core.load_file.answers import (
 )
 from rsloader_provider.core.load_file.catalog import Setting, settings, value_of
 from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
+from rsloader_provider.core.visible import visible
 from rsloader_provider.loader.load_files.drafts import effect_of_draft, write_load_file
 
 ASKED = frozenset(
@@ -64,11 +64,11 @@ def new(
             raise LoadFileError(effect.mistakes)
         console = Console(soft_wrap=True, highlight=False)
         if not no_questions:
-            console.print(f"\n{escape(text)}")
+            console.print(f"\n{escape_lines(text)}")
         for sentence in effect.handovers:
             console.print(escape(sentence), style="yellow")
         if not no_questions:
-            typer.confirm(f"Write {loads / file}?", default=True, abort=True)
+            typer.confirm(visible(f"Write {loads / file}?"), default=True, abort=True)
         write_load_file(loads / file, text)
     console.print(escape(f"wrote {loads / file}"))
 
@@ -90,7 +90,7 @@ class _Interview:
         """Find everything that is wrong with the options, and with what they leave out."""
         found = complaints(self.answers)
         if found:
-            raise ConfigurationError("\n".join(f"{_written(path)}: {said}" for path, said in found.items()))
+            raise ConfigurationError(*(f"{_written(path)}: {said}" for path, said in found.items()))
         if said := self._taken("load"):
             raise ConfigurationError(said)
 
@@ -103,7 +103,7 @@ class _Interview:
                 if not wrong:
                     continue
                 del self.answers[path]
-                self._console.print(escape(f"{_written(path)}: {wrong}"), style="red")
+                self._console.print(escape_lines(f"{_written(path)}: {wrong}"), style="red")
             elif not (path in ASKED or is_needed(self.answers, setting)) or not matters(self.answers, setting):
                 continue
             self._ask_about(setting)
@@ -128,7 +128,7 @@ class _Interview:
             if not wrong:
                 return
             self.answers.pop(setting.path, None)
-            self._console.print(escape(wrong), style="red")
+            self._console.print(escape_lines(wrong), style="red")
 
     def _taken(self, path: str) -> str | None:
         """Tell whether another load of the folder stands in the way of the name or the source."""

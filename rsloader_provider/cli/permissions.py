@@ -1,6 +1,5 @@
 """`rsloader permissions`: the minimum permissions of each load in IAM and in Redshift."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rsloader_provider.cli.airflow_hook import data_api_address_of, table_names
+from rsloader_provider.cli.console import print_json
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
@@ -41,7 +41,7 @@ def permissions(
         configs = _configs(folder, load)
         found = _found(configs, user, _installation(region, account))
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        print_json(found)
     else:
         _print(configs, found)
 
@@ -51,7 +51,7 @@ def _configs(folder: Path, load: str | None) -> list[LoadConfig]:
     if load in read.loads:
         return [read.loads[load]]
     if read.mistakes:
-        raise ConfigurationError("\n".join(["Correct the load files first.", *map(str, read.mistakes)]))
+        raise ConfigurationError("Correct the load files first.", *read.mistakes)
     if load is not None:
         raise ConfigurationError(f"There is no load {load!r} in {folder}. Its loads: {', '.join(sorted(read.loads))}.")
     return [*read.loads.values()]
@@ -105,12 +105,12 @@ def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
     for config in configs:
         each = found["loads"][config.load]
         typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")
-        typer.echo(json.dumps(each["worker_policy"], indent=2))
+        print_json(each["worker_policy"])
         typer.echo(f"-- load {config.load}: IAM policy, besides the one above, for people who operate it")
-        typer.echo(json.dumps(each["operator_policy"], indent=2))
+        print_json(each["operator_policy"])
         for role, policy in each["redshift_role_policies"].items():
             typer.echo(f"-- load {config.load}: IAM policy for {_reader(role)}, with which Redshift reads")
-            typer.echo(json.dumps(policy, indent=2))
+            print_json(policy)
     for conn_id, statements in found["redshift_grants"].items():
         typer.echo(f"-- Airflow connection {conn_id}: SQL for a superuser or the owner of the tables")
         for statement in statements:

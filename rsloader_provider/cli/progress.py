@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from rsloader_provider.cli.console import Console, escape
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.move_in.choices import Stage
 
 
@@ -15,7 +15,7 @@ from rsloader_provider.loader.move_in.choices import Stage
 def shown_progress() -> Iterator[Stage]:
     """Show a bar for each stage while the block runs."""
     # One line for each of thousands of writes would tear the bars.
-    steps = logging.getLogger("rsloader_provider.loader")
+    steps = logger_of("rsloader_provider.loader")
     level = steps.level
     steps.setLevel(logging.WARNING)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())

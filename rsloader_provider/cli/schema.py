@@ -1,9 +1,6 @@
 """`rsloader schema`: what a load file may say, for editors."""
 
-import json
-
-import typer
-
+from rsloader_provider.cli.console import print_json
 from rsloader_provider.core.config import LoadConfig
 
 
@@ -13,7 +10,7 @@ def schema() -> None:
     Save it, and name it in the first line of a load file, so that an editor completes and checks:
     `# yaml-language-server: $schema=load.schema.json`
     """
-    typer.echo(json.dumps(load_schema(), indent=2, ensure_ascii=False))
+    print_json(load_schema())
 
 
 def load_schema() -> dict[str, object]:

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
+from rsloader_provider.cli.console import Console, escape
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.load_file.editing import set_value, unset
 from rsloader_provider.core.load_file.reading import LoadFileError

@@ -1,15 +1,13 @@
 """`rsloader setup`: creates what the loader needs once."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook, table_names
+from rsloader_provider.cli.console import Console, escape, escape_lines, print_json
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, RsloaderError
@@ -51,7 +49,7 @@ def setup(
         else:
             left_out += _create(configs, as_json=as_json, is_all=not left_out)
     for each in left_out:
-        Console(stderr=True, soft_wrap=True).print(f"[red]Not set up[/]: {escape(each)}", highlight=False)
+        Console(stderr=True, soft_wrap=True).print(f"[red]Not set up[/]: {escape_lines(each)}", highlight=False)
     if left_out:
         raise typer.Exit(1)
 
@@ -87,11 +85,13 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> li
 
     def history_there(conn_id: str, name: TableName) -> None:
         histories.append({"connection": conn_id, "history": str(name)})
-        console.print(f"{conn_id}: load history {name}")
+        console.print(escape(f"{conn_id}: load history {name}"))
 
     def view_left(conn_id: str, refused: AccessDeniedError) -> None:
         console.print(
-            f"{conn_id}: the view {HISTORY_SCHEMA}.{HISTORY_VIEW}, which is for people, stays as it is: {refused}"
+            escape_lines(
+                f"{conn_id}: the view {HISTORY_SCHEMA}.{HISTORY_VIEW}, which is for people, stays as it is: {refused}"
+            )
         )
 
     for aws_conn_id in sorted({config.aws_conn_id for config in configs}):
@@ -110,7 +110,7 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> li
     if is_all and not failed:
         console.print("[green]Everything is set up.[/]")
     if as_json:
-        typer.echo(json.dumps({"tables_created": tables, "histories": histories}, indent=2))
+        print_json({"tables_created": tables, "histories": histories})
     return failed
 
 
@@ -138,7 +138,7 @@ def _print_sql(configs: Sequence[LoadConfig], user: str, *, as_json: bool) -> No
     by_connection = statements_for_dba(configs, user)
     if as_json:
         rendered = {conn_id: [*map(render, statements)] for conn_id, statements in by_connection.items()}
-        typer.echo(json.dumps(rendered, indent=2))
+        print_json(rendered)
         return
     for conn_id, statements in by_connection.items():
         typer.echo(f"-- Airflow connection {conn_id}")

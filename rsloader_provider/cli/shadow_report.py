@@ -1,14 +1,12 @@
 """`rsloader shadow-report`: a shadow and the Lambda loader side by side."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
+from rsloader_provider.cli.console import Console, escape, print_json
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.loader.load_files.folder import read_good_load
@@ -32,7 +30,7 @@ def shadow_report(
         with shown_progress() as stage:
             report = compare_shadow(config, hook.get_conn(), tables, stage)
     if as_json:
-        typer.echo(json.dumps(report.as_json(), indent=2))
+        print_json(report.as_json())
         return
     console = Console(soft_wrap=True)
     console.print(f"{report.same:,} objects were taken by both.", highlight=False)

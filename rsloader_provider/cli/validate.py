@@ -1,17 +1,16 @@
 """`rsloader validate`: every mistake in a folder of load files, or a table of its loads."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from rsloader_provider.cli.console import Console, escape, escape_lines, print_json
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.reading import LoadFileMistake
+from rsloader_provider.core.visible import visible
 from rsloader_provider.loader.load_files.folder import LoadFolder, read_file_alone, read_load_folder
 
 
@@ -30,11 +29,11 @@ def validate(
         folder = read_load_folder(place) if place.is_dir() or not place.suffix else read_file_alone(place)
     except ConfigurationError as error:
         if as_json:
-            typer.echo(json.dumps({"error": str(error)}))
-        Console(stderr=True, soft_wrap=True).print(escape(str(error)))
+            print_json({"error": str(error)})
+        Console(stderr=True, soft_wrap=True).print(escape_lines(error))
         raise typer.Exit(1) from None
     if as_json:
-        typer.echo(json.dumps(_as_data(folder), indent=2))
+        print_json(_as_data(folder))
     elif folder.mistakes:
         _print_mistakes(folder)
     else:
@@ -65,14 +64,14 @@ def _note(note: LoadFileMistake) -> dict[str, object]:
 def _print_notes(folder: LoadFolder) -> None:
     console = Console(soft_wrap=True, highlight=False, stderr=True)
     for note in folder.notes:
-        console.print(f"[yellow]Note[/]: {escape(str(note))}")
+        console.print(f"[yellow]Note[/]: {escape(note)}")
 
 
 def _print_mistakes(folder: LoadFolder) -> None:
     # Wrapped lines could be neither clicked nor searched.
     console = Console(soft_wrap=True, highlight=False)
     for mistake in folder.mistakes:
-        where, _, said = escape(str(mistake)).partition(": ")
+        where, _, said = escape(mistake).partition(": ")
         console.print(f"[bold]{where}[/]: {said}")
     files = len({mistake.file for mistake in folder.mistakes})
     console.print(f"{_count(len(folder.mistakes), 'mistake')} in {_count(files, 'file')}.")
@@ -81,13 +80,13 @@ def _print_mistakes(folder: LoadFolder) -> None:
 def _table(folder: LoadFolder) -> Table:
     table = Table("load", "source", "schedule", "batch", "format", "targets", title=_count(len(folder.loads), "load"))
     for config in folder.loads.values():
-        table.add_row(*map(escape, _row(config)))
+        table.add_row(*map(escape_lines, _row(config)))
     return table
 
 
 def _row(config: LoadConfig) -> tuple[str, ...]:
     limits = config.batch.model_dump(mode="json")
-    source = "\n".join([*map(str, config.sources), *(f"  without {each}" for each in config.exclude)])
+    source = "\n".join([*map(visible, config.sources), *(visible(f"  without {each}") for each in config.exclude)])
     targets = "\n".join(f"{target.name} ({target.mode})" for target in config.targets)
     batch = f"{limits['max_files']} files, {limits['max_bytes']:,} bytes, {limits['max_age']}"
     return config.load, source, config.schedule, batch, config.copy_options.format, targets

@@ -29,15 +29,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from rsloader_provider.core.visible import visible
+
 
 class RsloaderError(Exception):
     """Anything that the loader reports to a person.
+
+    Its text may go to any log, terminal and message: each character in it is visible, whatever it was made of.
+
+    Args:
+        lines: The message, line by line. None of them can begin another one.
 
     Attributes:
         retryable: Whether the same call may succeed when it is made again and nobody has done anything.
     """
 
     retryable = False
+
+    def __init__(self, *lines: object):
+        super().__init__("\n".join(map(visible, lines)))
 
     def concerns(self, what: object) -> None:
         """Put what the error happened to at the beginning of the message, unless the message names it already.
@@ -48,8 +58,20 @@ class RsloaderError(Exception):
         >>> str(error)
         'load orders: Access denied.'
         """
-        if str(what) not in str(self):
-            self.args = (f"{what}: {self}", *self.args[1:])
+        subject = visible(what)
+        if subject not in str(self):
+            self.args = (f"{subject}: {self}",)
+
+    def keep_visible_causes(self) -> None:
+        """Drop the causes whose text would drive a terminal or forge a line of a log: Airflow logs them all, as is."""
+        each: BaseException | None = self
+        seen: set[int] = set()
+        while each is not None and id(each) not in seen:  # an error may be its own cause
+            seen.add(id(each))
+            cause = each.__cause__ if each.__suppress_context__ else each.__context__
+            if cause is not None and not isinstance(cause, RsloaderError) and visible(cause) != str(cause):
+                each.__cause__ = cause = None
+            each = cause
 
 
 @contextmanager
@@ -59,6 +81,7 @@ def concerning(what: object) -> Iterator[None]:
         yield
     except RsloaderError as error:
         error.concerns(what)
+        error.keep_visible_causes()
         raise
 
 
@@ -135,11 +158,12 @@ class BadDataError(RsloaderError):
     """COPY refused the content of the files. Nothing was loaded; the batch stays as it is.
 
     Attributes:
-        rows: The first refused rows, as many as were asked for; may be empty when the views are not readable.
+        rows: The first refused rows, as many as were asked for; may be empty when the views are not readable. They
+            stand below the message.
     """
 
-    def __init__(self, message: str, rows: tuple[RowError, ...] = ()):
-        super().__init__("\n".join([message, *(f"  {row}" for row in rows)]))
+    def __init__(self, *lines: object, rows: tuple[RowError, ...] = ()):
+        super().__init__(*lines, *(f"  {row}" for row in rows))
         self.rows = rows
 
 
@@ -151,7 +175,7 @@ class ObjectsMissingError(RsloaderError):
     """
 
     def __init__(self, message: str, urls: tuple[str, ...]):
-        super().__init__("\n".join([message, *(f"  {url}" for url in urls)]))
+        super().__init__(message, *(f"  {url}" for url in urls))
         self.urls = urls
 
 
@@ -162,8 +186,8 @@ class ObjectsArchivedError(RsloaderError):
         urls: Their URLs.
     """
 
-    def __init__(self, message: str, urls: tuple[str, ...]):
-        super().__init__(message)
+    def __init__(self, *lines: object, urls: tuple[str, ...]):
+        super().__init__(*lines)
         self.urls = urls
 
 

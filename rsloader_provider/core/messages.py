@@ -14,6 +14,7 @@ from typing import Any
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError, RsloaderError, StatementError
 from rsloader_provider.core.ledger.batch import Batch, SkippedRows, TargetState
+from rsloader_provider.core.visible import visible_json
 
 _LARGEST = 200_000
 """Bytes of a message. SNS takes 256 KiB, everything included, and a service that passes it on may quote it again.
@@ -113,7 +114,7 @@ def _document(batch: Batch, target: str, manifest: S3Url, kind: str, error: str,
         "error": error,
         **details,
     }
-    return json.dumps(document, indent=1, ensure_ascii=False).encode(errors="backslashreplace")
+    return visible_json(document, indent=1, ascii_only=False).encode()
 
 
 def skipped_document(
@@ -129,7 +130,7 @@ def skipped_document(
         rows: The first of them.
     """
     text = f"COPY skipped {number}, as the load's `copy.options` let it; the batch's other rows are loaded."
-    return _document(batch, target, manifest, "RowsSkipped", text, _details(BadDataError(text, tuple(rows))))
+    return _document(batch, target, manifest, "RowsSkipped", text, _details(BadDataError(text, rows=tuple(rows))))
 
 
 def errors_file_name(batch: Batch, target: str) -> str:

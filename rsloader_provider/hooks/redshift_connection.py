@@ -1,14 +1,14 @@
 """What an Airflow connection of type redshift says, for the driver and for the Data API."""
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 from rsloader_provider.airflow_compat import AirflowNotFoundException, BaseHook, mask_secret
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift.data_api_address import DataApiAddress, data_api_address
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _TLS_MODES = ("verify-full", "verify-ca")
 _OF_IAM = {

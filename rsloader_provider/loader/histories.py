@@ -1,6 +1,5 @@
 """The load histories of a load's targets, read: as streams, by batch, and the files that COPYs read."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.rows import HistoryRow
@@ -19,7 +19,7 @@ from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 if TYPE_CHECKING:
     from rsloader_provider.core.config.target import Transport
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 PAGE_ROWS = 2_000
 QUERY_IDS = 200

@@ -1,13 +1,13 @@
 """Write what others write too. Nothing is locked: each write has a condition, and the loser looks again."""
 
-import logging
 from collections.abc import Callable
 from typing import TypeVar
 
 from rsloader_provider.core.errors import ContentionError
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.ledger import LostRaceError
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 RACES = 20
 

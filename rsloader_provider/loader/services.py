@@ -1,6 +1,5 @@
 """Everything that a use case works with, in one typed object."""
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,6 +8,7 @@ from datetime import datetime
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.ports.notifier import Notifier
@@ -16,7 +16,7 @@ from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Warehouse
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class LoggedSteps:

@@ -6,6 +6,7 @@ from typing import Any
 from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator, Context
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
+from rsloader_provider.core.visible import visible
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.task_failures import as_task_failures
@@ -32,5 +33,6 @@ class AuditLoadOperator(BaseOperator):
             hook = RsloaderHook(config.aws_conn_id)
             report = audit_load(config, hook.get_conn(), hook.get_inventory())
         if report.is_wrong:
-            raise AirflowFailException("\n".join([f"Load {config.load} is not as it should be:", *report.lines()]))
+            lines = [f"Load {config.load} is not as it should be:", *report.lines()]
+            raise AirflowFailException("\n".join(map(visible, lines)))
         return report.counts

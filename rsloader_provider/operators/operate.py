@@ -1,11 +1,11 @@
 """Does what a person asks for in the form of the operations DAG."""
 
-import logging
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator, Context
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.operate.requests import Action, Request, operate
@@ -14,7 +14,7 @@ from rsloader_provider.task_failures import as_task_failures
 ANY_STATUS = "any"
 """What the form says for no choice: Airflow would show `null`."""
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class OperateOperator(BaseOperator):

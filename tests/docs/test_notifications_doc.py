@@ -41,7 +41,7 @@ def test_the_example_of_a_success_is_what_is_sent():
 def test_the_example_of_a_failure_is_what_is_sent():
     row = RowError(**FAILURE["errors"][0], query_id=4711)
     failed = S3Url.parse("s3://acme-loader/failed/")
-    error = BadDataError(f"{batch(None)} into public.orders: Load into table 'orders' failed.", (row,))
+    error = BadDataError(f"{batch(None)} into public.orders: Load into table 'orders' failed.", rows=(row,))
     assert (
         failure_message(
             batch(None),

@@ -32,6 +32,7 @@ from rsloader_provider.core.redshift.sql import (
 _LOAD_ERRORS = re.compile("stl_load_errors|sys_load_error_detail")
 """The views that COPY names for the rows that it refused: the first on a cluster, the second on Serverless."""
 
+_LINE_ENDS = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 _S3_ANSWER = re.compile(r"S3ServiceException:.*?,\s*Status (?P<status>\d{3})(?:,\s*Error (?P<code>\w+))?", re.DOTALL)
 _WRONG_KEY = {"InvalidAccessKeyId", "InvalidToken", "SignatureDoesNotMatch"}
 _RENEW = (
@@ -76,7 +77,7 @@ def error_of(answer: Answer, statement: Statement, secrets: Collection[str]) -> 
     what = type(statement).__name__
     sqlstate, message = answer.sqlstate, answer.message
     # The server's own words decide which error it is; only redacted words leave this function.
-    said, detail = redacted(message, secrets), redacted(answer.detail, secrets)
+    said, detail = _one_line(redacted(message, secrets)), _one_line(redacted(answer.detail, secrets))
     words = f"{what}: {said} {detail}".strip()
     # The detail may hold loaded data, so only the message may decide which error it is.
     if message.split()[:1] == ["1023"]:
@@ -129,13 +130,17 @@ def unconnected(answer: Answer | None, said: str, conn_id: str, secrets: Collect
         secrets: What the error may not repeat.
     """
     if answer is None:
-        return TransientError(f"Connection {conn_id}: Redshift cannot be reached: {redacted(said, secrets)}")
-    message = redacted(answer.message, secrets)
+        return TransientError(f"Connection {conn_id}: Redshift cannot be reached: {_one_line(redacted(said, secrets))}")
+    message = _one_line(redacted(answer.message, secrets))
     if answer.sqlstate[:2] == "28":
         return AccessDeniedError(f"Connection {conn_id}: {message}. Correct its login or password in Airflow.")
     if answer.sqlstate == "3D000":
         return ConfigurationError(f"Connection {conn_id}: {message}. Correct its database (`schema`) in Airflow.")
     return TransientError(f"Connection {conn_id}: {message}")
+
+
+def _one_line(text: str) -> str:
+    return _LINE_ENDS.sub(" ", text)
 
 
 def _target(statement: Any) -> TableName:

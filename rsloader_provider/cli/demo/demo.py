@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
+from rsloader_provider.cli.console import Console
 from rsloader_provider.cli.local import require_local_extra, stay_up
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
 
-    from rich.console import Console
+    from rsloader_provider.cli.console import Console
 
 _WAITS = "waits for more files, or for its age"
 _COLOURS = {

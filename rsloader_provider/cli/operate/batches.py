@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rsloader_provider.cli.console import print_json, say
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.operating import (
     AsJson,
@@ -20,7 +21,6 @@ from rsloader_provider.cli.operate.operating import (
     asker,
     carry_out,
     load_and_services,
-    print_json,
     refuse_questions,
     services_of,
 )
@@ -117,8 +117,7 @@ def _print(_objects: int, lines: Iterable[str]) -> None:
 
 def _say_aside(told: Told) -> None:
     """Print to standard error: standard output has only the lines that `rsloader restore` reads."""
-    for sentence in told.sentences:
-        typer.echo(sentence, err=True)
+    say(told.sentences, aside=True)
 
 
 def _lines(file: Path) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from rsloader_provider.cli.console import print_json
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.decide import BatchId, TargetName
 from rsloader_provider.cli.operate.operating import (
@@ -15,7 +16,6 @@ from rsloader_provider.cli.operate.operating import (
     Yes,
     carry_out,
     load_and_services,
-    print_json,
     refuse_questions,
 )
 from rsloader_provider.loader.operate.operations.change_targets import giving_up, retargeting

@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
+from rsloader_provider.cli.console import say
 from rsloader_provider.cli.failures import errors_to_exit_code
-from rsloader_provider.cli.operate.operating import AwsConnection, Load, asker, say, services_of
+from rsloader_provider.cli.operate.operating import AwsConnection, Load, asker, services_of
 from rsloader_provider.loader.operate.operations.decide import deciding
 from rsloader_provider.loader.operate.operations.operation import unheard
 

@@ -5,12 +5,11 @@ from itertools import islice
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Column, Table
 
+from rsloader_provider.cli.console import Console, escape, escape_lines, print_json, say
 from rsloader_provider.cli.failures import errors_to_exit_code
-from rsloader_provider.cli.operate.operating import AwsConnection, Load, as_utc, print_json, say, services_of
+from rsloader_provider.cli.operate.operating import AwsConnection, Load, as_utc, services_of
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.loader.look.reports import batch_reports, batch_with_files, file_reports
 from rsloader_provider.loader.operate.operations.look_ups import who_holds
@@ -41,11 +40,11 @@ def batches(
         return
     table = Table(Column("batch", no_wrap=True), "status", "files", "bytes", "opened", "locked for", "targets")
     for each in found:
-        targets = "\n".join(_target_line(name, progress) for name, progress in each["targets"].items())
+        targets = "\n".join(escape(_target_line(name, progress)) for name, progress in each["targets"].items())
         targets = "marked as loaded" if each["is_marked"] else targets
         table.add_row(
             each["batch"], each["status"], f"{each['files']:,}", f"{each['size_bytes']:,}",
-            _moment(each["opened_at"]), each["reason"] or "", escape(targets),
+            _moment(each["opened_at"]), escape(each["reason"] or ""), targets,
         )  # fmt: skip
     Console().print(table)
 
@@ -76,13 +75,13 @@ def batch(
         "run",
         "notification",
     ):
-        console.print(f"{name:12}{escape(str(found[name]))}", highlight=False)
+        console.print(f"{name:12}{escape(found[name])}", highlight=False)
     if found["is_marked"]:
         console.print("[bold]Its files are marked as loaded: no run loads them.[/]")
     for name, progress in found["targets"].items():
         console.print(f"[bold]{escape(_target_line(name, progress))}[/]", highlight=False)
         if progress["error"]:
-            console.print(escape(progress["error"]), style="red", highlight=False)
+            console.print(escape_lines(progress["error"]), style="red", highlight=False)
     files = Table("file", "bytes")
     for entry in found["entries"]:
         files.add_row(escape(entry["url"]), f"{entry['size_bytes']:,}")

@@ -1,19 +1,17 @@
 """What the commands share that change something: who asks, the question first, the progress bar meanwhile."""
 
 import getpass
-import json
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rsloader_provider.cli.airflow_hook import rsloader_hook
+from rsloader_provider.cli.console import Console, say
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.visible import visible
 from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.operate.operations.operation import Operation, unheard
 from rsloader_provider.loader.services import Services
@@ -95,11 +93,6 @@ def carry_out(
     return {**plan.report}, {**done.report}
 
 
-def print_json(report: Any) -> None:
-    """Print an answer for programs."""
-    typer.echo(json.dumps(report, indent=2))
-
-
 def ask(question: str, *, yes: bool) -> None:
     """Ask before something is changed.
 
@@ -107,14 +100,7 @@ def ask(question: str, *, yes: bool) -> None:
         typer.Abort: The answer is no.
     """
     if not yes:
-        typer.confirm(question, abort=True, err=True)
-
-
-def say(sentences: Iterable[str], *, quiet: bool = False) -> None:
-    """Print sentences for people, each on a line of its own."""
-    console = Console(soft_wrap=True, quiet=quiet)
-    for sentence in sentences:
-        console.print(escape(sentence), highlight=False)
+        typer.confirm(visible(question), abort=True, err=True)
 
 
 def _bar(*, quiet: bool) -> Progress:

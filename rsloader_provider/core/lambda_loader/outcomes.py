@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rsloader_provider.core.config.mistakes import holds_secret
+from rsloader_provider.core.visible import visible
 
 _ERROR_CHARACTERS = 300
 
@@ -36,5 +37,5 @@ def _one_line(error: Any) -> str:
     text = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False)
     if holds_secret(text):
         return "(it may hold a secret, and is not repeated)"
-    printable = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-    return printable if len(printable) <= _ERROR_CHARACTERS else f"{printable[:_ERROR_CHARACTERS]}…"
+    shown = visible(text)
+    return shown if len(shown) <= _ERROR_CHARACTERS else f"{shown[:_ERROR_CHARACTERS]}…"

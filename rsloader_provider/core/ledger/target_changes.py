@@ -7,7 +7,6 @@ As in `transitions.py`, what changes a batch takes it and gives the batch that i
 the condition that nobody wrote in between.
 """
 
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import OperationRefusedError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, TargetState
 from rsloader_provider.core.ledger.transitions import settle, with_progress
+from rsloader_provider.core.visible import shell_word
 
 _DONE = {TargetState.LOADED, TargetState.GIVEN_UP}
 
@@ -123,14 +123,14 @@ def ways_out(config: LoadConfig, batch: Batch, target: str) -> tuple[str, ...]:
     return (*elsewhere, f"do not load it there: {command('give-up', batch, target)}")
 
 
-def listed(ways: Iterable[str]) -> str:
-    """Put ways out below each other, for the end of a message."""
-    return "".join(f"\n  {way}" for way in ways)
+def listed(ways: Iterable[str]) -> list[str]:
+    """Put ways out below each other, each as a line of a message."""
+    return [f"  {way}" for way in ways]
 
 
 def command(name: str, batch: Batch, *arguments: str) -> str:
     """Write a command about a batch."""
-    return " ".join(["rsloader", name, batch.load, batch.batch, *map(shlex.quote, arguments)])
+    return " ".join(["rsloader", name, batch.load, batch.batch, *map(shell_word, arguments)])
 
 
 def _refuse_unless_certain(batch: Batch, target: str, progress: TargetProgress) -> None:

@@ -15,6 +15,7 @@ from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.hints import describe
 from rsloader_provider.core.load_file.yaml_reader import YamlSyntaxError, explore_yaml, read_yaml
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text, top_level_texts
+from rsloader_provider.core.visible import visible
 
 
 @dataclass(frozen=True, order=True)
@@ -34,9 +35,7 @@ class LoadFileMistake:
     hint: str
 
     def __str__(self) -> str:
-        text = f"{self.file}:{self.line}: {self.message} {self.hint}"
-        # What the file's author wrote may hold a newline or a terminal's control sequence: one mistake is one line.
-        return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+        return visible(f"{self.file}:{self.line}: {self.message} {self.hint}")
 
 
 class LoadFileError(ConfigurationError):
@@ -47,11 +46,8 @@ class LoadFileError(ConfigurationError):
     """
 
     def __init__(self, mistakes: tuple[LoadFileMistake, ...]):
-        super().__init__(mistakes)
+        super().__init__(*mistakes)
         self.mistakes = mistakes
-
-    def __str__(self) -> str:
-        return "\n".join(map(str, self.mistakes))
 
 
 _SOURCE = re.compile("source[ ]*:")

@@ -1,6 +1,5 @@
 """What a person can do about the objects of a state: commands, exact and quoted, a few for each state."""
 
-import shlex
 from collections.abc import Callable, Iterator
 
 from rsloader_provider.core.audit import ObjectState
@@ -11,6 +10,7 @@ from rsloader_provider.core.ledger.target_changes import decisions
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.render import render
+from rsloader_provider.core.visible import shell_word
 from rsloader_provider.loader.audit.report import Tally
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.ledger import Ledger
@@ -80,17 +80,17 @@ class _Remedies:
     def _changed(self) -> Iterator[str]:
         for name, _ in self._tally.examples:
             url = f"s3://{name}"
-            move = f"aws s3 mv {shlex.quote(url)} {shlex.quote(_new(url))}"
+            move = f"aws s3 mv {shell_word(url)} {shell_word(_new(url))}"
             yield (
                 f"To load the new content, put it under a new key: {move}. Or, which leaves the old rows in the table: "
-                f"rsloader reprocess-objects {self._config.load} {shlex.quote(url)}"
+                f"rsloader reprocess-objects {self._config.load} {shell_word(url)}"
             )
 
     def _gone(self) -> Iterator[str]:
         for name, batch_id in self._tally.examples:
             yield (
                 f"Put s3://{name} back; the next run loads batch {batch_id} by itself. Or, if it is not to be loaded: "
-                f"rsloader forget {self._config.load} {shlex.quote(f's3://{name}')}"
+                f"rsloader forget {self._config.load} {shell_word(f's3://{name}')}"
             )
 
     def _loaded_twice(self) -> Iterator[str]:

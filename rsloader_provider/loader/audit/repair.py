@@ -3,7 +3,6 @@
 Everything is read again first, each write is conditional, and another writer in between wins.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 
 from rsloader_provider.core.audit import Names, mended
@@ -11,13 +10,14 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.notify import tell_success
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 def repair_batches(config: LoadConfig, services: Services, batches: Iterable[str]) -> Iterator[str]:

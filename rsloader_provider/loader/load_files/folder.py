@@ -174,7 +174,7 @@ def read_good_load(folder: Path, name: str) -> LoadConfig:
     """
     load = read_one(folder, name)
     if isinstance(load, BrokenLoad):
-        raise ConfigurationError("\n".join(["Correct the load file first.", *map(str, load.mistakes)]))
+        raise ConfigurationError("Correct the load file first.", *load.mistakes)
     return load
 
 

@@ -38,7 +38,7 @@ def about_target(name: str, progress: TargetProgress) -> Iterator[str]:
     session = "" if progress.session is None else f", session {progress.session}"
     yield f"{name}: {words[progress.state]} (generation {progress.generation}, attempt {progress.attempt}{session})."
     if progress.error:
-        yield f"{name}: the last attempt ended with: {progress.error}"
+        yield from f"{name}: the last attempt ended with: {progress.error}".split("\n")
     if progress.opened_by:
         what = "it was given up" if progress.state is TargetState.GIVEN_UP else "a person asked for generation"
         which = "" if progress.state is TargetState.GIVEN_UP else f" {progress.generation}"

@@ -1,6 +1,5 @@
 """Tell the story of one object: whose it is, how far it is, and what happens next. Each piece may be missing."""
 
-import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,6 +12,7 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.target_changes import decisions
+from rsloader_provider.core.visible import shell_word
 from rsloader_provider.loader.boundaries import boundary_of
 from rsloader_provider.loader.hidden_objects import leaves_out
 from rsloader_provider.loader.histories import Histories
@@ -229,7 +229,7 @@ class _Storyteller:
             self._say(
                 f"A person left it out of that batch at {moment(claim.left_out_at)}, and no later attempt loads it "
                 "with the batch. Next: nothing by itself. To have it loaded: rsloader reprocess-objects "
-                f"{claim.load} {shlex.quote(f's3://{claim.name}')}"
+                f"{claim.load} {shell_word(f's3://{claim.name}')}"
             )
             return
         batch = self._find_batch(claim)

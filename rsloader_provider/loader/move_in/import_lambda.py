@@ -4,7 +4,6 @@ First everything is read and nothing is written; then the plan is carried out, e
 So an import may be stopped anywhere and run again; once it is complete, another run changes nothing.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -35,6 +34,7 @@ from rsloader_provider.core.lambda_loader.tables import (
 )
 from rsloader_provider.core.ledger.batch import IMPORTED
 from rsloader_provider.core.load_file.reading import LoadFileError, read_load_file
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.load_files.drafts import create_load_file
 from rsloader_provider.loader.load_files.folder import LoadFolder, read_load_folder_with
 from rsloader_provider.loader.move_in.choices import ImportChoices, ImportPorts, Stage
@@ -45,7 +45,7 @@ from rsloader_provider.loader.operate.mark import mark_as_loaded
 from rsloader_provider.loader.ports.secret_store import Stored
 from rsloader_provider.loader.run.load_secrets import encrypt_secret
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _NOT_ENCRYPTED_YET = secret_text(b"is encrypted when the file is written")
 

@@ -1,6 +1,5 @@
 """Load what was there before, or mark it as loaded: claim everything now, instead of run by run."""
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import OperationRefusedError
 from rsloader_provider.core.ledger.batch import MARKED
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.boundaries import as_it_takes
 from rsloader_provider.loader.operate.mark import Marked, mark_as_loaded
 from rsloader_provider.loader.operate.object_names import prefix_name
@@ -17,7 +17,7 @@ from rsloader_provider.loader.run.buffer import Buffering
 from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 Reprocessing has a plan, which changes nothing, and a call that does it and reads everything again.
 """
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.target_changes import add_target, command, listed, removed_targets, ways_out
 from rsloader_provider.core.ledger.transitions import reprocess, reprocess_marked
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.operate.leaving import leaving_by_segment
 from rsloader_provider.loader.operate.object_names import object_name
 from rsloader_provider.loader.ports.ledger import LostRaceError
@@ -22,7 +22,7 @@ from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.buffer import target_settings
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +73,10 @@ def plan_reprocess(
     _asked(config, batch, chosen, "a plan", out_of_order=out_of_order)
     left_out = _to_leave_out(services, batch, without)
     sentences = [_about_target(config, batch, name) for name in chosen]
-    sentences += [
-        f"{name}: the load no longer has it, and it stays as it is.{listed(ways_out(config, batch, name))}"
-        for name in (() if targets else removed_targets(config, batch))
-        if name not in chosen
-    ]
+    for name in () if targets else removed_targets(config, batch):
+        if name not in chosen:
+            sentences.append(f"{name}: the load no longer has it, and it stays as it is.")
+            sentences += listed(ways_out(config, batch, name))
     if left_out:
         sentences.append(
             f"{len(left_out):,} of its {batch.files:,} objects are left out, for all of its targets. They stay "
@@ -158,8 +157,8 @@ def _chosen(config: LoadConfig, batch: Batch, targets: Sequence[str]) -> tuple[s
         chosen = tuple(name for name, each in sorted(batch.targets.items()) if _is_meant_by_all(config, name, each))
     if gone := [name for name in chosen or batch.targets if not _can_be_loaded(config, batch, name)]:
         raise OperationRefusedError(
-            f"{batch}: the load no longer has the target {gone[0]}. Nothing was changed."
-            f"{listed(ways_out(config, batch, gone[0]))}"
+            f"{batch}: the load no longer has the target {gone[0]}. Nothing was changed.",
+            *listed(ways_out(config, batch, gone[0])),
         )
     if not chosen:
         raise OperationRefusedError(

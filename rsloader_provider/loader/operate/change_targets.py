@@ -3,7 +3,6 @@
 Each has a plan, which changes nothing, and a call that does it and reads everything again.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,12 +10,13 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import OperationRefusedError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.target_changes import command, give_up, retarget
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.buffer import target_settings
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)

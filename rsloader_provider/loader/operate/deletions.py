@@ -1,6 +1,5 @@
 """Delete complete batches that are old, so that what is printed of them can be put back."""
 
-import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +12,13 @@ from rsloader_provider.core.errors import ConfigurationError, DeletedBatchError,
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import batch_time
 from rsloader_provider.core.ledger.claims import DeletedBatch
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _RECORD = TypeAdapter(DeletedBatch)
 

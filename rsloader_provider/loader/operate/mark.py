@@ -1,17 +1,17 @@
 """Mark objects as loaded: they are claimed, and no run ever loads them."""
 
-import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
 
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 MARKING_BATCH_OBJECTS = 100 * CLAIM_OBJECTS
 """Objects after which the next batch begins, so that reading one batch never means reading a million of them."""

@@ -3,7 +3,6 @@
 Objects that stand together in a segment leave their batch in one transaction.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,13 +11,14 @@ from itertools import islice
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import Place
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.operate.leaving import leaving_by_segment
 from rsloader_provider.loader.operate.object_fates import ObjectFate, Taken, fate_of, find_batch
 from rsloader_provider.loader.operate.objects_named import WINDOW_OBJECTS, ClaimedObject, some
 from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, Ledger, LostRaceError
 from rsloader_provider.loader.races import until_won
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The life of one attempt: what the ledger holds of it from its beginning to its end, while others write there too."""
 
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -25,6 +24,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
 from rsloader_provider.core.ledger.manifest import Entry, digest_of_names, name_by_content, render_manifest
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.loader.ports.steps import Step
@@ -40,7 +40,7 @@ from rsloader_provider.loader.run.skipped_rows import Skipped, read_skipped
 from rsloader_provider.loader.run.transaction import Loaded, TableLoad
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _ERROR_CHARACTERS = 2000
 _EMPTYING = {"replace", "truncate", "swap"}

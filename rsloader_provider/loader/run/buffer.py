@@ -1,6 +1,5 @@
 """Put new objects into batches, lock the batches that are due, and say what a run has to load."""
 
-import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
@@ -12,13 +11,14 @@ from rsloader_provider.core.ledger.boundary import LeftAlone, boundary
 from rsloader_provider.core.ledger.limits import count_fitting, due_reason
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.shadow_name import as_recorded
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.loader.run.take_over import Work, take_over
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _LOSSES = 100
 """Each race that is lost is work that somebody else gets done; beyond this many in a row there is nobody else."""

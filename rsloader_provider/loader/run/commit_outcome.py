@@ -8,7 +8,6 @@ SYS_TRANSACTION_HISTORY how that ended, if the user may read it. Otherwise only 
 rolled back later is `completed` in every other view.
 """
 
-import logging
 from collections.abc import Callable, Iterable
 
 from rsloader_provider.core.errors import (
@@ -20,11 +19,12 @@ from rsloader_provider.core.errors import (
     UndecidedError,
 )
 from rsloader_provider.core.ledger.batch import Batch, UnansweredCommit
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName, history_table
 from rsloader_provider.loader.ports.warehouse import Session
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _LOOKS = 25
 _LOOK_SECONDS = 0.2
@@ -88,10 +88,10 @@ def undecided(
     known, way_out = _known_of_history(table, commit, refused) if commit.is_in_history else _known(commit)
     return UndecidedError(
         f"{batch} into {table}: it is not known whether it is loaded. {known} Check whether the rows of the batch's "
-        "files are in the table. Then, on a machine with the connections:\n"
-        f"  they are there:      rsloader mark-loaded {arguments}\n"
-        f"  they are not there:  rsloader mark-not-loaded {arguments}   (the next run loads them)\n"
-        f"Clearing the task load_batch also says that they are not there, and loads them. {way_out}"
+        "files are in the table. Then, on a machine with the connections:",
+        f"  they are there:      rsloader mark-loaded {arguments}",
+        f"  they are not there:  rsloader mark-not-loaded {arguments}   (the next run loads them)",
+        f"Clearing the task load_batch also says that they are not there, and loads them. {way_out}",
     )
 
 

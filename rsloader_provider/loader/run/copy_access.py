@@ -1,15 +1,15 @@
 """How Redshift reads the objects that it is to copy: with a role of its own, or with a key that it is given."""
 
-import logging
 from collections.abc import Callable
 
 from rsloader_provider.core.config import LoadConfig
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.loader.ports.credentials import Credentials
 from rsloader_provider.loader.ports.keys import Keys
 from rsloader_provider.loader.run.load_secrets import decrypt_secret
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class CopyAccess:

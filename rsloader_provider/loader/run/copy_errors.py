@@ -3,8 +3,6 @@
 Redshift's own words are often "check stl_load_errors"; S3 and the load-error views know more.
 """
 
-import logging
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -22,13 +20,15 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.visible import shell_word, visible
 from rsloader_provider.loader.ports.storage import Storage
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.run.object_sizes import overwritten
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 ROW_ERRORS_SHOWN = 10
 _OBJECTS_SHOWN = 10
@@ -90,16 +90,15 @@ def _archived(error: RsloaderError, copied: CopiedObjects) -> ObjectsArchivedErr
     if not found:
         return None
     batch, first = copied.batch, found[0]
-    command = " ".join(
-        ["aws s3api restore-object --bucket", shlex.quote(first.bucket), "--key", shlex.quote(first.key)]
-    )
+    command = f"aws s3api restore-object --bucket {shell_word(first.bucket)} --key {shell_word(first.key)}"
     return ObjectsArchivedError(
         f"{batch} into {copied.table}: {len(found)} of its {len(copied.entries)} objects lie in an archive of S3, "
-        f"where nobody can read them:{_listed([f'{each.url} ({each.storage_class})' for each in found])}\n"
-        f"Nothing was loaded. Restore each: {command} --restore-request Days=7\n"
+        "where nobody can read them:",
+        *_listed([f"{each.url} ({each.storage_class})" for each in found]),
+        f"Nothing was loaded. Restore each: {command} --restore-request Days=7",
         "When S3 has done so, which takes hours, clear the task. Or load the batch without them: "
-        f"rsloader reprocess {batch.load} {batch.batch} --without {shlex.quote(first.url)} (--without for each)",
-        tuple(each.url for each in found),
+        f"rsloader reprocess {batch.load} {batch.batch} --without {shell_word(first.url)} (--without for each)",
+        urls=tuple(each.url for each in found),
     )
 
 
@@ -123,21 +122,22 @@ def _refused_files(error: BadDataError, copied: CopiedObjects, rows: tuple[RowEr
     # A session's number is given out again, and the views go back for days.
     own = {entry.url.encode()[:_VIEW_URL_BYTES].decode(errors="ignore").strip() for entry in copied.entries}
     rows = tuple(row for row in rows if row.file in own)
-    text = f"{copied.batch} into {copied.table}: {error}"
+    lines = [f"{copied.batch} into {copied.table}: {error}"]
     changed = overwritten(copied.storage, copied.entries) if copied.options.is_columnar else ()
     if changed:
-        text += (
-            "\nObjects were written again after the batch claimed them, and COPY refuses files of another size:"
-            f"{_listed(changed)}\nNothing was loaded. Clear the task to load them as they are then."
-        )
-        return BadDataError(text, rows)
-    if not rows and not any(entry.name in str(error) for entry in copied.entries):
-        text += f"\nRedshift names no object. The batch has:{_listed([entry.url for entry in copied.entries])}"
-    text += (
-        "\nNothing was loaded. Repair the objects under their keys, or correct the load file or the table, "
-        "and clear the task."
+        lines += [
+            "Objects were written again after the batch claimed them, and COPY refuses files of another size:",
+            *_listed(changed),
+            "Nothing was loaded. Clear the task to load them as they are then.",
+        ]
+        return BadDataError(*lines, rows=rows)
+    if not rows and not any(visible(entry.name) in str(error) for entry in copied.entries):
+        lines += ["Redshift names no object. The batch has:", *_listed([entry.url for entry in copied.entries])]
+    lines.append(
+        "Nothing was loaded. Repair the objects under their keys, or correct the load file or the table, and clear "
+        "the task."
     )
-    return BadDataError(text, rows)
+    return BadDataError(*lines, rows=rows)
 
 
 def all_empty(batch: Batch, table: TableName, mode: Mode, entries: Sequence[Entry]) -> BadDataError:
@@ -155,9 +155,9 @@ def _missing_urls(copied: CopiedObjects) -> tuple[str, ...]:
     return tuple(entry.url for entry in copied.entries if copied.storage.find(entry.bucket, entry.key) is None)
 
 
-def _listed(lines: Sequence[str]) -> str:
+def _listed(lines: Sequence[str]) -> list[str]:
     left = len(lines) - _OBJECTS_SHOWN
-    return "".join(f"\n  {line}" for line in [*lines[:_OBJECTS_SHOWN], *([f"and {left} more"] if left > 0 else [])])
+    return [f"  {line}" for line in [*lines[:_OBJECTS_SHOWN], *([f"and {left} more"] if left > 0 else [])]]
 
 
 def _row_errors(session: Session, pid: int) -> tuple[RowError, ...]:

@@ -1,6 +1,5 @@
 """Find the objects of a load that no batch has claimed."""
 
-import logging
 from collections.abc import Iterator
 from enum import StrEnum
 from itertools import chain, takewhile
@@ -11,10 +10,11 @@ from rsloader_provider.core.ledger.boundary import boundary
 from rsloader_provider.core.ledger.limits import due_reason
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.core.ledger.shadow_name import as_recorded
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.hidden_objects import HiddenObjects, claimed_keys
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 def new_objects(config: LoadConfig, services: Services, whole: LoadConfig | None = None) -> Iterator[S3Object]:

@@ -8,7 +8,6 @@ nor row; what takes their place is in `commit_outcome.py`. The attempt is in `at
 `transaction.py`.
 """
 
-import logging
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
@@ -26,12 +25,13 @@ from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, TargetProgress, TargetState, UnansweredCommit
 from rsloader_provider.core.ledger.target_changes import command
 from rsloader_provider.core.ledger.transitions import Asker, asks_anew, begin_attempt, needs_loading
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.attempt import Attempt
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 class Outcome(StrEnum):
@@ -131,7 +131,8 @@ def load_batch(
             )
         if progress.is_undecided:
             if not asks_anew(progress, asker):
-                raise UndecidedError(progress.error or f"{batch} into {target_name}: a person has to decide.")
+                said = progress.error or f"{batch} into {target_name}: a person has to decide."
+                raise UndecidedError(*said.split("\n"))
             denied = progress.unanswered
         if again and batch.files:
             log.warning(

@@ -1,6 +1,5 @@
 """Notify how a batch ended. This never changes how it ended: an unreachable topic is only a warning in the log."""
 
-import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.core.ledger.transitions import record_notification, same_attempts
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.messages import (
     errors_document,
     errors_file_name,
@@ -24,7 +24,7 @@ from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.skipped_rows import Skipped
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 def tell_success(

@@ -21,9 +21,9 @@ def removed(config: LoadConfig, batch: Batch, target: str) -> TargetRemovedError
     """
     return TargetRemovedError(
         f"{batch} was locked for the target {target}, which load {config.load} no longer has. Nothing was loaded into "
-        f"it. Decide what becomes of it, on a machine with the load files; the batch's other targets stay as they are:"
-        f"{listed(ways_out(config, batch, target))}\n"
-        "Or put the target back into the load file, and clear the task."
+        "it. Decide what becomes of it, on a machine with the load files; the batch's other targets stay as they are:",
+        *listed(ways_out(config, batch, target)),
+        "Or put the target back into the load file, and clear the task.",
     )
 
 
@@ -45,9 +45,9 @@ def undecided_there(
         f"{batch} into {table}: it is not known whether it is loaded. Attempt {commit.attempt} (session "
         f"{commit.session}) may have committed, load {config.load} no longer has the target {target}, and what was "
         f"committed there could not be found out ({why}). Check in its database that this session has ended, and "
-        "whether the rows of the batch's files are in the table. Then, on a machine with the load files:\n"
-        f"  they are there: {command('mark-loaded', batch, target)}\n"
-        f"  they are not there: {command('mark-not-loaded', batch, target)}, and then:"
-        f"{listed(ways_out(config, batch, target))}\n"
-        "Clearing the task looks once more."
+        "whether the rows of the batch's files are in the table. Then, on a machine with the load files:",
+        f"  they are there: {command('mark-loaded', batch, target)}",
+        f"  they are not there: {command('mark-not-loaded', batch, target)}, and then:",
+        *listed(ways_out(config, batch, target)),
+        "Clearing the task looks once more.",
     )

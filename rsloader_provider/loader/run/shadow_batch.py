@@ -4,7 +4,6 @@ Everything that it records goes under a ledger name of its own, which no load ca
 taken out of the load file, the load starts from what was claimed under its own name, and nothing is lost or repeated.
 """
 
-import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +13,7 @@ from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import render_manifest
 from rsloader_provider.core.ledger.shadow_name import as_recorded
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, needs_loading
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
@@ -21,7 +21,7 @@ from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _SECRET_SETTINGS = {"access_key_id", "secret_access_key", "aws_conn_id"}
 

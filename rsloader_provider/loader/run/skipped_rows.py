@@ -4,18 +4,18 @@ They are read after COMMIT: whether the views show them inside of the open trans
 fill up by and by, so that they are asked again for a minute.
 """
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from rsloader_provider.core.errors import RowError, RsloaderError
 from rsloader_provider.core.ledger.batch import SkippedRows
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.rows import SkippedRow
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.run.copy_errors import ROW_ERRORS_SHOWN
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 _WAITS_SECONDS = (1, 2, 4, 8, 15, 30)
 

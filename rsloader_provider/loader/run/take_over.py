@@ -1,6 +1,5 @@
 """Which of the locked batches a run loads: its own, and those that an earlier run left."""
 
-import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,12 +8,13 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError
 from rsloader_provider.core.ledger.batch import Batch, TargetProgress, TargetState
 from rsloader_provider.core.ledger.transitions import adopt, reprocess
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 _GOLDEN_RATIO = (1 + 5**0.5) / 2

@@ -1,6 +1,5 @@
 """The transaction that loads a batch into its table, and the history row that commits together with the rows."""
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.target_changes import command
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import modes, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey
@@ -25,7 +25,7 @@ from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
 from rsloader_provider.loader.run.user_sql import run_user_sql
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)

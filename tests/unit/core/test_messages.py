@@ -230,7 +230,7 @@ def test_a_message_stays_below_what_sns_takes(character: str):
     text = character * 1024
     urls = tuple(f"s3://landing/{number}/{text}" for number in range(2_000))
     rows = tuple(RowError(text, 1, text, text, text, 1207) for _ in range(1000))
-    for error in (BadDataError(text * 100, rows), ObjectsMissingError(text, urls)):
+    for error in (BadDataError(text * 100, rows=rows), ObjectsMissingError(text, urls)):
         message = a_message(error, key=text)
         assert len(json.dumps(message).encode()) < 256 * 1024
         assert message["truncated"] is True

@@ -1,11 +1,11 @@
 """Delete old complete batches, or put deleted ones back."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from rsloader_provider.core.ledger.claims import DeletedBatch
+from rsloader_provider.core.visible import visible_json
 from rsloader_provider.loader.look.reports import batch_report
 from rsloader_provider.loader.operate.deletions import delete_batches, plan_deletion, restore_batches
 from rsloader_provider.loader.operate.operations.operation import RESULT_ITEMS, Hear, Operation, Planned, Told
@@ -27,7 +27,7 @@ def deleting(load: str, services: Services, before: datetime) -> Operation:
         for batch in plan_deletion(load, services, before):
             count, objects = count + 1, objects + batch.files
             report = batch_report(batch)
-            hear(0, (json.dumps(report),))
+            hear(0, (visible_json(report),))
             if count <= RESULT_ITEMS:
                 kept.append(report)
         sentence = (
@@ -49,7 +49,7 @@ def restoring(services: Services, batches: Sequence[DeletedBatch]) -> Operation:
 
     def plan(hear: Hear) -> Planned:
         reports = [batch_report(each.batch) for each in batches]
-        hear(0, map(json.dumps, reports))
+        hear(0, map(visible_json, reports))
         sentence = (
             f"{len(reports):,} batches would be put back, as far as they are deleted, without the objects that were "
             "forgotten or reprocessed since."

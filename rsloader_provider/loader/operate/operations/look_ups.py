@@ -1,7 +1,6 @@
 """What only looks: batches, files, and who holds what."""
 
-import json
-
+from rsloader_provider.core.visible import visible_json
 from rsloader_provider.loader.look.reports import batch_with_files
 from rsloader_provider.loader.operate.holdings import holdings
 from rsloader_provider.loader.operate.operations.operation import Hear, Told
@@ -17,7 +16,7 @@ def one_batch(ledger: Ledger, load: str, batch_id: str, hear: Hear) -> Told:
     """
     report = batch_with_files(ledger, load, batch_id)
     entries = report.pop("entries")
-    hear(0, (json.dumps(report, indent=2),))
+    hear(0, visible_json(report, indent=2).splitlines())
     hear(0, (f"{entry['url']} ({entry['size_bytes']:,} bytes)" for entry in entries))
     return Told((), {"batch": report, "entries": entries})
 

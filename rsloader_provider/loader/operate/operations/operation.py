@@ -1,9 +1,10 @@
 """What every operation offers: a plan, and carrying it out; both are reported to people and to programs."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from rsloader_provider.core.visible import visible_json
 
 RESULT_ITEMS = 100
 """Items that are kept of a list that may be of any length; all of them are heard."""
@@ -63,7 +64,7 @@ def listed(items: Iterable[dict[str, Any]], hear: Hear) -> Told:
     count = 0
     for each in items:
         count += 1
-        hear(0, (json.dumps(each),))
+        hear(0, (visible_json(each),))
         if count <= RESULT_ITEMS:
             kept.append(each)
     return Told((f"{count:,} found.",), {"count": count, "items": kept})
