@@ -38,6 +38,8 @@ class ObjectState(StrEnum):
     until a person asks for it."""
     LOADED_TWICE = "loaded more than once"
     """More often than a person asked for, or by two batches."""
+    FAILING = "in a batch that keeps failing"
+    """Its batch is tried again by each run, and every attempt has failed for long."""
     FAILED = "failed"
     """Its batch is in `error`."""
     CHANGED = "changed since its load"
@@ -156,6 +158,22 @@ def _under_an_old_name(batch: Batch, target: str, histories: Histories) -> Targe
     return next((batch.targets[name] for name in old), None)
 
 
+def keeps_failing(batch: Batch, now: datetime, failing_after: timedelta) -> list[str]:
+    """Name the targets that every attempt has failed to load for long, while nobody is asked to decide.
+
+    Args:
+        batch: The batch.
+        now: The moment (aware, UTC).
+        failing_after: How long that is.
+    """
+    return [
+        target
+        for target, progress in sorted(batch.targets.items())
+        if progress.is_failing
+        or (progress.failing_since is not None and progress.error and now - progress.failing_since >= failing_after)
+    ]
+
+
 def loaded_as_others(batch: Batch, histories: Histories, names: Names) -> list[str]:
     """Name the targets whose history has the batch's generation with other objects than the batch holds.
 
@@ -250,7 +268,7 @@ def loaded_since(batch: Batch, histories: Histories) -> datetime | None:
     return min(known) if known and len(known) == len(began) else None
 
 
-def mended(batch: Batch, histories: Histories, names: Names, *, notify: bool) -> Batch:
+def mended(batch: Batch, histories: Histories, names: Names, *, notify: bool, notify_recovery: bool = False) -> Batch:
     """Give the batch as it should be recorded, from what its targets' histories prove.
 
     A target whose current generation is in its history is loaded, whatever is recorded. A loaded target has no session
@@ -261,6 +279,7 @@ def mended(batch: Batch, histories: Histories, names: Names, *, notify: bool) ->
         histories: Its rows, read after it.
         names: Its objects.
         notify: Whether to notify once the batch is in all of its targets.
+        notify_recovery: Whether to notify of a target that was told to be failing.
     """
     others = loaded_as_others(batch, histories, names)
     for target, progress in batch.targets.items():
@@ -275,5 +294,7 @@ def mended(batch: Batch, histories: Histories, names: Names, *, notify: bool) ->
             batch = begin_attempt(batch, target, Asker("rsloader audit", batch.run or ""))
         # With the number of the attempt that holds it: if that attempt is alive, it finds its own write done.
         record = AttemptRecord.newest(batch, target)
-        batch = record.finished(rows=proof.rows, query_id=proof.query_id, notify=notify).batch
+        batch = record.finished(
+            rows=proof.rows, query_id=proof.query_id, notify=notify, notify_recovery=notify_recovery
+        ).batch
     return settle(batch)

@@ -91,6 +91,21 @@ def failure_message(
     return _bounded(message, is_cut=said != str(error))
 
 
+def failing_message(
+    batch: Batch, *, source: SourcePattern, key: str, manifest: S3Url, target: str, error: RsloaderError
+) -> dict[str, Any]:
+    """Write the message for a batch whose attempts fail, while the runs go on trying. The arguments are as above."""
+    since = batch.progress(target).failing_since
+    message = failure_message(batch, source=source, key=key, manifest=manifest, target=target, error=error)
+    return {**message, "failingSince": since and since.isoformat()}
+
+
+def recovery_message(batch: Batch, *, source: SourcePattern, key: str, manifest: S3Url, target: str) -> dict[str, Any]:
+    """Write the message for a batch that is loaded into a target of which `failing_message` was told."""
+    message = success_message(batch, source=source, key=key, manifest=manifest)
+    return {**message, "target": target, "recovered": True}
+
+
 def errors_document(batch: Batch, *, target: str, manifest: S3Url, error: RsloaderError) -> bytes:
     """Write the document beside a failed manifest: all that is known of why a batch is not in a target.
 

@@ -185,6 +185,7 @@ def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
         lambda b: begin_attempt(b, TARGET, Asker("try-2b", "dag/run-1")),
         lambda b: AttemptRecord.newest(b, TARGET).finished(rows=10, query_id=1234, skipped=SKIPPED).batch,
         lambda b: begin_attempt(b, TARGET, Asker("try-3", "dag/run-1", cleared=True)),
+        lambda b: AttemptRecord.newest(b, TARGET).failed_again(NOON, timedelta(0)).batch,
         lambda b: begin_attempt(b, TARGET, Asker("try-4", "dag/run-1", cleared=True, task=TaskFacts("t", 4))),
         lambda b: begin_attempt(b, TARGET, Asker("try-5", "dag/run-1", task=TaskFacts("t", 4, 1, "2026", "2027"))),
     ):

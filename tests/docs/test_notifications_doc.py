@@ -10,7 +10,14 @@ from support.checkout import CHECKOUT
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
 from rsloader_provider.core.errors import BadDataError, ObjectsMissingError, RowError
 from rsloader_provider.core.ledger.batch import Batch, SkippedRows, TargetProgress
-from rsloader_provider.core.messages import errors_document, errors_file_name, failure_message, success_message
+from rsloader_provider.core.messages import (
+    errors_document,
+    errors_file_name,
+    failing_message,
+    failure_message,
+    recovery_message,
+    success_message,
+)
 
 DOC = (CHECKOUT / "docs" / "notifications.md").read_text()
 SUCCESS, FAILURE, ERRORS = (json.loads(each) for each in re.findall(r"^```json\n(.*?)^```$", DOC, re.M | re.S))
@@ -65,4 +72,7 @@ def test_every_field_has_a_row():
     rows = {name for row in re.findall(r"^\| (`.+?) \|", DOC, re.M) for name in re.findall(r"`(\w+)`", row)}
     progress = TargetProgress({}, rows=1204, skipped=SkippedRows(2, is_exact=True))
     skipping = success_message(replace(batch(None), targets={TARGET: progress}), **FACTS)
-    assert rows == SUCCESS.keys() | FAILURE.keys() | skipping.keys() | {"truncated"}
+    failing = failing_message(batch(None), **FACTS, target=TARGET, error=BadDataError("bad"))
+    recovered = recovery_message(batch(1204), **FACTS, target=TARGET)
+    told = SUCCESS.keys() | FAILURE.keys() | skipping.keys() | failing.keys() | recovered.keys()
+    assert rows == told | {"truncated"}

@@ -129,6 +129,8 @@ def progress_map(progress: TargetProgress) -> Item:
         "settings": json.dumps(dict(progress.settings)),
         "asked_before": list(progress.asked_before) or None,
         "begun_by": progress.begun_by and _without_none(asdict(progress.begun_by)),
+        "failing_since": progress.failing_since and progress.failing_since.isoformat(),
+        "is_failing": progress.is_failing or None,
     }
     return _without_none(fields)
 
@@ -208,6 +210,8 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         skipped=_skipped(item.get("skipped")),
         out_of_order=item.get("out_of_order"),
         filled=_optional_text(item.get("filled")),
+        failing_since=_optional_time(item.get("failing_since")),
+        is_failing=bool(item.get("is_failing")),
     )
 
 

@@ -109,6 +109,11 @@ class LoadConfig(Settings):
     notify: Notify = Notify()
     """Where outcomes are reported."""
 
+    failing_after: Duration = Field(default=timedelta(hours=1), json_schema_extra={"default": "1h"})
+    """How long attempts at a batch may go on failing, while the runs try again, before `notify.failure` is told and
+    `rsloader audit` counts the batch as wrong.
+    """
+
     aws_conn_id: ConnectionId = "aws_default"
     """The Airflow connection for S3, DynamoDB and SNS. If `aws_default` does not exist, boto3 looks for credentials
     itself.

@@ -4,7 +4,9 @@ Each step here takes the record as it was read and gives the record that it beco
 condition that nobody wrote in between.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from rsloader_provider.core.errors import AttemptLostError
@@ -18,6 +20,8 @@ from rsloader_provider.core.ledger.batch import (
     UnansweredCommit,
 )
 from rsloader_provider.core.ledger.transitions import with_progress
+
+_NOT_FAILING: Mapping[str, Any] = {"failing_since": None, "is_failing": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +96,7 @@ class AttemptRecord:
         query_id: int | None,
         skipped: SkippedRows | None = None,
         notify: bool = False,
+        notify_recovery: bool = False,
         filled: str | None = None,
     ) -> Self:
         """The attempt's generation is in the load history.
@@ -101,6 +106,7 @@ class AttemptRecord:
             query_id: Redshift's id of that COPY; None if there was nothing to copy.
             skipped: Rows that it skipped; None for none.
             notify: Whether somebody is to be told once the batch is in all of its targets.
+            notify_recovery: Whether somebody is to be told who was told that its attempts failed.
             filled: See `TargetProgress`.
         """
         finished = self._with(
@@ -113,8 +119,24 @@ class AttemptRecord:
             skipped=skipped,
             out_of_order=None,
             filled=filled,
+            **_NOT_FAILING,
         )
-        return finished._due() if notify and finished.batch.status is BatchStatus.COMPLETE else finished
+        is_told = (notify and finished.batch.status is BatchStatus.COMPLETE) or (
+            notify_recovery and self.progress.is_failing
+        )
+        return finished._due() if is_told else finished
+
+    def failed_again(self, now: datetime, failing_after: timedelta, *, notify: bool = False) -> Self:
+        """The attempt has failed, and the next one tries again by itself. It has not ended yet.
+
+        Args:
+            now: The moment (aware, UTC).
+            failing_after: How long attempts may go on failing before that is told.
+            notify: Whether somebody is to be told then, once.
+        """
+        progress = self.progress.failed_again(now, failing_after)
+        failed = self._with(failing_since=progress.failing_since, is_failing=progress.is_failing)
+        return failed._due() if notify and progress.is_failing and not self.progress.is_failing else failed
 
     def ended(self, *, error: str, final: bool, had_session: bool = True, notify: bool = False) -> Self:
         """The attempt ended and nothing of it is in the table.
@@ -128,7 +150,7 @@ class AttemptRecord:
         """
         state = TargetState.FAILED if final else TargetState.WAITING
         over: dict[str, Any] = {"session": None, "announces": None, "unanswered": None} if had_session else {}
-        ended = self._with(state=state, error=error, **over)
+        ended = self._with(state=state, error=error, **over, **(_NOT_FAILING if final else {}))
         return ended._due() if notify and final else ended
 
     def left_undecided(
@@ -144,7 +166,7 @@ class AttemptRecord:
         """
         unanswered = unread or self.progress.unanswered
         over: dict[str, Any] = {"session": None, "announces": None} if is_over else {}
-        left = self._with(state=TargetState.FAILED, unanswered=unanswered, error=error, **over)
+        left = self._with(state=TargetState.FAILED, unanswered=unanswered, error=error, **over, **_NOT_FAILING)
         return left._due() if notify else left
 
     def _with(self, **changes: Any) -> Self:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -135,6 +135,9 @@ class TargetProgress:
         out_of_order: Whether a person wants this generation loaded although a newer batch is in the table; None for no.
         filled: Tells which objects it was loaded with that were empty when they were claimed, and how they were then;
             None if there were none.
+        failing_since: When the first of the attempts was known to have failed that have all failed since, and were
+            tried again by themselves; None where none has, once it is loaded, and once it waits for a person.
+        is_failing: Whether that has gone on for so long that it is told; see `LoadConfig.failing_after`.
     """
 
     settings: Mapping[str, Any]
@@ -153,6 +156,18 @@ class TargetProgress:
     skipped: SkippedRows | None = None
     out_of_order: bool | None = None
     filled: str | None = None
+    failing_since: datetime | None = None
+    is_failing: bool = False
+
+    def failed_again(self, now: datetime, failing_after: timedelta) -> "TargetProgress":
+        """Note one more attempt that failed and will be tried again.
+
+        Args:
+            now: The moment (aware, UTC).
+            failing_after: After how long this is to be told.
+        """
+        since = self.failing_since or now
+        return replace(self, failing_since=since, is_failing=self.is_failing or now - since >= failing_after)
 
     def has_counted(self, request: str) -> bool:
         """Tell whether a person's request has been counted: it does so once."""

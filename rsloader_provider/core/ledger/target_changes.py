@@ -70,7 +70,10 @@ def give_up(batch: Batch, target: str, by: str) -> Batch:
     if progress.has_counted(by) or progress.state is TargetState.GIVEN_UP:
         return batch
     _refuse_unless_certain(batch, target, progress)
-    return with_progress(batch, target, replace(progress.asked_by(by), state=TargetState.GIVEN_UP, out_of_order=None))
+    over = replace(
+        progress.asked_by(by), state=TargetState.GIVEN_UP, out_of_order=None, failing_since=None, is_failing=False
+    )
+    return with_progress(batch, target, over)
 
 
 def add_target(batch: Batch, target: str, settings: Mapping[str, Any], by: str, *, out_of_order: bool = False) -> Batch:

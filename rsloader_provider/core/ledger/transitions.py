@@ -14,7 +14,7 @@ condition that nobody wrote in between. What an attempt does from its beginning 
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from rsloader_provider.core.errors import NothingToDecideError, OperationRefusedError
@@ -94,13 +94,29 @@ def asks_anew(progress: TargetProgress, asker: Asker) -> bool:
     return request is not None and not progress.has_counted(request)
 
 
-def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
+def begin_attempt(
+    batch: Batch,
+    target: str,
+    asker: Asker,
+    *,
+    now: datetime | None = None,
+    failing_after: timedelta = timedelta.max,
+    notify: bool = False,
+) -> Batch:
     """Begin an attempt; it takes the place of any earlier one.
 
     If the generation is loaded, the attempt opens the next one; otherwise it is one more try at the same
     generation, so that a load whose outcome nobody knew is found in the history instead of being repeated.
     The batch is that run's which asks, so that no other takes it over while that one is at work.
     The session of an attempt that never ended stays recorded until somebody could end it.
+
+    Args:
+        batch: The batch as it was read.
+        target: The target's name.
+        asker: Who asks.
+        now: The moment (aware, UTC), at which an attempt that never ended counts as failed; None if it does not.
+        failing_after: How long attempts may go on failing before that is told.
+        notify: Whether somebody is to be told then, once.
     """
     progress = batch.progress(target)
     begun = replace(progress, state=TargetState.LOADING, attempt=progress.attempt + 1, error=None, begun_by=asker.task)
@@ -108,8 +124,12 @@ def begin_attempt(batch: Batch, target: str, asker: Asker) -> Batch:
         begun = begun.asked_by(request)
     if progress.state is TargetState.LOADED:
         begun = replace(begun, generation=progress.generation + 1, rows=None, query_id=None)
+    if progress.state is TargetState.LOADING and now is not None:
+        begun = begun.failed_again(now, failing_after)
     # What was due and never noted as sent stays so: nobody knows whether it was.
     notification = batch.notification if batch.notification is Notification.DUE else None
+    if notify and begun.is_failing and not progress.is_failing:
+        notification = Notification.DUE
     return replace(with_progress(adopt(batch, asker.run), target, begun), notification=notification)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 
-from rsloader_provider.core.audit import Names, ObjectState, Verdict, judge_batch, loaded_since
+from rsloader_provider.core.audit import Names, ObjectState, Verdict, judge_batch, keeps_failing, loaded_since
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, RsloaderError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
@@ -30,6 +30,7 @@ WINDOW_BATCHES = 200
 FAR_AHEAD = timedelta(days=1)
 _SUSPICIOUS = {
     ObjectState.LOADED_TWICE, ObjectState.NOT_IN_HISTORY, ObjectState.BROKEN, ObjectState.NOT_CLAIMED,
+    ObjectState.FAILING,
 }  # fmt: skip
 
 
@@ -116,12 +117,14 @@ class BatchWalk:
         # Every readable target has its rows, none where it has none.
         rows = {name: group.rows.get(name, []) for name in self._histories.targets}
         names = Names.of(batch, group.segments)
-        state = judge_batch(batch, rows, names)
+        state = self._state(batch, rows, names)
         if state in _SUSPICIOUS or len(group.entries) != batch.files or contradicts(batch, rows, names):
             # Somebody may be at work on it: what was read page by page is read again in one moment.
             batch, rows, group.segments = self._read_again(batch, group)
             names = Names.of(batch, group.segments)
-            state = judge_batch(batch, rows, names)
+            state = self._state(batch, rows, names)
+        if state is ObjectState.FAILING:
+            self._tell_failing(batch)
         unread = compare_files(batch, rows, group, files, self._found)
         entries = compare_claims(
             batch, names.present, self._claimed, self._services.ledger, self._found, is_loaded=any(rows.values())
@@ -136,6 +139,23 @@ class BatchWalk:
         else:
             compare_record(batch, rows, names, group.stored, self._found)
             compare_manifest(batch, group, self._services.storage, self._found)
+
+    def _state(self, batch: Batch, rows: Mapping[str, list[HistoryRow]], names: Names) -> ObjectState:
+        state = judge_batch(batch, rows, names)
+        if state is ObjectState.LOADING and keeps_failing(batch, self._services.now(), self._config.failing_after):
+            return ObjectState.FAILING
+        return state
+
+    def _tell_failing(self, batch: Batch) -> None:
+        for name in keeps_failing(batch, self._services.now(), self._config.failing_after):
+            progress = batch.targets[name]
+            error = progress.error or "an attempt has begun and has not ended yet"
+            since = progress.failing_since or self._services.now()
+            text = (
+                f"{name}: every attempt since {since:%Y-%m-%d %H:%M} UTC has failed, and the next run tries again. The "
+                f"last: {error}"
+            )
+            self._found.add(batch.batch, " ".join(text.split("\n")))
 
     def _read_again(self, batch: Batch, group: Group) -> tuple[Batch, dict[str, list[HistoryRow]], list[Segment]]:
         ledger = self._services.ledger

@@ -46,6 +46,7 @@ class _Remedies:
     def of(self, state: ObjectState) -> Iterator[str]:
         by_state: dict[ObjectState, Callable[[], Iterator[str]]] = {
             ObjectState.FAILED: self._failed,
+            ObjectState.FAILING: self._failing,
             ObjectState.CHANGED: self._changed,
             ObjectState.GONE: self._gone,
             ObjectState.NOT_IN_HISTORY: self._not_in_history,
@@ -69,6 +70,10 @@ class _Remedies:
                 f"Repair what `{self._show(batch_id)}` shows, and {self._clear(batch_id)}; add --without URL to leave "
                 "an object out."
             )
+
+    def _failing(self) -> Iterator[str]:
+        for batch_id in self._batches():
+            yield f"Repair what `{self._show(batch_id)}` shows. The next run then loads batch {batch_id} by itself."
 
     def _not_in_history(self) -> Iterator[str]:
         for batch_id in self._batches():

@@ -14,7 +14,7 @@ from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.steps import Step
-from rsloader_provider.loader.run.notify import tell_success
+from rsloader_provider.loader.run.notify import tell_recovery, tell_success
 from rsloader_provider.loader.services import Services
 
 log = logger_of(__name__)
@@ -46,7 +46,13 @@ def _repair(config: LoadConfig, services: Services, histories: Histories, batch_
     if before.status is BatchStatus.OPEN:
         return f"{before}: it is open, so it was left as it is."
     names = Names.of(before, services.ledger.segments(before))
-    after = mended(before, histories.of_batch(batch_id), names, notify=config.notify.success is not None)
+    after = mended(
+        before,
+        histories.of_batch(batch_id),
+        names,
+        notify=config.notify.success is not None,
+        notify_recovery=config.notify.failure is not None,
+    )
     try:
         with services.steps.taking(Step.MEND, before):
             # Also when nothing differs: the write puts the batch's place in the index right.
@@ -59,6 +65,9 @@ def _repair(config: LoadConfig, services: Services, histories: Histories, batch_
     is_news = any(before.targets[name].state is not each.state for name, each in written.targets.items())
     if written.status is BatchStatus.COMPLETE and is_news:
         tell_success(config, services, written, manifest, entries)
+    for name, progress in before.targets.items():
+        if progress.is_failing and not written.targets[name].is_failing:
+            tell_recovery(config, services, written, name, entries)
     return f"{written}: repaired; it is {written.status}."
 
 

@@ -39,6 +39,9 @@ def about_target(name: str, progress: TargetProgress) -> Iterator[str]:
     yield f"{name}: {words[progress.state]} (generation {progress.generation}, attempt {progress.attempt}{session})."
     if progress.error:
         yield from f"{name}: the last attempt ended with: {progress.error}".split("\n")
+    if progress.failing_since is not None:
+        told = ", and that was told" if progress.is_failing else ""
+        yield f"{name}: every attempt since {moment(progress.failing_since)} has failed{told}; the runs go on trying."
     if progress.opened_by:
         what = "it was given up" if progress.state is TargetState.GIVEN_UP else "a person asked for generation"
         which = "" if progress.state is TargetState.GIVEN_UP else f" {progress.generation}"

@@ -35,7 +35,11 @@ def batch_report(batch: Batch) -> dict[str, Any]:
 def _progress_report(progress: TargetProgress) -> dict[str, Any]:
     report = asdict(progress)
     del report["settings"]
-    return report | {"state": str(progress.state), "asked_before": list(progress.asked_before)}
+    return report | {
+        "state": str(progress.state),
+        "asked_before": list(progress.asked_before),
+        "failing_since": progress.failing_since and progress.failing_since.isoformat(),
+    }
 
 
 def batch_with_files(ledger: Ledger, load: str, batch_id: str) -> dict[str, Any]:

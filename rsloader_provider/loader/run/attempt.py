@@ -33,7 +33,7 @@ from rsloader_provider.loader.run.attempt_writes import Watched, write_change
 from rsloader_provider.loader.run.commit_outcome import has_committed, undecided, wait_until_over
 from rsloader_provider.loader.run.copy_errors import CopiedObjects, all_empty, detailed
 from rsloader_provider.loader.run.filled_claims import correct_claims
-from rsloader_provider.loader.run.notify import tell_failure, tell_success
+from rsloader_provider.loader.run.notify import tell_failing, tell_failure, tell_success
 from rsloader_provider.loader.run.object_sizes import Filled, find_filled, with_sizes_of_now
 from rsloader_provider.loader.run.removed_target import removed, undecided_there
 from rsloader_provider.loader.run.skipped_rows import Skipped, read_skipped
@@ -77,6 +77,7 @@ class Attempt:
         self.record = record
         self.target = target
         progress = record.progress
+        self.was_failing = progress.is_failing
         self.previous_session = progress.session
         self.unanswered = progress.unanswered
         self.denied = denied
@@ -145,12 +146,13 @@ class Attempt:
         if filled is not None:
             self.record = correct_claims(self.services, self.record, self.filled, filled)
         with self._taking(Step.FINISH_ATTEMPT):
-            notify = self.config.notify.success is not None
+            notify = self.config.notify
             self._change(
                 lambda record: record.finished(
-                    rows=loaded.rows, query_id=loaded.query_id, skipped=skipped, notify=notify, filled=filled
+                    rows=loaded.rows, query_id=loaded.query_id, skipped=skipped, filled=filled,
+                    notify=notify.success is not None, notify_recovery=notify.failure is not None,
                 )
-            )
+            )  # fmt: skip
         if self.entries or loaded.was_found:
             log.info(
                 "%s: %s into %s, %d rows, query %s",
@@ -160,8 +162,9 @@ class Attempt:
         else:
             log.info("%s has no objects: nothing was loaded into %s, and no SQL ran", self.batch, self.target.name)
         tell_success(
-            self.config, self.services, self.batch, self.manifest, self.entries, self.target.name, self.skipped
-        )
+            self.config, self.services, self.batch, self.manifest, self.entries, self.target.name, self.skipped,
+            recovered=self.was_failing,
+        )  # fmt: skip
         return loaded
 
     def _load(self) -> Loaded:
@@ -371,7 +374,6 @@ class Attempt:
         final = isinstance(error, UndecidedError) or (isinstance(error, _NEEDS_A_PERSON) and not in_doubt)
         text = str(error)[:_ERROR_CHARACTERS]
         notify = self.config.notify.failure is not None
-
         # Until the history was looked at, a session stays recorded: what the earlier one did is not known.
         had_session = self.has_session and not self.may_be_in_history
 
@@ -380,12 +382,16 @@ class Attempt:
                 return record.left_undecided(
                     error=text, notify=notify, unread=self.unread, is_over=not self.earlier_may_run
                 )
+            if not final:
+                record = record.failed_again(self.services.now(), self.config.failing_after, notify=notify)
             return record.ended(error=text, final=final, had_session=had_session, notify=notify)
 
         with self._taking(Step.END_ATTEMPT):
             self._change(ended)
         if final:
             tell_failure(self.config, self.services, self.batch, self.target.name, self.manifest, self.entries, error)
+        elif self.record.progress.is_failing and not self.was_failing:
+            tell_failing(self.config, self.services, self.batch, self.target.name, error, self.entries)
 
     def _change(self, change: Callable[[AttemptRecord], AttemptRecord]) -> None:
         self.record = write_change(self.services, self.record, change)

@@ -29,6 +29,7 @@ from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.attempt import Attempt
+from rsloader_provider.loader.run.notify import never_ended, tell_failing
 from rsloader_provider.loader.services import Services
 
 log = logger_of(__name__)
@@ -97,9 +98,10 @@ def load_batch(
     # Kept over all tries: once one of them has begun an attempt and lost its answer, the batch no longer shows that
     # this person was asked.
     denied: UnansweredCommit | None = None
+    was_failing = False
 
     def begin() -> AttemptRecord | Result:
-        nonlocal denied
+        nonlocal denied, was_failing
         batch = services.ledger.get(config.load, batch_id)
         progress = batch.progress(target_name)
         if progress.state is TargetState.GIVEN_UP:
@@ -143,13 +145,20 @@ def load_batch(
             )  # fmt: skip
         # It cannot be known whether a lost write was carried out, or an equal one of another caller. So the next
         # attempt begins either way.
+        was_failing = progress.is_failing
         with services.steps.taking(Step.BEGIN_ATTEMPT, f"{batch} into {target_name}"):
-            batch = services.ledger.replace(batch, begin_attempt(batch, target_name, asker))
+            begun = begin_attempt(
+                batch, target_name, asker, now=services.now(), failing_after=config.failing_after,
+                notify=config.notify.failure is not None,
+            )  # fmt: skip
+            batch = services.ledger.replace(batch, begun)
         return AttemptRecord.newest(batch, target_name)
 
     begun = until_won(f"batch {batch_id} of load {config.load}", begin)
     if isinstance(begun, Result):
         return begun
+    if begun.progress.is_failing and not was_failing:
+        tell_failing(config, services, begun.batch, target_name, never_ended(begun.batch, target_name))
     target = _target(config, begun.progress, target_name)
     attempt = Attempt(config, services, begun, target, denied, renderer or PlainSqlRenderer())
     found = attempt.run().was_found

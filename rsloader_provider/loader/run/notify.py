@@ -5,7 +5,7 @@ from typing import Any
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.config.sources import S3Url, SourcePattern
-from rsloader_provider.core.errors import RsloaderError
+from rsloader_provider.core.errors import ConnectionLostError, RsloaderError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.core.ledger.transitions import record_notification, same_attempts
@@ -13,7 +13,9 @@ from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.messages import (
     errors_document,
     errors_file_name,
+    failing_message,
     failure_message,
+    recovery_message,
     skipped_document,
     success_message,
 )
@@ -35,12 +37,16 @@ def tell_success(
     entries: Sequence[Entry],
     target: str = "",
     skipped: Skipped | None = None,
+    *,
+    recovered: bool = False,
 ) -> None:
     """Publish that a batch is in all of its targets; publishes nothing while one of them is missing.
 
     Only the attempt whose own write completed the batch may call this, so that it is published once. Rows that COPY
-    skipped in this target are kept as an errors file either way.
+    skipped in this target are kept as an errors file either way, and that it is no longer failing is told.
     """
+    if recovered:
+        tell_recovery(config, services, batch, target, entries)
     errors = None
     first = () if skipped is None else skipped.first
     if skipped is not None and config.failed_manifests is not None:
@@ -86,6 +92,46 @@ def tell_failure(
             errors_file=errors,
         )
         _tell(services, batch, config.notify.failure, f"rsloader: {config.load} failed", message)
+
+
+def tell_failing(
+    config: LoadConfig,
+    services: Services,
+    batch: Batch,
+    target: str,
+    error: RsloaderError,
+    entries: Sequence[Entry] = (),
+) -> None:
+    """Publish that the attempts at a batch have failed for long, although the runs go on trying.
+
+    Only whose own write made it failing may call this, so that it is published once.
+    """
+    log.warning("%s: its attempts to load it into %s have failed for %s or more", batch, target, config.failing_after)
+    if config.notify.failure is None:
+        return
+    source, key = _last_object(config, entries)
+    manifest = config.manifests.join(batch.manifest_name)
+    message = failing_message(batch, source=source, key=key, manifest=manifest, target=target, error=error)
+    _tell(services, batch, config.notify.failure, f"rsloader: {config.load} keeps failing", message)
+
+
+def tell_recovery(config: LoadConfig, services: Services, batch: Batch, target: str, entries: Sequence[Entry]) -> None:
+    """Publish that a batch is loaded of which `tell_failing` was told, to the same topic."""
+    log.info("%s: it is loaded into %s, after attempts that had failed for long", batch, target)
+    if config.notify.failure is None:
+        return
+    source, key = _last_object(config, entries)
+    manifest = config.manifests.join(batch.manifest_name)
+    message = recovery_message(batch, source=source, key=key, manifest=manifest, target=target)
+    _tell(services, batch, config.notify.failure, f"rsloader: {config.load} recovered", message)
+
+
+def never_ended(batch: Batch, target: str) -> RsloaderError:
+    """Say of the attempts at a batch that no one knows how they ended."""
+    return ConnectionLostError(
+        f"{batch} into {target}: its attempts do not end: the connection to Redshift breaks, or the worker stops. The "
+        "next attempt finds out what became of them. The log of load_batch tells more."
+    )
 
 
 def _last_object(config: LoadConfig, entries: Sequence[Entry]) -> tuple[SourcePattern, str]:
