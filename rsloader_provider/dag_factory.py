@@ -109,7 +109,9 @@ def _tasks(config: LoadConfig) -> None:
         # A scheduled run looks again by itself; only a load that runs all the time waits for something to do.
         timeout=_CONTINUOUS_WAIT if config.schedule == "@continuous" else 0,
     )
-    buffer = BufferObjectsOperator(task_id="buffer_objects", load_config=plain, unread_files=config.unread_files)
+    buffer = BufferObjectsOperator(
+        task_id="buffer_objects", load_config=plain, unread_files=config.unread_files, variables=config.variables
+    )
     in_order = len(config.targets) == 1 and config.targets[0].mode != "append"
     detect >> buffer >> _load_tasks("load_batch", plain, buffer, in_order=in_order)
     for target, suffix in _suffixes(config.targets_apart):

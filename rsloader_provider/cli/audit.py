@@ -13,6 +13,7 @@ from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.audit.repair import repair_batches
 from rsloader_provider.loader.audit.report import AuditReport
 from rsloader_provider.loader.load_files.folder import read_good_load
+from rsloader_provider.loader.variables import refuse_other_values
 
 
 def audit(
@@ -30,6 +31,7 @@ def audit(
         config = read_good_load(loads, load)
         hook = rsloader_hook(config.aws_conn_id)
         services, inventory = hook.get_conn(), hook.get_inventory()
+        refuse_other_values(config, services)
         report = audit_load(config, services, inventory, batch)
         done: list[str] = []
         if repair and report.mendable:

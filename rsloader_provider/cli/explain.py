@@ -1,5 +1,6 @@
 """`rsloader explain`: the story of one object."""
 
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,11 @@ from rsloader_provider.cli.airflow_hook import rsloader_hook, task_state
 from rsloader_provider.cli.console import Console, escape, print_json, say
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.errors import ConfigurationError
+from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError, TransientError
 from rsloader_provider.loader.load_files.folder import read_load_folder
 from rsloader_provider.loader.look.explain import explain_object
 from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.variables import refuse_other_values
 
 
 def explain(
@@ -28,7 +30,13 @@ def explain(
         return rsloader_hook(aws_conn_id).get_conn()
 
     with errors_to_exit_code():
-        story = explain_object(_parsed(url), read_load_folder(loads), services_of, task_state)
+        folder = read_load_folder(loads)
+        for config in folder.loads.values():
+            if config.variables:
+                # What cannot be asked is told in the story.
+                with suppress(AccessDeniedError, NotSetUpError, TransientError):
+                    refuse_other_values(config, services_of(config.aws_conn_id))
+        story = explain_object(_parsed(url), folder, services_of, task_state)
     if as_json:
         print_json(story.as_json())
         return

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from rsloader_provider.cli.airflow_hook import data_api_address_of, table_names
-from rsloader_provider.cli.console import print_json
+from rsloader_provider.cli.console import print_json, say
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import ConfigurationError
@@ -39,6 +39,8 @@ def permissions(
     """
     with errors_to_exit_code():
         configs = _configs(folder, load)
+        if names := sorted({name for config in configs for name in config.variables}):
+            say([f"Note: these variables were read as they are here: {', '.join(names)}."], aside=True)
         found = _found(configs, user, _installation(region, account))
     if as_json:
         print_json(found)

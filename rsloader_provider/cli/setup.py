@@ -15,6 +15,8 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import HISTORY_SCHEMA, HISTORY_VIEW, TableName
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.load_files.folder import LoadFolder, read_load_folder
+from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.variables import refuse_other_values
 
 _ABOUT_THE_COLUMNS = """\
 -- Histories that an earlier release created lack columns. Loads go on without them. `rsloader setup` adds them, run as
@@ -102,6 +104,8 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> li
         except RsloaderError as error:
             failed.append(f"AWS connection {aws_conn_id}: {type(error).__name__}: {error}")
             continue
+        mine, others = _as_they_run(mine, hook.get_conn())
+        failed += others
         for conn_id in sorted({target.conn_id for config in mine for target in config.targets}):
             try:
                 create_histories(_into(mine, conn_id), hook.get_conn().warehouse, history_there, view_left)
@@ -112,6 +116,20 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> li
     if as_json:
         print_json({"tables_created": tables, "histories": histories})
     return failed
+
+
+def _as_they_run(configs: Sequence[LoadConfig], services: Services) -> tuple[list[LoadConfig], list[str]]:
+    """Give the loads whose variables stand here for what they stood for in the last run, and say why not the others."""
+    mine: list[LoadConfig] = []
+    others: list[str] = []
+    for config in configs:
+        try:
+            refuse_other_values(config, services)
+        except RsloaderError as error:
+            others.append(str(error))
+        else:
+            mine.append(config)
+    return mine, others
 
 
 def _into(configs: Sequence[LoadConfig], conn_id: str) -> list[LoadConfig]:

@@ -11,6 +11,7 @@ from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.progress import shown_progress
 from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.move_in.shadow_report import compare_shadow
+from rsloader_provider.loader.variables import refuse_other_values
 
 
 def shadow_report(
@@ -26,6 +27,7 @@ def shadow_report(
     with errors_to_exit_code():
         config = read_good_load(loads, load)
         hook = rsloader_hook(config.aws_conn_id)
+        refuse_other_values(config, hook.get_conn())
         tables = DynamoLambdaTables(hook.dynamodb(), table_prefix)
         with shown_progress() as stage:
             report = compare_shadow(config, hook.get_conn(), tables, stage)

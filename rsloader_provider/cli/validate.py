@@ -65,6 +65,8 @@ def _print_notes(folder: LoadFolder) -> None:
     console = Console(soft_wrap=True, highlight=False, stderr=True)
     for note in folder.notes:
         console.print(f"[yellow]Note[/]: {escape(note)}")
+    if folder.variables:
+        console.print(f"[yellow]Note[/]: these variables were read as they are here: {', '.join(folder.variables)}.")
 
 
 def _print_mistakes(folder: LoadFolder) -> None:

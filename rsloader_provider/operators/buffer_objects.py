@@ -31,6 +31,7 @@ class BufferObjectsOperator(BaseOperator):
     Args:
         load_config: The load, as plain JSON of a LoadConfig.
         unread_files: Load files of its folder whose sources cannot be read.
+        variables: Digests of the environment variables that its load file was resolved with.
 
     Returns:
         A list of the keyword arguments of a mapped LoadBatchOperator, `{"batch", "target", "summary", "handed_out"}`
@@ -38,14 +39,22 @@ class BufferObjectsOperator(BaseOperator):
         they are pushed under the XCom key `apart`, with one such list for each target.
     """
 
-    def __init__(self, *, load_config: Mapping[str, Any], unread_files: Sequence[str] = (), **kwargs: Any):
+    def __init__(
+        self,
+        *,
+        load_config: Mapping[str, Any],
+        unread_files: Sequence[str] = (),
+        variables: Mapping[str, str] | None = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.load_config = load_config
         self.unread_files = unread_files
+        self.variables = variables or {}
 
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Buffer once."""
-        config = LoadConfig.model_validate(self.load_config).beside(self.unread_files)
+        config = LoadConfig.model_validate(self.load_config).beside(self.unread_files).resolved_with(self.variables)
         task_instance = context["ti"]
 
         @cache

@@ -9,6 +9,7 @@ from rsloader_provider.core.logs import logger_of
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.operate.requests import Action, Request, operate
+from rsloader_provider.loader.variables import refuse_other_values
 from rsloader_provider.task_failures import as_task_failures
 
 ANY_STATUS = "any"
@@ -70,6 +71,7 @@ class OperateOperator(BaseOperator):
         with as_task_failures():
             config = read_good_load(Path(self.loads_folder), load)
             services = RsloaderHook(config.aws_conn_id).get_conn()
+            refuse_other_values(config, services)
             return operate(config, services, request, lambda line: log.info("%s", line))
 
 

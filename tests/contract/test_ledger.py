@@ -389,6 +389,21 @@ def test_what_a_load_leaves_alone_is_recorded_once_and_comes_with_the_open_batch
     assert ledger.open_batch("orders", NOON).left_alone == {}, "it does not go with the batch"
 
 
+def test_digests_of_variables_are_recorded_beside_the_open_batch_by_those_who_know_the_last(ledger: Ledger):
+    assert ledger.variables("orders") is None
+    with pytest.raises(LostRaceError):
+        ledger.record_variables("orders", None, {"STAGE": "1"})
+    assert ledger.open_batch("orders", NOON).variables is None
+    ledger.record_variables("orders", None, {"STAGE": "1"})
+    for stale in (None, {}, {"STAGE": "2"}):
+        with pytest.raises(LostRaceError):
+            ledger.record_variables("orders", stale, {"STAGE": "3"})
+    ledger.record_variables("orders", {"STAGE": "1"}, {"STAGE": "2", "TEAM": "1"})
+    a_locked_batch(ledger)
+    assert ledger.variables("orders") == ledger.open_batch("orders", NOON).variables == {"STAGE": "2", "TEAM": "1"}
+    assert ledger.left_alone("orders") is None
+
+
 def test_nothing_is_left_alone_by_a_load_without_an_open_batch(ledger: Ledger):
     with pytest.raises(LostRaceError):
         ledger.leave_alone("orders", None, {})

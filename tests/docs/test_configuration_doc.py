@@ -33,8 +33,9 @@ def test_every_clause_of_copy_is_told_with_its_formats() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_every_example_is_valid(example: str) -> None:
+def test_every_example_is_valid(example: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """People copy examples. One that shows a part is put into the first, which is whole."""
+    monkeypatch.setenv("STAGE", "prod")
     whole = EXAMPLES[0]
     if example != whole:
         parts, shown = yaml.safe_load(whole), yaml.safe_load(example)

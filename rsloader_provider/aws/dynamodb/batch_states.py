@@ -15,6 +15,7 @@ from rsloader_provider.aws.dynamodb.items import (
     left_alone_from,
     left_alone_map,
     progress_map,
+    variables_from,
 )
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.errors import ContentionError, CorruptLedgerError
@@ -50,7 +51,7 @@ class BatchStates:
                 )
             batch = batch_from(item)
             if batch.status is BatchStatus.OPEN:
-                return replace(batch, left_alone=left_alone_from(current))
+                return replace(batch, left_alone=left_alone_from(current), variables=variables_from(current))
         raise ContentionError(f"Load {load}: other writers locked its open batch {_MOVES} times in a row. Try again.")
 
     def left_alone(self, load: str) -> LeftAlone | None:
@@ -58,14 +59,14 @@ class BatchStates:
         return None if current is None else left_alone_from(current)
 
     def leave_alone(self, load: str, before: LeftAlone | None, after: LeftAlone) -> None:
-        same, values = "attribute_not_exists(#left_alone)", {":after": left_alone_map(after)}
-        if before is not None:
-            same, values = "#left_alone = :before", {**values, ":before": left_alone_map(before)}
-        self._requests.write_or_lose(
-            self._requests.update(
-                load, CURRENT, "SET #left_alone = :after", f"attribute_exists(#load) AND {same}", values
-            )
-        )
+        self._record(load, "left_alone", None if before is None else left_alone_map(before), left_alone_map(after))
+
+    def variables(self, load: str) -> Mapping[str, str] | None:
+        current = self._requests.get_row(load, CURRENT)
+        return None if current is None else variables_from(current)
+
+    def record_variables(self, load: str, before: Mapping[str, str] | None, after: Mapping[str, str]) -> None:
+        self._record(load, "variables", None if before is None else {**before}, {**after})
 
     def lock(
         self,
@@ -140,6 +141,15 @@ class BatchStates:
             self._requests.update(after.load, after.batch, sets + removes, "#version = :before", values)
         )
         return after
+
+    def _record(self, load: str, name: str, before: Item | None, after: Item) -> None:
+        """Write beside the open batch what a load remembers, if nobody else has since it was read."""
+        same, values = f"attribute_not_exists(#{name})", {":after": after}
+        if before is not None:
+            same, values = f"#{name} = :before", {**values, ":before": before}
+        self._requests.write_or_lose(
+            self._requests.update(load, CURRENT, f"SET #{name} = :after", f"attribute_exists(#load) AND {same}", values)
+        )
 
     def _open_first(self, load: str, now: datetime) -> None:
         opened = Batch(load, next_batch_id(now, None, self._randomness))

@@ -192,6 +192,23 @@ def left_alone_from(current: Mapping[str, Any]) -> LeftAlone | None:
         ) from error
 
 
+def variables_from(current: Mapping[str, Any]) -> Mapping[str, str] | None:
+    """Read the digests of a load's variables from the item that names its open batch; None where none are recorded.
+
+    Raises:
+        CorruptLedgerError: The item does not say what it must.
+    """
+    if "variables" not in current:
+        return None
+    try:
+        return {_text(name): _text(digest) for name, digest in current["variables"].items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CorruptLedgerError(
+            f"Item {CURRENT} of load {current.get('load')!r} cannot be read ({error!r}). Remove its attribute "
+            "variables; the next run writes it again. Nothing was changed."
+        ) from error
+
+
 def _progress(item: Mapping[str, Any]) -> TargetProgress:
     return TargetProgress(
         settings=json.loads(item["settings"]),

@@ -42,6 +42,8 @@ class DynamoLedger:
         self.open_batch = states.open_batch
         self.left_alone = states.left_alone
         self.leave_alone = states.leave_alone
+        self.variables = states.variables
+        self.record_variables = states.record_variables
         self.lock = states.lock
         self.replace = states.replace
 

@@ -15,6 +15,7 @@ from rsloader_provider.core.visible import visible
 from rsloader_provider.loader.load_files.folder import read_good_load
 from rsloader_provider.loader.operate.operations.operation import Operation, unheard
 from rsloader_provider.loader.services import Services
+from rsloader_provider.loader.variables import refuse_other_values
 
 Load = Annotated[str, typer.Argument(metavar="LOAD", help="Name of the load.")]
 Loads = Annotated[Path, typer.Option(help="Folder of the load files.")]
@@ -28,10 +29,13 @@ def load_and_services(folder: Path, name: str) -> tuple[LoadConfig, Services]:
     """Read a load, and reach its services.
 
     Raises:
-        ConfigurationError: There is no such load, or its file has mistakes; or a connection is missing.
+        ConfigurationError: There is no such load, or its file has mistakes; or a connection is missing; or its file
+            means another load here than where it runs.
     """
     config = read_good_load(folder, name)
-    return config, services_of(config.aws_conn_id)
+    services = services_of(config.aws_conn_id)
+    refuse_other_values(config, services)
+    return config, services
 
 
 def services_of(aws_conn_id: str) -> Services:

@@ -4,7 +4,7 @@ Every model is frozen, refuses unknown keys, and converts to plain JSON and back
 `model_validate(model_dump(mode="json", by_alias=True, exclude_defaults=True))` gives an equal one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Literal, Self
 
@@ -123,6 +123,7 @@ class LoadConfig(Settings):
     """What clearing `load_batch` does with a batch that is loaded already: load it again, or leave it."""
 
     _unread_files: tuple[str, ...] = PrivateAttr(default=())
+    _variables: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
     @field_validator("exclude")
     @classmethod
@@ -220,6 +221,20 @@ class LoadConfig(Settings):
     def target_named(self, name: str) -> Target | None:
         """Give the target of a name; None if the load has none, or no longer."""
         return next((target for target in self.targets if target.name == name), None)
+
+    @property
+    def variables(self) -> Mapping[str, str]:
+        """Digests of the environment variables that the load file was resolved with, by name.
+
+        No setting, and no part of the plain JSON.
+        """
+        return self._variables
+
+    def resolved_with(self, variables: Mapping[str, str]) -> Self:
+        """Give the load as it was read with these variables."""
+        copy = self.model_copy()
+        copy._variables = dict(variables)
+        return copy
 
     @property
     def targets_apart(self) -> tuple[Target, ...]:

@@ -219,6 +219,7 @@ class Batch:
             but earlier generations may have loaded them.
         left_alone: What the load left alone when it last looked, which stands beside the batch; None if that was never
             recorded, and for a batch that was not read as the open one.
+        variables: Digests of the variables in the load file at the last run, which stand beside the batch likewise.
         filled: Objects that were empty when they were claimed, and held something when they were loaded.
     """
 
@@ -236,6 +237,7 @@ class Batch:
     version: int = 0
     taken_out: int = 0
     left_alone: LeftAlone | None = field(default=None, compare=False)
+    variables: Mapping[str, str] | None = field(default=None, compare=False)
     filled: int = 0
 
     def __str__(self) -> str:

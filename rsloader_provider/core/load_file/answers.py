@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.load_file.catalog import Setting, settings
 from rsloader_provider.core.load_file.hints import describe
+from rsloader_provider.core.load_file.variables import resolved
 
 Answers = Mapping[str, Any]
 """Values by the paths of their settings, `targets[].table` for the only target. Settings without answer are missing."""
@@ -29,9 +30,10 @@ def complaints(answers: Answers) -> dict[str, str]:
     for setting in settings().values():
         if setting.model and setting.required:  # so that the report names what is missing in it, not the section itself
             data.setdefault(setting.key, [{}] if "array" in setting.kinds else {})
-    found: dict[str, str] = {}
+    known = resolved(data)
+    found = {_path(place): " ".join(said) for place, said in known.problems}
     try:
-        LoadConfig.model_validate(data)
+        LoadConfig.model_validate(known.data)
     except ValidationError as error:
         for place, message, hint in map(describe, error.errors(include_url=False)):
             found.setdefault(_path(place), f"{message} {hint}")

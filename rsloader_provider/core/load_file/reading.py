@@ -13,6 +13,7 @@ from rsloader_provider.core.config.setting_types import is_load_name
 from rsloader_provider.core.config.sources import SourcePattern
 from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.load_file.hints import describe
+from rsloader_provider.core.load_file.variables import resolved, resolved_text
 from rsloader_provider.core.load_file.yaml_reader import YamlSyntaxError, explore_yaml, read_yaml
 from rsloader_provider.core.load_file.yaml_salvage import top_level_text, top_level_texts
 from rsloader_provider.core.visible import visible
@@ -66,13 +67,16 @@ def read_load_file(text: str, file: str) -> LoadConfig:
         LoadFileError: It has mistakes; the error has all of them. Only broken YAML hides what comes after it.
     """
     try:
-        return LoadConfig.model_validate(read_yaml(text), by_alias=True, by_name=False)
+        found = resolved(read_yaml(text))
+        # A text with a problem stands there as it is written, and may still be a valid setting.
+        config = None if found.problems else LoadConfig.model_validate(found.data, by_alias=True, by_name=False)
     except Exception as error:  # noqa: BLE001 (a parser's errors have many types; each becomes a mistake below)
-        mistakes = _mistakes_in(text, file)
         # The fast reader refused the file; the slow one, which finds the mistakes, could disagree.
-        raise LoadFileError(
-            mistakes or (LoadFileMistake(file, 1, f"{error}.", "See docs/configuration.md."),)
-        ) from None
+        unexplained = (LoadFileMistake(file, 1, f"{error}.", "See docs/configuration.md."),)
+        raise LoadFileError(_mistakes_in(text, file) or unexplained) from None
+    if config is None:
+        raise LoadFileError(_mistakes_in(text, file))
+    return config.resolved_with(found.variables) if found.variables else config
 
 
 def _mistakes_in(text: str, file: str) -> tuple[LoadFileMistake, ...]:
@@ -83,9 +87,11 @@ def _mistakes_in(text: str, file: str) -> tuple[LoadFileMistake, ...]:
     mistakes = [LoadFileMistake(file, line, *_said(problem)) for line, problem in document.mistakes]
     if document.data is None and not mistakes:
         return (LoadFileMistake(file, 1, "the file is empty.", "Begin with the line 'load: <name>'."),)
+    found = resolved(document.data)
+    mistakes += [LoadFileMistake(file, document.line_of(place), *said) for place, said in found.problems]
     wrong_lines = {mistake.line for mistake in mistakes}
     try:
-        LoadConfig.model_validate(document.data, by_alias=True, by_name=False)
+        LoadConfig.model_validate(found.data, by_alias=True, by_name=False)
     except ValidationError as error:
         for details in error.errors(include_url=False):
             if details["type"] == "too_short" and details["input"]:
@@ -174,7 +180,8 @@ def sources_named(text: str) -> tuple[SourcePattern, ...] | None:
 
 
 def _pattern_in(text: str) -> SourcePattern | None:
-    for written in (text, f"{text}/"):
+    known = resolved_text(text)
+    for written in () if known is None else (known, f"{known}/"):
         try:
             return SourcePattern.parse(written)
         except ValueError:

@@ -36,7 +36,7 @@ def template_notes(file: str, text: str, config: LoadConfig | None) -> Iterator[
                 file,
                 line,
                 f"{value!r} looks like a template, but is taken as it stands, with {found[0]!r} in it.",
-                "Only pre_sql and post_sql are templates: write the value, in a load file for each environment.",
+                "Only pre_sql and post_sql are templates. Write the value, or ${env:NAME} for an environment variable.",
             )
 
 

@@ -70,6 +70,11 @@ class LoadFolder:
     notes: tuple[LoadFileMistake, ...] = ()
 
     @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the environment variables that good loads were read with, sorted."""
+        return tuple(sorted({name for config in self.loads.values() for name in config.variables}))
+
+    @property
     def mistakes(self) -> tuple[LoadFileMistake, ...]:
         """Every mistake in the folder, sorted by file and line."""
         return tuple(sorted({mistake for broken in self.broken.values() for mistake in broken.mistakes}))
@@ -282,6 +287,8 @@ def _may_overlap(content: bytes | OSError, source: SourcePattern) -> bool:
     """
     if isinstance(content, OSError):
         return False
+    if b"${" in content:  # what the variable stands for is known once the file is read
+        return True
     start, wanted = f"s3://{source.bucket}".encode(), f"/{source.literal_prefix}".encode()
     found = content.find(start)
     while found >= 0:

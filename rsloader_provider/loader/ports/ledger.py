@@ -40,7 +40,7 @@ class Ledger(Protocol):
     """
 
     def open_batch(self, load: str, now: datetime) -> Batch:
-        """Give the load's open batch, with what the load left alone; the first call for a load opens its first."""
+        """Give the load's open batch, with what stands beside it; the first call for a load opens its first."""
         ...
 
     def left_alone(self, load: str) -> LeftAlone | None:
@@ -49,6 +49,23 @@ class Ledger(Protocol):
 
     def leave_alone(self, load: str, before: LeftAlone | None, after: LeftAlone) -> None:
         """Record what the load leaves alone. It has an open batch.
+
+        Args:
+            load: Name of the load.
+            before: What is recorded, as it was read.
+            after: What is to be recorded.
+
+        Raises:
+            LostRaceError: Somebody recorded something else since.
+        """
+        ...
+
+    def variables(self, load: str) -> Mapping[str, str] | None:
+        """Give the digests of the variables in the load file, by name, at the load's last run; None for none ever."""
+        ...
+
+    def record_variables(self, load: str, before: Mapping[str, str] | None, after: Mapping[str, str]) -> None:
+        """Record the digests of the variables in the load file. The load has an open batch.
 
         Args:
             load: Name of the load.

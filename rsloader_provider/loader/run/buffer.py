@@ -11,6 +11,7 @@ from rsloader_provider.core.ledger.boundary import LeftAlone, boundary
 from rsloader_provider.core.ledger.limits import count_fitting, due_reason
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.shadow_name import as_recorded
+from rsloader_provider.core.load_file.variables import differing
 from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
@@ -96,6 +97,7 @@ class Buffering:
         self.locked: list[Batch] = []
         self._load = config.load
         self.batch = self._open_batch()
+        self._record_variables(config)
         self.config, self.holds_still, self._to_record = self._settle(config)
 
     def claim_all(self, objects: Iterator[S3Object]) -> None:
@@ -140,6 +142,23 @@ class Buffering:
                 self.losses = 0
                 self.locked.append(locked)
                 log.info("%s: locked for %s with %d files, %d bytes", locked, reason, locked.files, locked.size_bytes)
+
+    def _record_variables(self, config: LoadConfig) -> None:
+        """Record what the load file's variables stand for, if that has changed: commands compare it with theirs."""
+        while config.variables and config.variables != self.batch.variables:
+            if changed := differing(config.variables, self.batch.variables):
+                log.warning(
+                    "load %s: the last run had other values in %s, which its load file refers to; from now on this "
+                    "run's count",
+                    config.load, ", ".join(changed),
+                )  # fmt: skip
+            try:
+                self.ledger.record_variables(config.load, self.batch.variables, config.variables)
+            except LostRaceError:
+                self._look_again()
+            else:
+                self.losses = 0
+                return
 
     def _settle(self, config: LoadConfig) -> tuple[LoadConfig, bool, LeftAlone | None]:
         """Find out what the load takes, and record it if that has changed, before anything is claimed.

@@ -28,6 +28,7 @@ class MemoryLedger:
         self._batches: dict[tuple[str, str], Batch] = {}
         self._current: dict[str, str] = {}
         self._left_alone: dict[str, LeftAlone] = {}
+        self._variables: dict[str, Mapping[str, str]] = {}
         self._segments: dict[tuple[str, str], list[Segment]] = defaultdict(list)
         self._deleted: set[tuple[str, str]] = set()
 
@@ -35,7 +36,8 @@ class MemoryLedger:
         with self._lock:
             if load not in self._current:
                 self._open(Batch(load, next_batch_id(now, None, self._randomness)))
-            return replace(self._batches[load, self._current[load]], left_alone=self._left_alone.get(load))
+            beside = {"left_alone": self._left_alone.get(load), "variables": self._variables.get(load)}
+            return replace(self._batches[load, self._current[load]], **beside)
 
     def left_alone(self, load: str) -> LeftAlone | None:
         with self._lock:
@@ -46,6 +48,16 @@ class MemoryLedger:
             if load not in self._current or self._left_alone.get(load) != before:
                 raise LostRaceError
             self._left_alone[load] = {**after}
+
+    def variables(self, load: str) -> Mapping[str, str] | None:
+        with self._lock:
+            return self._variables.get(load)
+
+    def record_variables(self, load: str, before: Mapping[str, str] | None, after: Mapping[str, str]) -> None:
+        with self._lock:
+            if load not in self._current or self._variables.get(load) != before:
+                raise LostRaceError
+            self._variables[load] = {**after}
 
     def claim(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> Batch:
         with self._lock:
