@@ -76,7 +76,14 @@ def test_a_machine_that_resolves_otherwise_says_so_and_does_nothing(deployed: "L
         assert "STAGE had another value in the load's last run than it has here" in refused.output, command
     params: dict[str, Any] = dict.fromkeys(("batch", "targets", "objects", "prefix", "since", "until", "deleted"))
     context: Any = {
-        "params": {**params, "load": load, "action": "close-now", "status": "any", "confirm": load},
+        "params": {
+            **params,
+            "load": load,
+            "action": "close-now",
+            "status": "any",
+            "confirm": load,
+            "out_of_order": False,
+        },
         "ti": type("Ti", (), {"dag_id": "rsloader_operations", "run_id": "manual", "try_number": 1}),
         "dag_run": None,
     }
