@@ -11,7 +11,7 @@ from stateful.actors import Actor, KilledError
 from support.fakes.warehouse import MemorySession, MemoryWarehouse
 
 from rsloader_provider.core.config.load import BatchLimits
-from rsloader_provider.core.errors import ConnectionLostError, TransientError
+from rsloader_provider.core.errors import ConnectionLostError, OperationRefusedError, TransientError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.redshift import sql
@@ -91,8 +91,8 @@ class FaultyLedger:
 
 
 def arrive(write: Callable[[], object]) -> None:
-    """Carry out a write that is late."""
-    with suppress(LostRaceError, AlreadyClaimedError):
+    """Carry out a write that is late; one that the port itself refuses is never sent."""
+    with suppress(LostRaceError, AlreadyClaimedError, OperationRefusedError):
         write()
 
 
