@@ -16,6 +16,7 @@ from rsloader_provider.core.permissions import (
     operator_policy,
     reader_policies,
     render_policy,
+    setup_policy,
     worker_policy,
 )
 from rsloader_provider.core.redshift.data_api_address import DataApiAddress
@@ -34,8 +35,8 @@ def permissions(
 ) -> None:
     """Print the minimum permissions of each load: IAM policies for workers and Redshift, and Redshift's grants.
 
-    Asks AWS and Redshift nothing. Reads the Airflow connections of targets with `transport: data_api`. Does not print
-    what only `rsloader setup` needs, once.
+    Asks AWS and Redshift nothing. Reads the Airflow connections of targets with `transport: data_api`. Of what only
+    `rsloader setup` needs, once, it prints the IAM policy; `rsloader setup --print-sql` prints the rest.
     """
     with errors_to_exit_code():
         configs = _configs(folder, load)
@@ -74,6 +75,7 @@ def _places(config: LoadConfig) -> dict[str, DataApiAddress]:
 
 def _found(configs: Sequence[LoadConfig], user: str, installation: Installation) -> dict[str, Any]:
     return {
+        "setup_policy": render_policy(setup_policy(installation)),
         "loads": {
             config.load: {
                 "aws_conn_id": config.aws_conn_id,
@@ -104,6 +106,8 @@ def _reader(name: str) -> str:
 
 
 def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
+    typer.echo("-- IAM policy for `rsloader setup`, once; SeeProtection also for `rsloader audit`")
+    typer.echo(json.dumps(found["setup_policy"], indent=2))
     for config in configs:
         each = found["loads"][config.load]
         typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")

@@ -1,6 +1,6 @@
 """`rsloader setup`: creates what the loader needs once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +23,11 @@ _ABOUT_THE_COLUMNS = """\
 -- the owner of the histories. To add them here, run the line of each history that its query finds: Redshift knows no
 -- ADD COLUMN IF NOT EXISTS, and a history that was created above has them."""
 
+_ABOUT_PROTECTION = (
+    " `rsloader permissions` prints what this needs. To go without, give --no-point-in-time-recovery or "
+    "--no-deletion-protection."
+)
+
 # Only a connection shows which histories there are, and --print-sql opens none.
 _ABOUT_THE_VIEW = f"""\
 -- The view is for people; no load reads it. This statement covers ONLY the histories above. If other folders of load
@@ -37,11 +42,19 @@ def setup(
     user: Annotated[str, typer.Option(help="The loader's Redshift user, for the grants of --print-sql.")] = "rsloader",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     load: Annotated[list[str] | None, typer.Option(help="Set up this load only; may be repeated.")] = None,
+    no_point_in_time_recovery: Annotated[
+        bool,
+        typer.Option("--no-point-in-time-recovery", help="Leave it as it is; AWS charges for it by the tables' size."),
+    ] = False,
+    no_deletion_protection: Annotated[
+        bool, typer.Option("--no-deletion-protection", help="Leave deletion protection of the tables as it is.")
+    ] = False,
 ) -> None:
     """Create the two DynamoDB tables, and in Redshift a load history for each target table.
 
     Uses the Airflow connections that the load files name. Running it again creates what is missing, adds the columns
-    that histories of an earlier release lack, and changes nothing else. A load file with mistakes, or a connection that
+    that histories of an earlier release lack, switches on what keeps the tables from being lost, and changes nothing
+    else. A load file with mistakes, or a connection that
     cannot be used, holds up no other. Exit code 1 if there is one.
     """
     with errors_to_exit_code():
@@ -49,7 +62,11 @@ def setup(
         if print_sql:
             _print_sql(configs, user, as_json=as_json)
         else:
-            left_out += _create(configs, as_json=as_json, is_all=not left_out)
+            wanted = {
+                "point_in_time_recovery": not no_point_in_time_recovery,
+                "deletion_protection": not no_deletion_protection,
+            }
+            left_out += _create(configs, wanted, as_json=as_json, is_all=not left_out)
     for each in left_out:
         Console(stderr=True, soft_wrap=True).print(f"[red]Not set up[/]: {escape_lines(each)}", highlight=False)
     if left_out:
@@ -66,24 +83,30 @@ def _chosen(folder: LoadFolder, path: Path, names: Sequence[str] | None) -> tupl
     return [each for name, each in folder.loads.items() if not names or name in names], [*map(str, mistakes)]
 
 
-def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> list[str]:
+def _create(configs: Sequence[LoadConfig], protection: Mapping[str, bool], *, as_json: bool, is_all: bool) -> list[str]:
     """Create what is missing, one connection after the other.
 
     Returns:
         What could not be created, and why.
     """
     # botocore takes a second to import, which the other commands should not.
+    from rsloader_provider.aws.dynamodb.protection import protect_tables  # noqa: PLC0415
     from rsloader_provider.aws.dynamodb.tables import create_tables  # noqa: PLC0415
     from rsloader_provider.loader.setup import create_histories  # noqa: PLC0415
 
     console = Console(soft_wrap=True, quiet=as_json)
     tables: list[str] = []
+    protected: list[dict[str, str]] = []
     histories: list[dict[str, str]] = []
     failed: list[str] = []
 
     def table_created(name: str) -> None:
         tables.append(name)
         console.print(f"created DynamoDB table {name}")
+
+    def switched_on(name: str, what: str) -> None:
+        protected.append({"table": name, "protection": what})
+        console.print(f"DynamoDB table {name}: {what} switched on")
 
     def history_there(conn_id: str, name: TableName) -> None:
         histories.append({"connection": conn_id, "history": str(name)})
@@ -104,6 +127,10 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> li
         except RsloaderError as error:
             failed.append(f"AWS connection {aws_conn_id}: {type(error).__name__}: {error}")
             continue
+        try:
+            protect_tables(hook.dynamodb(), table_names(), switched_on, **protection)
+        except RsloaderError as error:
+            failed.append(f"AWS connection {aws_conn_id}: {type(error).__name__}: {error}{_ABOUT_PROTECTION}")
         mine, others = _as_they_run(mine, hook.get_conn())
         failed += others
         for conn_id in sorted({target.conn_id for config in mine for target in config.targets}):
@@ -114,7 +141,7 @@ def _create(configs: Sequence[LoadConfig], *, as_json: bool, is_all: bool) -> li
     if is_all and not failed:
         console.print("[green]Everything is set up.[/]")
     if as_json:
-        print_json({"tables_created": tables, "histories": histories})
+        print_json({"tables_created": tables, "protected": protected, "histories": histories})
     return failed
 
 

@@ -86,7 +86,7 @@ def worker_policy(
     """Give what the role or user of the load's `aws_conn_id` needs to discover, buffer and load.
 
     It cannot read any object, and it cannot touch another load's claims, batches or manifests. `rsloader setup` needs
-    more, once; so do buckets and topics that are encrypted with a customer managed KMS key.
+    more, once (see `setup_policy`); so do buckets and topics that are encrypted with a customer managed KMS key.
 
     Args:
         config: The load.
@@ -150,6 +150,20 @@ def operator_policy(config: LoadConfig, installation: Installation) -> tuple[Pol
             own_items,
         ),
         PolicyStatement("DeleteBatches", ("dynamodb:DeleteItem",), (table + installation.batches_table,), own_items),
+    )
+
+
+def setup_policy(installation: Installation) -> tuple[PolicyStatement, ...]:
+    """Give what `rsloader setup` needs in DynamoDB, and `rsloader audit` to tell how the tables are protected.
+
+    `ProtectTables` is for the two things that an option of `rsloader setup` leaves out.
+    """
+    table = f"arn:{installation.partition}:dynamodb:{installation.region}:{installation.account}:table/"
+    tables = (table + installation.files_table, table + installation.batches_table)
+    return (
+        PolicyStatement("CreateTables", ("dynamodb:CreateTable", "dynamodb:DescribeTable"), tables),
+        PolicyStatement("SeeProtection", ("dynamodb:DescribeContinuousBackups",), tables),
+        PolicyStatement("ProtectTables", ("dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable"), tables),
     )
 
 

@@ -55,7 +55,9 @@ def test_setup_creates_tables_and_histories_and_changes_nothing_the_second_time(
     first = rsloader("setup", "--loads", str(loads.folder))
     assert f"created DynamoDB table setup{loads.number}_files" in first
     assert f"load history rsloader.{loads.table.replace('.', '__')}" in first
-    assert "created" not in rsloader("setup", "--loads", str(loads.folder))
+    again = rsloader("setup", "--loads", str(loads.folder))
+    assert "created" not in again
+    assert "switched on" not in again
     assert list(loads.query(f"SELECT count(*) FROM rsloader.loads WHERE target = '{loads.table}'")[0]) == [0]
 
 
@@ -101,9 +103,12 @@ def test_setup_tells_programs_what_it_created_and_what_it_would_run(loads: "Load
     loads.write()
     history = {"connection": "redshift_default", "history": f"rsloader.{loads.table.replace('.', '__')}"}
     tables = [f"json{loads.number}_files", f"json{loads.number}_batches"]
-    for created in (tables, []):
-        told = json.loads(rsloader("setup", "--loads", str(loads.folder), "--json"))
-        assert told == {"tables_created": created, "histories": [history]}
+    kinds = ("point-in-time recovery", "deletion protection")
+    protected = [{"table": table, "protection": kind} for table in tables for kind in kinds]
+    without = ["--no-point-in-time-recovery", "--no-deletion-protection"]
+    for options, created, switched_on in ((without, tables, []), ([], [], protected), ([], [], [])):
+        told = json.loads(rsloader("setup", "--loads", str(loads.folder), "--json", *options))
+        assert told == {"tables_created": created, "protected": switched_on, "histories": [history]}
     printed = json.loads(rsloader("setup", "--loads", str(loads.folder), "--print-sql", "--json"))
     assert printed["redshift_default"][0] == 'CREATE SCHEMA IF NOT EXISTS "rsloader"'
 

@@ -27,6 +27,8 @@ def test_each_load_gets_its_policies_and_each_connection_its_grants():
     text = json.dumps(orders["worker_policy"])
     assert "arn:aws:dynamodb:eu-west-1:123456789012:table/rsloader_batches/index/attention" in text
     assert list(orders["redshift_role_policies"]) == ["default"]
+    setup = {each["Sid"]: each["Action"] for each in found["setup_policy"]["Statement"]}
+    assert setup["ProtectTables"] == ["dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable"]
     operators = {each["Sid"]: each["Action"] for each in orders["operator_policy"]["Statement"]}
     assert operators["DeleteBatches"] == ["dynamodb:DeleteItem"]
     assert 'GRANT INSERT ON "public"."orders" TO "etl"' in found["redshift_grants"]["redshift_default"]

@@ -9,6 +9,7 @@ from support.objects import NOON, TARGET, an_object, counting_randomness
 
 from rsloader_provider.aws.dynamodb.inventory import DynamoInventory
 from rsloader_provider.aws.dynamodb.ledger import DynamoLedger
+from rsloader_provider.aws.dynamodb.protection import protect_tables
 from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import CorruptLedgerError
@@ -181,3 +182,28 @@ def test_a_batch_id_that_none_can_follow_is_refused(edited: Edited):
     edited.edit("#current", open_batch=last)
     with pytest.raises(CorruptLedgerError, match=last):
         edited.ledger.open_batch("orders", NOON)
+
+
+def test_what_is_switched_on_for_the_tables_is_told_and_stays(edited: Edited):
+    """Each alone, for those who must not have the other; and never off again."""
+    names = (edited.names.files, edited.names.batches)
+
+    def protect(*, recovery: bool, deletion: bool) -> list[tuple[str, str]]:
+        told: list[tuple[str, str]] = []
+        protect_tables(
+            edited.client, edited.names, lambda *each: told.append(each),
+            point_in_time_recovery=recovery, deletion_protection=deletion,
+        )  # fmt: skip
+        return told
+
+    def protection() -> list[tuple[str, bool, bool]]:
+        found = edited.inventory.protection()
+        return [(each.name, each.point_in_time_recovery, each.deletion_protection) for each in found]
+
+    assert protect(recovery=False, deletion=False) == []
+    assert protection() == [(name, False, False) for name in names]
+    assert protect(recovery=True, deletion=False) == [(name, "point-in-time recovery") for name in names]
+    assert protection() == [(name, True, False) for name in names]
+    assert protect(recovery=True, deletion=True) == [(name, "deletion protection") for name in names]
+    assert protect(recovery=False, deletion=False) == []
+    assert protection() == [(name, True, True) for name in names]

@@ -17,7 +17,8 @@ import redshift_connector
 from support.loader_services import aws_client_arguments, make_tables
 from support.objects import a_config
 
-from rsloader_provider.aws.dynamodb.tables import ATTENTION_INDEX, TableNames
+from rsloader_provider.aws.dynamodb.protection import protect_tables
+from rsloader_provider.aws.dynamodb.tables import ATTENTION_INDEX, TableNames, create_tables
 from rsloader_provider.aws.kms import KmsKeys
 from rsloader_provider.aws.redshift.data_api import DataApiWarehouse
 from rsloader_provider.aws.redshift.transports import WarehouseByTransport
@@ -38,6 +39,7 @@ from rsloader_provider.core.permissions import (
     operator_policy,
     reader_policies,
     render_policy,
+    setup_policy,
     worker_policy,
 )
 from rsloader_provider.core.redshift import sql
@@ -578,3 +580,22 @@ def test_without_sns_the_rows_are_loaded_and_the_log_names_load_topic_and_remedy
     (said,) = caplog.messages
     assert account.topic in said
     assert "Allow" in said
+
+
+SETUP = setup_policy(INSTALLATION)
+
+
+def set_up(account: Account, policy: tuple[PolicyStatement, ...], **without: bool) -> None:
+    arguments = aws_client_arguments(account.aws.endpoint_url) | account.user(policy)
+    client = boto3.resource("dynamodb", **arguments).meta.client
+    create_tables(client, NAMES, created=lambda _: None)
+    wanted = {"point_in_time_recovery": True, "deletion_protection": True} | without
+    protect_tables(client, NAMES, lambda *_: None, **wanted)
+
+
+def test_setup_runs_with_exactly_the_printed_policy_and_without_protection_with_less(account: Account):
+    set_up(account, SETUP)
+    least = tuple(each for each in SETUP if each.sid == "CreateTables")
+    set_up(account, least, point_in_time_recovery=False)
+    with pytest.raises(AccessDeniedError, match="dynamodb:DescribeContinuousBackups on resource"):
+        set_up(account, least)

@@ -18,7 +18,7 @@ from rsloader_provider.core.ledger.manifest import Entry, render_manifest
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.rows import CopiedFile, HistoryRow
-from rsloader_provider.loader.ports.inventory import StoredBatch
+from rsloader_provider.loader.ports.inventory import StoredBatch, TableProtection
 from support.objects import NOON, TARGET
 
 RUN = "rsloader_orders/scheduled__2026-01-01T00:00:00+00:00"
@@ -79,6 +79,9 @@ class MadeUpLoad:
 
     def current(self, load: str) -> str | None:
         return None
+
+    def protection(self) -> Iterator[TableProtection]:
+        return iter(())
 
     # the ledger, which is asked only about what looks wrong
 

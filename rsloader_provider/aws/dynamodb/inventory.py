@@ -15,11 +15,12 @@ from rsloader_provider.aws.dynamodb.items import (
     segment_batch,
     segment_from,
 )
+from rsloader_provider.aws.dynamodb.protection import protection_of
 from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.aws.errors import as_loader_errors
 from rsloader_provider.core.errors import CorruptLedgerError
 from rsloader_provider.core.ledger.claims import Claim, Segment
-from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable
+from rsloader_provider.loader.ports.inventory import StoredBatch, TableProtection, Unreadable
 
 _Read = TypeVar("_Read")
 
@@ -58,6 +59,9 @@ class DynamoInventory:
                 TableName=self._names.batches, Key={"load": load, "batch": CURRENT}, ConsistentRead=True
             )
         return None if "Item" not in answer else str(answer["Item"].get("open_batch"))
+
+    def protection(self) -> Iterator[TableProtection]:
+        return protection_of(self._client, self._names)
 
     def _items(self, table: str, condition: str, load: str, begin: str | None = None) -> Iterator[Item]:
         names, values = {"#load": "load"}, {":load": load}

@@ -15,6 +15,7 @@ from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key
 from rsloader_provider.loader.audit.batch_findings import BatchFindings
 from rsloader_provider.loader.audit.batches import BatchWalk
+from rsloader_provider.loader.audit.protection import report_protection
 from rsloader_provider.loader.audit.remedies import remedies
 from rsloader_provider.loader.audit.report import AuditReport, Finding
 from rsloader_provider.loader.audit.segments import Fingerprint, fingerprint
@@ -48,6 +49,7 @@ def audit_load(
         if unknown := sorted((report.only or frozenset()) - found.verdicts.keys()):
             raise UnknownBatchError(f"Load {config.load} has no batch {', '.join(unknown)}.")
         _ObjectWalk(config, services, inventory, found, report, takes_hidden=takes_hidden).run()
+        report_protection(inventory, report)
         for state, tally in report.tallies.items():
             tally.remedies = remedies(config, services.ledger, histories, state, tally)
     return report

@@ -34,6 +34,21 @@ class StoredBatch:
     is_indexed_right: bool
 
 
+@dataclass(frozen=True, slots=True)
+class TableProtection:
+    """What keeps a table of the ledger from being lost.
+
+    Attributes:
+        name: The table.
+        point_in_time_recovery: Whether it can be restored to any moment of the last days.
+        deletion_protection: Whether it cannot be deleted by mistake.
+    """
+
+    name: str
+    point_in_time_recovery: bool
+    deletion_protection: bool
+
+
 class Inventory(Protocol):
     """Reads whole streams, page by page, each page as it is at that moment; never refuses a single item.
 
@@ -60,4 +75,8 @@ class Inventory(Protocol):
 
     def current(self, load: str) -> str | None:
         """Give the id of the batch that claims go into, readable or not; None if none is named."""
+        ...
+
+    def protection(self) -> Iterator[TableProtection]:
+        """Tell of each table what keeps it from being lost."""
         ...

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 
+from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.claims import Claim, Segment
-from rsloader_provider.loader.ports.inventory import StoredBatch, Unreadable
+from rsloader_provider.loader.ports.inventory import StoredBatch, TableProtection, Unreadable
 from support.fakes.ledger import MemoryLedger
 
 
 class MemoryInventory:
     def __init__(self, ledger: MemoryLedger):
         self._ledger = ledger
+        self.protected: bool | RsloaderError = True
 
     def claims(self, load: str) -> Iterator[Claim | Unreadable]:
         return self._ledger.claims(load, "")
@@ -25,3 +27,9 @@ class MemoryInventory:
 
     def current(self, load: str) -> str | None:
         return self._ledger.current(load)
+
+    def protection(self) -> Iterator[TableProtection]:
+        if isinstance(self.protected, RsloaderError):
+            raise self.protected
+        for name in ("files", "batches"):
+            yield TableProtection(name, point_in_time_recovery=self.protected, deletion_protection=self.protected)

@@ -1,5 +1,6 @@
 """An audit sorts every object into one state, names what is wrong, and what it says to do ends clean."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,7 +11,13 @@ from support.objects import TARGET, a_config
 
 from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import BadDataError, ConnectionLostError, UnknownBatchError
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    BadDataError,
+    ConnectionLostError,
+    RsloaderError,
+    UnknownBatchError,
+)
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification, TargetState
 from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.ledger.manifest import Entry, digest_of_names
@@ -613,4 +620,24 @@ def test_a_target_without_a_history_is_judged_by_dynamodb_and_that_is_said(world
     report = audit_load(config, world.services, world.inventory)
     assert states(report) == {"loaded": ["1.csv", "2.csv"]}
     assert ["history: none" in each.text for each in report.findings] == [True]
+    assert not report.is_wrong
+
+
+@pytest.mark.parametrize(
+    ("protected", "told"),
+    [
+        (True, []),
+        (False, ["it has no point-in-time recovery and deletion protection."] * 2),
+        (AccessDeniedError("no dynamodb:DescribeTable"), ["whether they have .*could not be found out: no dynamodb"]),
+    ],
+)
+def test_tables_that_could_not_be_put_back_are_told_and_no_load_is_wrong_for_that(
+    world: World, protected: bool | RsloaderError, told: list[str]
+):
+    inventory = world.inventory
+    inventory.protected = protected
+    report = audit_load(CONFIG, world.services, inventory)
+    found = [each.text for each in report.findings]
+    assert len(found) == len(told)
+    assert all(re.search(pattern, text) for pattern, text in zip(told, found, strict=True))
     assert not report.is_wrong
