@@ -7,6 +7,7 @@ RsloaderError
 ├── UnknownBatchError            no such batch, or no such target in it
 │   └── DeletedBatchError        a person deleted it; its objects stay claimed
 ├── CorruptLedgerError           an item in DynamoDB does not hold what it must
+│   └── LedgerLostError          a load history has batches that DynamoDB does not have
 ├── AttemptLostError             a newer attempt replaced this one
 ├── BadDataError                 COPY refused what is in the files; has the refused rows
 ├── ObjectsMissingError          objects of the batch are no longer in S3
@@ -115,6 +116,13 @@ class OperationRefusedError(RsloaderError):
 
 class CorruptLedgerError(RsloaderError):
     """An item in DynamoDB was written halfway or edited by hand."""
+
+
+class LedgerLostError(CorruptLedgerError):
+    """A load history has batches that DynamoDB does not have: the tables were emptied, created again or restored.
+
+    Nothing is claimed or loaded before a person decides, because what was loaded may be loaded again.
+    """
 
 
 class AttemptLostError(RsloaderError):

@@ -6,13 +6,13 @@ from contextlib import ExitStack
 from itertools import groupby
 from operator import attrgetter
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 
@@ -23,6 +23,8 @@ log = logger_of(__name__)
 
 PAGE_ROWS = 2_000
 QUERY_IDS = 200
+
+_Row = TypeVar("_Row")
 
 
 class Histories:
@@ -64,6 +66,16 @@ class Histories:
         """The targets without those whose history turned out not to be readable, by name."""
         return {name: target for name, target in self._targets.items() if name not in self.unreadable}
 
+    @property
+    def tables(self) -> dict[str, TableName]:
+        """The tables of those targets, by name."""
+        return {name: self._table(name) for name in self.targets}
+
+    def newest(self, name: str) -> str | None:
+        """Give the newest batch that a target's history has; None if it has none, or cannot be read."""
+        answers = self._read(name, sql.FindLoaded(LoadKey(self._table(name), self._load, batch="", generation=0)))
+        return answers[0].newest if answers else None
+
     def stream(self, name: str) -> Iterator[tuple[str, list[HistoryRow]]]:
         """Give a target's rows by batch, sorted by batch. Ends early when they cannot be read."""
         table, after = self._table(name), ""
@@ -104,7 +116,7 @@ class Histories:
     def _table(self, name: str) -> TableName:
         return TableName(self._targets[name].schema_name, self._targets[name].table_name)
 
-    def _read(self, name: str, statement: sql.Query[HistoryRow]) -> list[HistoryRow]:
+    def _read(self, name: str, statement: sql.Query[_Row]) -> list[_Row]:
         if name in self.unreadable:
             return []
         try:

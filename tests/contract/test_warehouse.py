@@ -26,7 +26,7 @@ from rsloader_provider.core.redshift.names import LoadKey, TableName
 from rsloader_provider.core.redshift.rows import Committed, CopiedFile, HistoryAnswer, HistoryRow, SkippedRow
 from rsloader_provider.loader.ports.warehouse import Session
 
-NOT_LOADED = HistoryAnswer(committed=None, newer=None)
+NOT_LOADED = HistoryAnswer(committed=None, newest=None)
 
 
 def found(session: Session, key: LoadKey) -> HistoryAnswer:
@@ -48,7 +48,8 @@ def test_a_committed_load_is_in_the_table_and_in_the_history(house: House):
         session.execute(house.recorded(copied.rows, copied.query_id))
         session.execute(sql.Commit())
     with house.connect() as session:
-        assert found(session, house.key) == HistoryAnswer(Committed(3, copied.query_id, files=2), newer=None)
+        committed = Committed(3, copied.query_id, files=2)
+        assert found(session, house.key) == HistoryAnswer(committed, newest=house.key.batch)
     assert house.count_rows() == 3
 
 
@@ -79,8 +80,10 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         session.execute(house.recorded(query_id=None))
         session.execute(sql.Commit())
         older = LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAA", 1)
-        assert found(session, older) == HistoryAnswer(committed=None, newer=house.key.batch)
-        assert found(session, house.key).newer is None
+        assert found(session, older) == HistoryAnswer(committed=None, newest=house.key.batch)
+        newer = LoadKey(house.table, "orders", "01ARZ3NDEKTSV4RRFFQ69G5FAZ", 1)
+        assert found(session, newer) == HistoryAnswer(committed=None, newest=house.key.batch)
+        assert found(session, replace(newer, load="other")) == NOT_LOADED
 
 
 def test_the_digest_of_the_names_comes_back_as_it_was_written(house: House):
@@ -89,7 +92,7 @@ def test_the_digest_of_the_names_comes_back_as_it_was_written(house: House):
         session.execute(sql.Begin())
         session.execute(house.recorded(names_digest=digest))
         session.execute(sql.Commit())
-        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2, digest), newer=None)
+        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2, digest), newest=house.key.batch)
         (row,) = session.execute(sql.ReadBatchHistory(house.table, "orders", house.key.batch))
         assert row.names_digest == digest
         assert [row] == session.execute(sql.ReadHistory(house.table, "orders", "", 9))
@@ -99,13 +102,13 @@ def test_a_history_of_an_earlier_release_says_so_and_is_written_and_read_as_it_i
     """In the same statements: it is found out by the question that is asked anyway, also when it has no rows yet."""
     house.make_history_old()
     with house.connect() as session:
-        assert found(session, house.key) == HistoryAnswer(None, newer=None, keeps_digests=False)
+        assert found(session, house.key) == HistoryAnswer(None, newest=None, keeps_digests=False)
         with pytest.raises(NotSetUpError, match="names_digest"):
             session.execute(house.recorded(names_digest="abc"))
         session.execute(sql.Begin())
         session.execute(house.recorded())
         session.execute(sql.Commit())
-        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2), newer=None, keeps_digests=False)
+        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2), house.key.batch, keeps_digests=False)
         (row,) = session.execute(sql.ReadBatchHistory(house.table, "orders", house.key.batch))
         assert (row.rows, row.names_digest) == (3, None)
         assert [row] == session.execute(sql.ReadHistory(house.table, "orders", "", 9))

@@ -67,13 +67,13 @@ def test_a_load_into_a_table_of_a_hostile_name_changes_that_table_only(
     key = LoadKey(target, name, "01ARZ3NDEKTSV4RRFFQ69G5FAV", 1)
     session.execute(sql.Begin())
     session.execute(sql.LockHistory(target))
-    assert session.execute(sql.FindLoaded(key)) == [HistoryAnswer(None, newer=None)]
+    assert session.execute(sql.FindLoaded(key)) == [HistoryAnswer(None, newest=None)]
     session.execute(sql.DeleteAll(target))
     session.execute(sql.Copy(target, (name,), manifest, CopyOptions(format="csv")))
     session.execute(sql.RecordLoaded(key, 1, 2, 1, None, run=name))
     session.execute(sql.Commit())
     assert session.execute(sql.FindLoaded(key)) == [
-        HistoryAnswer(Committed(rows=2, query_id=None, files=1), newer=None)
+        HistoryAnswer(Committed(rows=2, query_id=None, files=1), newest=key.batch)
     ]
     for grant in (
         sql.GrantOnSchema(schema, user, creating=True),

@@ -152,7 +152,7 @@ class BatchStates:
         )
 
     def _open_first(self, load: str, now: datetime) -> None:
-        opened = Batch(load, next_batch_id(now, None, self._randomness))
+        opened = Batch(load, next_batch_id(now, None, self._randomness), is_first=True)
         current = {"load": load, "batch": CURRENT, "open_batch": opened.batch}
         # The loser finds the winner's batch when it looks again.
         self._requests.transact(

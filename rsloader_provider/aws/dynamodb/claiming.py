@@ -96,7 +96,8 @@ class Claiming:
         action = self._requests.update(
             batch.load,
             batch.batch,
-            "SET #opened_at = if_not_exists(#opened_at, :now) ADD #files :files, #size_bytes :size_bytes",
+            "SET #opened_at = if_not_exists(#opened_at, :now) ADD #files :files, #size_bytes :size_bytes "
+            "REMOVE #is_first",
             "#status = :open AND #files <= :most_files AND #size_bytes < :below_bytes",
             {
                 ":now": now.isoformat(),

@@ -117,6 +117,7 @@ def batch_item(batch: Batch) -> Item:
         "version": batch.version,
         "taken_out": batch.taken_out or None,
         "filled": batch.filled or None,
+        "is_first": batch.is_first or None,
     }
     return _without_none(fields)
 
@@ -162,6 +163,7 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
             version=int(item["version"]),
             taken_out=int(item.get("taken_out", 0)),
             filled=int(item.get("filled", 0)),
+            is_first=bool(item.get("is_first")),
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise CorruptLedgerError(

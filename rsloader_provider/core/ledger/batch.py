@@ -221,6 +221,7 @@ class Batch:
             recorded, and for a batch that was not read as the open one.
         variables: Digests of the variables in the load file at the last run, which stand beside the batch likewise.
         filled: Objects that were empty when they were claimed, and held something when they were loaded.
+        is_first: Whether it is the load's first, and nothing was claimed for it yet: the ledger may have been lost.
     """
 
     load: str
@@ -239,6 +240,7 @@ class Batch:
     left_alone: LeftAlone | None = field(default=None, compare=False)
     variables: Mapping[str, str] | None = field(default=None, compare=False)
     filled: int = 0
+    is_first: bool = False
 
     def __str__(self) -> str:
         """Load and batch, as messages name them."""

@@ -23,6 +23,7 @@ def add_objects(batch: Batch, objects: Sequence[S3Object], now: datetime) -> Bat
         files=batch.files + len(objects),
         size_bytes=batch.size_bytes + sum(each.size_bytes for each in objects),
         opened_at=batch.opened_at or now,
+        is_first=False,
     )
 
 

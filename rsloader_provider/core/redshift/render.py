@@ -105,12 +105,11 @@ def _(statement: sql.FindLoaded) -> str:
     # The outer join gives a row also where the history has none, so that the answer always tells of the column.
     return (
         f"SELECT count(CASE WHEN {this} THEN 1 END), {found}, "  # noqa: S608 (every part is quoted)
-        f'max(CASE WHEN "batch" > {literal(key.batch)} THEN "batch" END), '
-        f'max(CASE WHEN {this} THEN "names_digest" END), '
+        f'max("batch"), max(CASE WHEN {this} THEN "names_digest" END), '
         f'count(CASE WHEN "names_digest" = {literal(_NO_COLUMN)} THEN 1 END) '
         f'FROM (SELECT 1 AS "always") AS "one" LEFT JOIN {_table(history_table(key.target))} '
         f'ON "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
-        f'AND "batch" >= {literal(key.batch)} {_standing_in("names_digest", _NO_COLUMN)}'
+        f"{_standing_in('names_digest', _NO_COLUMN)}"
     )
 
 

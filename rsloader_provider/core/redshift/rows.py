@@ -77,24 +77,24 @@ class HistoryAnswer:
 
     Attributes:
         committed: The load; None if the history does not have it.
-        newer: The newest batch that was loaded after this one; None if there is none.
+        newest: The newest of all batches of this load that the history has; None if it has none.
         keeps_digests: Whether its table has the column for `names_digest`.
     """
 
     committed: Committed | None
-    newer: str | None
+    newest: str | None
     keeps_digests: bool = True
 
     @classmethod
     def of(cls, values: Values) -> Self:
         """Read the row of FindLoaded."""
-        times, rows, query_id, files, newer, digest, without = values
+        times, rows, query_id, files, newest, digest, without = values
         committed = None
         if times:
             committed = Committed(
                 int(rows), _number_or_none(query_id), int(files), None if without else _text_or_none(digest)
             )
-        return cls(committed, _text_or_none(newer), keeps_digests=not without)
+        return cls(committed, _text_or_none(newest), keeps_digests=not without)
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,7 +111,7 @@ class LockHistory(Command):
 
 @dataclass(frozen=True, slots=True)
 class FindLoaded(Query[HistoryAnswer]):
-    """Ask the history for this load, for what was loaded after it, and which columns it has: one row."""
+    """Ask the history for this load, for the newest batch that it has, and which columns it has: one row."""
 
     key: LoadKey
 

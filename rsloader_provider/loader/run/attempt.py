@@ -337,6 +337,7 @@ class Attempt:
             announce=self._announce,
             found_nothing=self._found_nothing,
             unreadable=self._unreadable,
+            ledger=self.services.ledger,
             batch=self.batch,
             names_digest=digest_of_names(entry.name for entry in self.entries),
             target=self.target,

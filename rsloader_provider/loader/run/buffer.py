@@ -16,6 +16,7 @@ from rsloader_provider.core.logs import logger_of
 from rsloader_provider.loader.ports.ledger import CLAIM_OBJECTS, AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.discover import new_objects
+from rsloader_provider.loader.run.lost_ledger import ask_histories
 from rsloader_provider.loader.run.take_over import Work, take_over
 from rsloader_provider.loader.services import Services
 
@@ -88,6 +89,7 @@ class Buffering:
     """
 
     def __init__(self, config: LoadConfig, services: Services, run: str):
+        self._services = services
         self.ledger = services.ledger
         self.steps = services.steps
         self.now = services.now
@@ -101,12 +103,20 @@ class Buffering:
         self.config, self.holds_still, self._to_record = self._settle(config)
 
     def claim_all(self, objects: Iterator[S3Object]) -> None:
-        """Claim objects, and lock each batch that is full."""
+        """Claim objects, and lock each batch that is full.
+
+        Raises:
+            LedgerLostError: Nothing is claimed yet, but a load history has batches of the load.
+        """
         pending: list[S3Object] = []
+        may_be_lost = self.batch.is_first and not self.config.shadow
         while True:
             pending.extend(islice(objects, CLAIM_OBJECTS - len(pending)))
             if not pending:
                 return
+            if may_be_lost:
+                ask_histories(self.config, self._services)
+                may_be_lost = False
             fitting = pending[: count_fitting(pending, self.batch, self.config.batch)]
             if not fitting:
                 self.lock_if_due()

@@ -21,8 +21,10 @@ from rsloader_provider.core.redshift import modes, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey
 from rsloader_provider.core.redshift.rows import Committed, HistoryAnswer
+from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
+from rsloader_provider.loader.run.lost_ledger import refuse_unknown
 from rsloader_provider.loader.run.user_sql import run_user_sql
 
 log = logger_of(__name__)
@@ -55,6 +57,7 @@ class TableLoad:
         announce: Notes on the batch that COMMIT comes next, with COPY's rows and query id; for loads without history.
         found_nothing: Hears that the history does not have the batch.
         unreadable: Gives the error where the history cannot be read, from what Redshift said.
+        ledger: Asked for the newest batch of the history, if that is another.
         batch: The batch.
         names_digest: Digest of its objects' names.
         target: The target as it is loaded now.
@@ -74,6 +77,7 @@ class TableLoad:
     announce: Callable[[int, int | None], None]
     found_nothing: Callable[[], None]
     unreadable: Callable[[RsloaderError], RsloaderError]
+    ledger: Ledger
     batch: Batch
     names_digest: str
     target: Target
@@ -95,7 +99,7 @@ class TableLoad:
             answer = self._begin()
             if found := self._found(answer):
                 return found
-            self._refuse_older(answer)
+            self._refuse_to_load(answer)
             log.warning(
                 "%s: TRUNCATE of %s commits: the table is empty until the rows are loaded, also if they are refused",
                 self.batch, self.key.target,
@@ -106,7 +110,7 @@ class TableLoad:
         answer = self._begin()
         if found := self._found(answer):
             return found
-        self._refuse_older(answer)
+        self._refuse_to_load(answer)
         run_user_sql(self.session, self.renderer, self.batch, self.target, "pre_sql", self.manifest_url)
         filling = modes.filling(self.target)
         for statement in filling.before:
@@ -210,27 +214,32 @@ class TableLoad:
                 "max_files: 1."
             )
 
-    def _refuse_older(self, answer: HistoryAnswer | None) -> None:
+    def _refuse_to_load(self, answer: HistoryAnswer | None) -> None:
+        """Stop where the ledger was lost, and where rows would take the place of newer ones."""
+        if answer is None or answer.newest in {None, self.key.batch}:
+            return
+        newest = str(answer.newest)
+        refuse_unknown(self.ledger, self.key.load, self.key.target, newest)
         mode = self.target.mode
-        if answer is None or answer.newer is None or mode == "append":
+        if newest < self.key.batch or mode == "append":
             return
         if mode == "merge" and self.out_of_order:
             log.warning(
                 "%s: a person wants it in %s, which holds the newer batch %s: its rows replace those with the same key",
-                self.batch, self.key.target, answer.newer,
+                self.batch, self.key.target, newest,
             )  # fmt: skip
             return
         give_up = command("give-up", self.batch, self.target.name)
         if mode == "merge":
             raise OutOfOrderError(
-                f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {answer.newer}, "
+                f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {newest}, "
                 "and rows of this batch must not replace newer ones with the same key by themselves. What only this "
                 "batch has is missing in the table. To load it nevertheless, so that its rows replace those with the "
                 f"same key: {command('reprocess', self.batch, '--target', self.target.name, '--out-of-order')}. To "
                 f"leave it out for good: {give_up}"
             )
         raise OutOfOrderError(
-            f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {answer.newer}, "
+            f"{self.batch} was not loaded into {self.key.target}: the table holds the newer batch {newest}, "
             f"which mode {mode} would replace by older rows. Nothing needs repair. To leave this batch out for good: "
             f"{give_up}. To load objects of this batch nevertheless, put them into S3 again under new keys."
         )

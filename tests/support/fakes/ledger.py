@@ -35,7 +35,7 @@ class MemoryLedger:
     def open_batch(self, load: str, now: datetime) -> Batch:
         with self._lock:
             if load not in self._current:
-                self._open(Batch(load, next_batch_id(now, None, self._randomness)))
+                self._open(Batch(load, next_batch_id(now, None, self._randomness), is_first=True))
             beside = {"left_alone": self._left_alone.get(load), "variables": self._variables.get(load)}
             return replace(self._batches[load, self._current[load]], **beside)
 

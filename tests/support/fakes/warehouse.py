@@ -214,10 +214,10 @@ class MemorySession:
                 without = int(str(key.target) in self.warehouse.without_digests)
                 same = [e for e in self._history(key.target) if e.key.load == key.load]
                 found = next((e for e in same if e.key == key), None)
-                newer = max((e.key.batch for e in same if e.key.batch > key.batch), default=None)
+                newest = max((e.key.batch for e in same), default=None)
                 if found is None:
-                    return [[0, None, None, None, newer, None, without]]
-                return [[1, found.rows, found.query_id, found.files, newer, found.names_digest, without]]
+                    return [[0, None, None, None, newest, None, without]]
+                return [[1, found.rows, found.query_id, found.files, newest, found.names_digest, without]]
             case sql.ReadHistory(target, load, after, limit):
                 rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
                 return [self._history_row(each) for each in rows][:limit]

@@ -182,8 +182,8 @@ def test_a_batch_that_nobody_loads_yet_and_one_whose_commit_nobody_heard_of(
     with pytest.raises(ConnectionLostError):
         load(world, work.batch.batch)
     told = story(explain("orders/1.csv"))
-    assert "an attempt began and has not been heard of since (generation 1, attempt 1, session 101)" in told, (
-        "the explanation before took session 100"
+    assert "an attempt began and has not been heard of since (generation 1, attempt 1, session 102)" in told, (
+        "the first claim and the explanation before took sessions 100 and 101"
     )
     assert "it is loaded, although DynamoDB does not say so yet" in told
 
