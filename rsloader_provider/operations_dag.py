@@ -30,6 +30,7 @@ _LABELS = {
     Action.MARK_NOT_LOADED: "Say of an undecided batch that it is not loaded (batch, one target)",
     Action.DELETE_BATCHES: "Delete complete batches that are old (until)",
     Action.RESTORE: "Put deleted batches back (deleted)",
+    Action.REBUILD_LEDGER: "Put batches back that DynamoDB has lost",
 }
 _DOC = """### What `rsloader` does at a command line, for people without one
 

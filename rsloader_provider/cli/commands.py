@@ -108,6 +108,10 @@ COMMANDS = {
         "operate.batches:restore",
         "Put deleted batches back, without the objects that were forgotten or reprocessed since.",
     ),
+    "rebuild-ledger": Listed(
+        "operate.rebuild:rebuild_ledger",
+        "Put batches and claims back that DynamoDB has lost, from the load histories and the manifests in S3.",
+    ),
     "import-lambda": Listed(
         "import_lambda:import_lambda",
         "Move over from the Lambda loader: load files, connections, and claims of what it has loaded.",

@@ -11,7 +11,7 @@ from typing import Self
 
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, TargetState
-from rsloader_provider.core.ledger.claims import Segment
+from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt, forget_session, settle
@@ -203,7 +203,7 @@ def missing_in_history(batch: Batch, histories: Histories) -> list[str]:
 
 def judge_object(
     found: S3Object | None,
-    claimed: tuple[str, int] | None,
+    claim: Claim | None,
     verdict: Verdict | None,
     batch: str | None,
     copied_by: frozenset[str],
@@ -216,7 +216,7 @@ def judge_object(
 
     Args:
         found: The object as S3 lists it; None if it is not there.
-        claimed: ETag and size of its claim; None if it has no claim.
+        claim: Its claim; None if it has none.
         verdict: What is known of the claim's batch; None if there is no such batch.
         batch: That batch.
         copied_by: Batches whose committed COPY read the object although it is not theirs, or was empty by its claim.
@@ -224,7 +224,7 @@ def judge_object(
         looked: Whether S3 was asked. A claim outside of the present source is judged without asking.
         left_out: Whether a person left it out of that batch.
     """
-    if claimed is None:
+    if claim is None:
         return ObjectState.NOT_CLAIMED if copied_by else ObjectState.NOT_SEEN
     if left_out and verdict is not None:
         return ObjectState.LEFT_OUT
@@ -241,8 +241,8 @@ def judge_object(
         return ObjectState.DELETED if loaded else ObjectState.GONE
     # Somebody may have repaired it before it was loaded. S3 lists times in whole seconds. What its claim calls empty
     # was in no manifest: else the claim was corrected once it was loaded, or its COPY is known to have read it.
-    is_other = found is not None and (found.etag, found.size_bytes) != claimed
-    was_left_out = claimed[1] == 0 and batch not in copied_by
+    is_other = found is not None and not claim.is_of(found)
+    was_left_out = claim.size_bytes == 0 and batch not in copied_by
     is_old = (
         found is not None
         and not was_left_out

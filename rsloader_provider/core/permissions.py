@@ -136,7 +136,7 @@ def worker_policy(
 
 
 def operator_policy(config: LoadConfig, installation: Installation) -> tuple[PolicyStatement, ...]:
-    """Give what people need, besides `worker_policy`, to take out objects, and to delete and restore batches.
+    """Give what people need, besides `worker_policy`, to take out objects, and to delete, restore and rebuild batches.
 
     No task of the load's DAG needs it; the DAG `rsloader_operations` does.
     """
@@ -150,6 +150,13 @@ def operator_policy(config: LoadConfig, installation: Installation) -> tuple[Pol
             own_items,
         ),
         PolicyStatement("DeleteBatches", ("dynamodb:DeleteItem",), (table + installation.batches_table,), own_items),
+        PolicyStatement(
+            "ListManifests",
+            ("s3:ListBucket",),
+            (_arn(installation, config.manifests.bucket),),
+            {"StringLike": {"s3:prefix": (f"{_literally(config.manifests.key)}{config.load}/*",)}},
+        ),
+        PolicyStatement("ReadManifests", ("s3:GetObject",), (_manifest_arn(installation, config, config.manifests),)),
     )
 
 

@@ -10,9 +10,9 @@ from support.objects import a_config
 from typer.testing import CliRunner, Result
 
 from rsloader_provider.cli import app
-from rsloader_provider.core.errors import BadDataError
+from rsloader_provider.core.errors import BadDataError, LedgerLostError
 from rsloader_provider.core.ledger.transitions import Asker
-from rsloader_provider.hooks.rsloader import RsloaderHook
+from rsloader_provider.hooks.rsloader import RsloaderHook, table_names
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.look.reports import batch_reports
 from rsloader_provider.loader.run.buffer import buffer_objects
@@ -227,3 +227,36 @@ def test_programs_are_asked_nothing_and_dates_are_dates():
         result = invoke(*arguments, "--json")
         assert (result.exit_code, "--yes" in result.output) == (2, True)
     assert invoke("delete-batches", "orders", "--before", "soon").exit_code == 2
+
+
+def lose(loads: "Loads", load: str) -> None:
+    """Delete everything that DynamoDB has of a load."""
+    names, client = table_names(), RsloaderHook().dynamodb()
+    for table, key in ((names.files, "object"), (names.batches, "batch")):
+        found = client.query(
+            TableName=table, KeyConditionExpression="#load = :load",
+            ExpressionAttributeNames={"#load": "load"}, ExpressionAttributeValues={":load": load},
+        )  # fmt: skip
+        for item in found["Items"]:
+            client.delete_item(TableName=table, Key={"load": load, key: item[key]})
+
+
+def test_a_lost_ledger_is_noticed_and_put_back_and_nothing_is_loaded_twice(operated: Operated):
+    lose(operated.loads, operated.load)
+    with pytest.raises(LedgerLostError, match=f"rsloader rebuild-ledger {operated.load}"):
+        operated.run("dag/run-2")
+    dry = rsloader("rebuild-ledger", operated.load, *operated.folder, "--dry-run")
+    assert "claims of 2 objects" in dry
+    assert "1 objects in S3 have neither a claim nor a manifest" in dry
+    with pytest.raises(LedgerLostError):
+        operated.run("dag/run-2")
+    done = rsloader("rebuild-ledger", operated.load, *operated.folder, "--yes", "--json")
+    assert (done["plan"]["count"], done["done"]) == (1, {"count": 1, "objects": 2})
+    assert "nothing to do" in rsloader("rebuild-ledger", operated.load, *operated.folder)
+    operated.audit_is_clean()
+    operated.put("4.csv")
+    operated.run("dag/run-3")
+    operated.audit_is_clean()
+    assert [list(row) for row in operated.loads.query(f"SELECT id FROM {operated.loads.table} ORDER BY id")] == [
+        [1], [2], [3], [4],
+    ]  # fmt: skip

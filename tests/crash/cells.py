@@ -47,6 +47,7 @@ ELSEWHERE = (
     Step.TAKE_OUT,
     Step.DELETE_BATCH,
     Step.RESTORE_BATCH,
+    Step.REBUILD,
     Step.MEND,
 )
 """Steps that no task with a load history takes, or only for objects that were empty when they were claimed (`fill`).

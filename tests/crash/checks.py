@@ -27,14 +27,14 @@ class Told:
     undecided: bool = False
 
 
-def problems(scene: Scene, asked: Mapping[str, int], told: Told) -> Iterator[str]:
+def problems(scene: Scene, asked: Mapping[str, int], told: Told | None) -> Iterator[str]:
     """Give everything that is not as it must be, first of all rows.
 
     Args:
         scene: The scene, in which no process is at work any more.
         asked: The generations of the batch by target: 1, and one more for each time that a person asked for a batch
             that was loaded.
-        told: What should have been told.
+        told: What should have been told; None where the ledger has lost that.
     """
     for target, generations in asked.items():
         yield from _rows(scene, target, generations)
@@ -46,7 +46,8 @@ def problems(scene: Scene, asked: Mapping[str, int], told: Told) -> Iterator[str
         yield from _history(scene, batches[0], target, generations)
     yield from _ledger(scene, batches[0], asked)
     yield from _manifests(scene, batches[0])
-    yield from _messages(scene, batches[0], told)
+    if told is not None:
+        yield from _messages(scene, batches[0], told)
 
 
 def _rows(scene: Scene, target: str, generations: int) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """Moments that a killed process alone does not make.
 
-Somebody else comes in between two steps of a living one, or a person changes the load file meanwhile.
+Somebody else comes in between two steps of a living one, a person changes the load file meanwhile, or the ledger is lost.
 """
 
 import time
@@ -19,6 +19,7 @@ from crash.worker import DEADLINE_SECONDS, Ended, StuckError, Worker
 from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.operate.change_targets import give_up_target, retarget_batch
+from rsloader_provider.loader.operate.rebuild import Rebuilt, rebuild_ledger
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 from rsloader_provider.loader.run.load_batch import Outcome
@@ -201,6 +202,30 @@ def _decided_too_late(step: Step) -> Callable[[Stage, Isolation], Verdict]:
     return play
 
 
+def rebuilding_that_is_killed(stage: Stage, isolation: Isolation) -> Verdict:
+    """The ledger is lost; what puts it back is killed before its first write and after it, each time beside a run."""
+    with Scene(stage, isolation) as scene:
+        for name, body in OBJECTS.items():
+            scene.put(name, body)
+        (work,) = scene.buffer("dag/run-1")
+        assert scene.do(scene.loading(work, "dag/run-1")).value
+        stage.lose(scene.load)
+
+        def rebuild(services: Services) -> Rebuilt:
+            return rebuild_ledger(scene.config, services, by="a person")
+
+        for number, side in enumerate(Side, start=2):
+            killed = scene.process(rebuild, (Step.REBUILD, side))
+            killed.wait_until_held()
+            beside = scene.do(scene.buffering(f"dag/run-{number}"))
+            assert beside.value == [] or (beside.error or "").startswith("LedgerLostError"), f"it loads: {beside}"
+            killed.kill()
+        rebuilt = scene.do(rebuild)
+        assert rebuilt.value, f"the rebuilding failed: {rebuilt}"
+        assert scene.buffer("dag/run-4") == [], "there is something to load again"
+        return Verdict("put back", tuple(problems(scene, {work.target: 1}, None)))
+
+
 RACES: Mapping[str, Callable[[Stage, Isolation], Verdict]] = {
     "an object that comes before the lock": object_before_the_lock,
     "a session that ends late": session_that_ends_late,
@@ -210,5 +235,6 @@ RACES: Mapping[str, Callable[[Stage, Isolation], Verdict]] = {
     "a table renamed after the commit, and the first goes on": _renamed(Side.AFTER, goes_on=True),
     "a load before a retarget": _decided_too_late(Step.RETARGET),
     "a load before a give-up": _decided_too_late(Step.GIVE_UP),
+    "a rebuilding that is killed": rebuilding_that_is_killed,
 }
 """The races by name."""

@@ -8,9 +8,11 @@ from typing import Any
 
 import boto3
 import redshift_connector
+from boto3.dynamodb.conditions import Key
 from support.loader_services import aws_client_arguments, loader_services, make_tables
 
 from crash.cells import Isolation
+from rsloader_provider.aws.dynamodb.tables import TableNames
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.ports.steps import Steps
@@ -77,6 +79,7 @@ class Stage:
         for bucket in (LANDING, LOADER):
             self.s3.create_bucket(Bucket=bucket)
         make_tables(addresses.aws, TABLES)
+        self._dynamodb = boto3.resource("dynamodb", **arguments)
         self._sqs = boto3.client("sqs", **arguments)
         sns = boto3.client("sns", **arguments)
         self.succeeded, self.failed = (sns.create_topic(Name=f"crash-{name}")["TopicArn"] for name in ("ok", "failed"))
@@ -106,6 +109,14 @@ class Stage:
         cursor = self._sessions[isolation].cursor()
         cursor.execute(text)
         return [list(row) for row in cursor.fetchall()] if cursor.description else []
+
+    def lose(self, load: str) -> None:
+        """Delete everything that the ledger has of a load."""
+        names = TableNames(TABLES)
+        for name, key in ((names.files, "object"), (names.batches, "batch")):
+            table = self._dynamodb.Table(name)
+            for item in table.query(KeyConditionExpression=Key("load").eq(load))["Items"]:
+                table.delete_item(Key={"load": load, key: item[key]})
 
     def put(self, key: str, body: str) -> None:
         """Put an object under the landing bucket."""

@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 import pytest
 import redshift_connector
+from boto3.dynamodb.conditions import Key
 from support.loader_services import aws_client_arguments, make_tables
 from support.objects import a_config
 
@@ -31,7 +32,7 @@ from rsloader_provider.core.errors import (
     RsloaderError,
     concerning,
 )
-from rsloader_provider.core.ledger.batch import BatchStatus, Notification
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, Notification
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.permissions import (
     Installation,
@@ -50,6 +51,7 @@ from rsloader_provider.loader.operate.batches import reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches, read_deleted, restore_batches
 from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.operate.move_objects import reprocess_objects
+from rsloader_provider.loader.operate.rebuild import rebuild_ledger
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch
@@ -172,6 +174,13 @@ class Account:
             self.s3.put_object(
                 Bucket=LANDING, Key=config.sources[0].pattern + name, Body=f"{next(_numbers)}\n".encode()
             )
+
+    def lose(self, batch: Batch) -> None:
+        """Delete all of a batch but the claims of its objects."""
+        client = boto3.resource("dynamodb", **aws_client_arguments(self.aws.endpoint_url)).Table(NAMES.batches)
+        for item in client.query(KeyConditionExpression=Key("load").eq(batch.load))["Items"]:
+            if batch.batch in item["batch"]:
+                client.delete_item(Key={"load": batch.load, "batch": item["batch"]})
 
     def data_api_services(self, key: dict[str, str], place: DataApiAddress) -> Services:
         """Services that reach Redshift by the Data API only."""
@@ -458,7 +467,7 @@ def test_without_usage_of_a_schema_the_batch_waits_for_it_and_is_then_loaded(acc
 
 
 def operate_on(account: Account, config: LoadConfig, services: Services) -> None:
-    """Everything that takes an object out of a batch, deletes a batch or puts one back."""
+    """Everything that takes an object out of a batch, deletes a batch or puts one back, also one that was lost."""
     account.put(config, "1.csv", "2.csv", "3.csv")
     (first,) = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=9)
     batch, prefix = first.batch, f"s3://{LANDING}/{config.sources[0].pattern}"
@@ -468,6 +477,8 @@ def operate_on(account: Account, config: LoadConfig, services: Services) -> None
     load_batch(config, services, batch.batch, first.target, Asker("dag/run/load_batch/0/1", "dag/run"))
     assert [*delete_batches(config.load, services, services.now(), by="me", keep=deleted.append)]
     assert [*restore_batches(services, read_deleted(deleted), by="me")]
+    account.lose(batch)
+    assert rebuild_ledger(config, services, by="me").batches == 1
     assert [*reprocess_objects(config, services, by="me", urls=without)]
     assert [*forget_objects(config, services, by="me", prefix=prefix)]
 
@@ -485,6 +496,8 @@ def test_a_load_is_operated_with_exactly_the_generated_policies(account: Account
         ("TakeOutObjects", "dynamodb:DeleteItem"),
         ("TakeOutObjects", "dynamodb:UpdateItem"),
         ("DeleteBatches", "dynamodb:DeleteItem"),
+        ("ListManifests", "s3:ListBucket"),
+        ("ReadManifests", "s3:GetObject"),
     ],
 )
 def test_without_a_permission_operating_fails_and_names_it(account: Account, sid: str, action: str):

@@ -81,13 +81,23 @@ class Claiming:
         now: datetime,
         condition: str = "attribute_not_exists(#load)",
         values: Item | None = None,
+        *,
+        left_out: bool = False,
     ) -> list[Item]:
-        """Give the actions that claim objects for a batch, in their order, and the one that puts its segment."""
+        """Give the actions that claim objects for a batch, in their order, and the one that puts its segment.
+
+        Objects that are left out of it get no segment.
+        """
         segment = segment_item(batch.load, segment_of(batch, objects))
+        mark = {"left_out_at": now.isoformat()} if left_out else {}
         actions = [
-            self._requests.put(self._names.files, claim_item(batch.load, each, batch.batch, now), condition, values)
+            self._requests.put(
+                self._names.files, {**claim_item(batch.load, each, batch.batch, now), **mark}, condition, values
+            )
             for each in objects
         ]
+        if left_out:
+            return actions
         return [*actions, self._requests.put(self._names.batches, segment, "attribute_not_exists(#load)")]
 
     def grow(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits, now: datetime) -> tuple[Item, Batch]:

@@ -69,7 +69,7 @@ class Leaving:
         return after
 
     def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
-        actions, left, condition = self._leave(load, batch, place, names)
+        actions, left, condition = self.leave(load, batch, place, names)
         claims = [self._requests.delete(self._names.files, load, name, condition, {":batch": batch}) for name in names]
         self._requests.transact_or_lose([*claims, *actions])
         return left
@@ -84,13 +84,13 @@ class Leaving:
         now: datetime,
     ) -> tuple[Batch | None, Batch]:
         names = [each.name for each in objects]
-        actions, left, condition = self._leave(into.load, batch, place, names)
+        actions, left, condition = self.leave(into.load, batch, place, names)
         counted, grown = self._claiming.grow(into, objects, limits, now)
         taken = self._claiming.take(into, objects, now, condition, {":batch": batch})
         self._requests.transact_or_lose([*taken, counted, *actions])
         return left, grown
 
-    def _leave(
+    def leave(
         self, load: str, batch: str, place: Place | None, names: Sequence[str]
     ) -> tuple[list[Item], Batch | None, str]:
         """Give the actions by which objects leave their batch, the batch as it is then, and what their claims must say.

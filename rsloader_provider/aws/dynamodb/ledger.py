@@ -9,6 +9,7 @@ from rsloader_provider.aws.dynamodb.claiming import Claiming
 from rsloader_provider.aws.dynamodb.deleting import Deleting
 from rsloader_provider.aws.dynamodb.leaving import Leaving
 from rsloader_provider.aws.dynamodb.reading import Reading
+from rsloader_provider.aws.dynamodb.rebuilding import Rebuilding
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.aws.dynamodb.tables import TableNames
 
@@ -33,6 +34,7 @@ class DynamoLedger:
         self.unfinished = reading.unfinished
         self.failed = reading.failed
         self.batches = reading.batches
+        self.deleted = reading.deleted
         self.claimed_keys = reading.claimed_keys
         self.claims = reading.claims
         self.find_claim = reading.find_claim
@@ -56,6 +58,11 @@ class DynamoLedger:
         self.leave_out = leaving.leave_out
         self.forget = leaving.forget
         self.move = leaving.move
+
+        rebuilding = Rebuilding(requests, claiming, leaving, randomness)
+        self.drop_open = rebuilding.drop_open
+        self.take_back = rebuilding.take_back
+        self.put_back = rebuilding.put_back
 
         deleting = Deleting(requests, reading)
         self.delete = deleting.delete

@@ -65,6 +65,10 @@ class Reading:
         )
         return (batch_from(item) for item in found)
 
+    def deleted(self, load: str) -> Iterator[str]:
+        found = self._requests.query_rows(load, DELETED, projection="#batch")
+        return (str(item["batch"]).removeprefix(DELETED) for item in found)
+
     def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
         return (item["object"] for item in self._claims(load, prefix, "#object"))
 

@@ -6,6 +6,10 @@ from datetime import datetime
 
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.manifest import Entry
+from rsloader_provider.core.ledger.objects import S3Object
+
+UNKNOWN_ETAG = ""
+"""No object of S3's has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +21,8 @@ class Claim:
         name: Bucket and key, `bucket/key`.
         batch: The batch that has it.
         size_bytes: Its size when it was claimed.
-        etag: Its ETag then.
-        last_modified: When it was written (aware, UTC).
+        etag: Its ETag then; UNKNOWN_ETAG where the claim was lost and made again.
+        last_modified: When it was written (aware, UTC); without an ETag, when it was loaded, which was later.
         claimed_at: When it was claimed (aware, UTC).
         left_out_at: When a person left it out of that batch (aware, UTC): it stays claimed, and no later attempt loads
             it; None for any other object.
@@ -32,6 +36,14 @@ class Claim:
     last_modified: datetime
     claimed_at: datetime
     left_out_at: datetime | None = None
+
+    def is_of(self, found: S3Object) -> bool:
+        """Tell whether an object is what was claimed: by size and ETag; without an ETag, by size and time."""
+        if found.size_bytes != self.size_bytes:
+            return False
+        if self.etag == UNKNOWN_ETAG:
+            return found.last_modified <= self.last_modified
+        return found.etag == self.etag
 
 
 @dataclass(frozen=True, slots=True)

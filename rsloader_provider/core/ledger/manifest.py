@@ -5,6 +5,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_SUFFIX = ".manifest"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Entry:
@@ -53,6 +55,38 @@ def render_manifest(entries: Iterable[Entry]) -> bytes | None:
     return json.dumps({"entries": listed}, indent=1).encode() if listed else None
 
 
+def read_manifest(content: bytes) -> tuple[Entry, ...]:
+    """Read what `render_manifest` wrote.
+
+    >>> read_manifest(render_manifest([Entry("landing/1.csv", 5)]))
+    (Entry(name='landing/1.csv', size_bytes=5),)
+
+    Raises:
+        ValueError: It is something else.
+    """
+    try:
+        listed = json.loads(content)["entries"]
+        return tuple(
+            Entry(str(each["url"]).removeprefix("s3://"), int(each["meta"]["content_length"])) for each in listed
+        )
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError(f"it is not a manifest of the loader ({error!r})") from error
+
+
+def batch_of_manifest(name: str) -> str | None:
+    """Give the batch that a manifest belongs to, by its name below the load's prefix; None if it is no manifest.
+
+    After the batch id and a '-' comes the number of objects that had been taken out of it. In a manifest with sizes of
+    its own, a text that no other has comes there.
+
+    >>> batch_of_manifest("01J-2.manifest")
+    '01J'
+    """
+    if not name.endswith(_SUFFIX) or "/" in name:
+        return None
+    return name.removesuffix(_SUFFIX).partition("-")[0]
+
+
 def digest_of_names(names: Iterable[str]) -> str:
     """Give what tells a batch's objects from any others: they are the same exactly if their digests are.
 
@@ -77,4 +111,4 @@ def name_by_content(name: str, content: bytes) -> str:
     >>> name_by_content("orders/01J.manifest", b"{}")
     'orders/01J-44136fa355b3678a.manifest'
     """
-    return f"{name.removesuffix('.manifest')}-{hashlib.sha256(content).hexdigest()[:16]}.manifest"
+    return f"{name.removesuffix(_SUFFIX)}-{hashlib.sha256(content).hexdigest()[:16]}{_SUFFIX}"

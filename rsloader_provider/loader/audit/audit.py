@@ -163,7 +163,7 @@ class _ObjectWalk:
     def _judge_claimed(self, found: S3Object | None, claim: Claim) -> None:
         state = judge_object(
             found,
-            (claim.etag, claim.size_bytes),
+            claim,
             self._verdict(claim.batch),
             claim.batch,
             self._take_copied(claim.name),

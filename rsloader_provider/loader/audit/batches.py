@@ -209,7 +209,7 @@ class BatchWalk:
         self._found.add(
             group.batch_id,
             f"the history says that it was loaded ({', '.join(sorted(group.rows))}), but DynamoDB does not have it.",
-            remedy=BACKUP,
+            remedy="rsloader rebuild-ledger {load}",
         )
         urls = frozenset().union(*read_by(group.rows, files).values())
         for url in urls:

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.ledger.batch import Batch
-from rsloader_provider.core.ledger.manifest import render_manifest
+from rsloader_provider.core.ledger.manifest import batch_of_manifest, render_manifest
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.loader.audit.batch_findings import REPAIR, BatchFindings
 from rsloader_provider.loader.audit.groups import Group
 from rsloader_provider.loader.audit.report import AuditReport, Finding
 from rsloader_provider.loader.ports.storage import Storage
-
-_SUFFIX = ".manifest"
 
 
 def manifests_of(config: LoadConfig, storage: Storage, report: AuditReport) -> Iterator[tuple[str, S3Object]]:
@@ -21,11 +19,8 @@ def manifests_of(config: LoadConfig, storage: Storage, report: AuditReport) -> I
     prefix = config.manifests.join(f"{config.load}/")
     try:
         for found in storage.objects(prefix.bucket, prefix.key):
-            name = found.key.removeprefix(prefix.key)
-            if name.endswith(_SUFFIX) and "/" not in name:
-                # After the batch id and a '-' comes the number of objects that had been taken out of it. In a manifest
-                # with sizes of its own, a text that no other has comes there.
-                yield name.removesuffix(_SUFFIX).partition("-")[0], found
+            if (batch := batch_of_manifest(found.key.removeprefix(prefix.key))) is not None:
+                yield batch, found
     except RsloaderError as error:
         text = f"the manifests cannot be listed and were not compared: {error}"
         report.add(Finding(f"load {config.load}", text, is_wrong=False))

@@ -120,7 +120,7 @@ class _Remedies:
 
     def _not_claimed(self) -> Iterator[str]:
         yield f"Keep the next run from loading again what is still in S3: airflow dags pause {self._config.dag_id}"
-        yield "Put the items of DynamoDB back, for example from a backup of the tables."
+        yield f"Put the batches back: rsloader rebuild-ledger {self._config.load} --dry-run, and then without --dry-run"
         for batch_id in self._batches():
             if self._get(batch_id) is None:
                 for target_name, rows in self._histories.of_batch(batch_id).items():

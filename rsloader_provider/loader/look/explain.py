@@ -223,8 +223,8 @@ class _Storyteller:
             "left_out_at": claim.left_out_at and claim.left_out_at.isoformat(),
         }
         self._say(f"It was claimed for batch {claim.batch} at {moment(claim.claimed_at)}.")
-        if self._found is not None and (self._found.etag, self._found.size_bytes) != (claim.etag, claim.size_bytes):
-            self._say(f"It has been overwritten since its claim, which was for ETag {claim.etag}.")
+        if self._found is not None and not claim.is_of(self._found):
+            self._say(f"It has been overwritten since its claim, which was for ETag {claim.etag or 'unknown'}.")
         if claim.left_out_at is not None:
             self._say(
                 f"A person left it out of that batch at {moment(claim.left_out_at)}, and no later attempt loads it "

@@ -19,6 +19,8 @@ class ObjectFate(StrEnum):
     """It is in a batch that waits for its load anyway, and was left there."""
     BEING_LOADED = "being loaded"
     """Its batch is being loaded, or what an attempt did is not known yet: it was left there. Ask again later."""
+    PUT_BACK = "put back"
+    """It is in the batch again that has loaded it, which the ledger had lost."""
     TAKEN = "taken by somebody else"
     """Another person forgot it or had it reprocessed at the same moment: it was left to that person."""
 

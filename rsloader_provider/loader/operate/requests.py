@@ -20,6 +20,7 @@ from rsloader_provider.loader.operate.operations.deletions import deleting, rest
 from rsloader_provider.loader.operate.operations.look_ups import one_batch, who_holds
 from rsloader_provider.loader.operate.operations.objects import forgetting, reprocessing_objects
 from rsloader_provider.loader.operate.operations.operation import RESULT_ITEMS, Hear, Operation, Told, listed
+from rsloader_provider.loader.operate.operations.rebuild import rebuilding
 from rsloader_provider.loader.services import Services
 
 _Given = TypeVar("_Given")
@@ -44,6 +45,7 @@ class Action(StrEnum):
     MARK_NOT_LOADED = "mark-not-loaded"
     DELETE_BATCHES = "delete-batches"
     RESTORE = "restore"
+    REBUILD_LEDGER = "rebuild-ledger"
 
     @property
     def changes(self) -> bool:
@@ -167,6 +169,8 @@ def _operation(config: LoadConfig, services: Services, request: Request) -> Oper
             return claim(config, services, part)
         case Action.DELETE_BATCHES:
             return deleting(config.load, services, _needed(request, request.until, "until"))
+        case Action.REBUILD_LEDGER:
+            return rebuilding(config, services)
         case Action.RESTORE:
             return _restoration(config, services, request)
         case _:  # Action.MARK_LOADED, Action.MARK_NOT_LOADED

@@ -284,6 +284,66 @@ class Ledger(Protocol):
         """
         ...
 
+    def drop_open(self, batch: Batch, now: datetime) -> Batch:
+        """Open a new batch in the place of an open one that is empty, which is dropped.
+
+        Args:
+            batch: The open batch.
+            now: The moment (aware, UTC).
+
+        Returns:
+            The new open batch.
+
+        Raises:
+            LostRaceError: Somebody claimed for it or locked it.
+        """
+        ...
+
+    def take_back(
+        self,
+        objects: Sequence[S3Object],
+        batch: str | None,
+        place: Place | None,
+        into: Batch,
+        now: datetime,
+        *,
+        left_out: bool = False,
+    ) -> Batch | None:
+        """Claim objects for a batch that the ledger has lost, with a segment of them; `put_back` writes the batch.
+
+        Args:
+            objects: At most TAKEN_OBJECTS of one load, no object twice, all of them claimed for `batch`.
+            batch: The id of the batch that they are claimed for, which may be the lost one; None if for none.
+            place: As for `forget`, if that is another batch.
+            into: The lost batch.
+            now: The moment (aware, UTC).
+            left_out: Whether they are claimed as left out of it, and get no segment.
+
+        Returns:
+            The batch without them; None without a place.
+
+        Raises:
+            LostRaceError: Somebody wrote to the batch, or an object is claimed otherwise.
+            OperationRefusedError: The batch is being loaded.
+        """
+        ...
+
+    def put_back(self, batch: Batch, left: Sequence[Segment]) -> None:
+        """Write a batch that the ledger has lost; the segments of the objects that are in it are there.
+
+        Args:
+            batch: The batch.
+            left: Segments of objects that have left it; at most 50.
+
+        Raises:
+            LostRaceError: It is there.
+        """
+        ...
+
+    def deleted(self, load: str) -> Iterator[str]:
+        """Give the ids of the batches that a person deleted, oldest first."""
+        ...
+
     def get(self, load: str, batch: str) -> Batch:
         """Give one batch.
 

@@ -55,6 +55,8 @@ class Step(StrEnum):
     """A person takes objects out of their batch: leaves them out, forgets them or moves them, in one transaction."""
     DELETE_BATCH = "delete batch"
     RESTORE_BATCH = "restore batch"
+    REBUILD = "rebuild"
+    """A person has a part of a lost ledger put back, in one transaction. No task of a DAG takes this step."""
     MEND = "mend"
     """A person has an audit put right what a batch records. No task of a DAG takes this step."""
 

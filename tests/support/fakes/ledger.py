@@ -199,6 +199,54 @@ class MemoryLedger:
             self._batches[key] = back
             return back
 
+    def drop_open(self, batch: Batch, now: datetime) -> Batch:
+        with self._lock:
+            key = batch.load, batch.batch
+            stored = self._batches.get(key)
+            is_open = stored is not None and stored.status is BatchStatus.OPEN and not stored.files
+            if not is_open or self._current[batch.load] != batch.batch:
+                raise LostRaceError
+            del self._batches[key]
+            return self._open(Batch(batch.load, next_batch_id(now, batch.batch, self._randomness)))
+
+    def take_back(
+        self,
+        objects: Sequence[S3Object],
+        batch: str | None,
+        place: Place | None,
+        into: Batch,
+        now: datetime,
+        *,
+        left_out: bool = False,
+    ) -> Batch | None:
+        with self._lock:
+            names = [each.name for each in objects]
+            if batch is None and any((into.load, ledger_key(name)) in self._claims for name in names):
+                raise LostRaceError
+            if batch == into.batch and not all(
+                self._is_claimed(into.load, each, batch, left_out=True) for each in names
+            ):
+                raise LostRaceError
+            if batch is not None and batch != into.batch:
+                self._refuse_unless_claimed(into.load, names, batch, place)
+            left = self._give_up(place, names) if place else None
+            self._take(into, objects, now)
+            if left_out:
+                del self._segments[into.load, into.batch][-1]
+                for name in names:
+                    self.edit_claim(into.load, name, left_out_at=now)
+            return left
+
+    def put_back(self, batch: Batch, left: Sequence[Segment]) -> None:
+        with self._lock:
+            if (batch.load, batch.batch) in self._batches:
+                raise LostRaceError
+            self._batches[batch.load, batch.batch] = batch
+            self._segments[batch.load, batch.batch].extend(left)
+
+    def deleted(self, load: str) -> Iterator[str]:
+        return iter(self.stored_deletions(load))
+
     def get(self, load: str, batch: str) -> Batch:
         with self._lock:
             if (load, batch) in self._deleted:

@@ -4,8 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from support.fakes.ledger import MemoryLedger
 from support.fakes.world import World
-from support.objects import NOON, TARGET, a_config
+from support.objects import NOON, TARGET, a_config, counting_randomness
 
 from rsloader_provider.core.errors import ConfigurationError, OperationRefusedError, UnknownBatchError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
@@ -263,3 +264,12 @@ def test_what_is_not_there_is_named(form: Form):
 
 def test_a_batch_that_nobody_asked_about_is_not_decided(form: Form):
     assert form.send(Action.MARK_LOADED, batch=complete(form).batch, targets=(TARGET,))["is_undecided"] is False
+
+
+def test_what_dynamodb_has_lost_is_put_back(form: Form):
+    batch = complete(form)
+    form.world.ledger = MemoryLedger(counting_randomness())
+    assert form.send(Action.REBUILD_LEDGER)["batches"] == [batch.batch]
+    assert form.send(Action.REBUILD_LEDGER, confirmed=True)["objects"] == 2
+    assert complete(form).files == 2
+    assert form.send(Action.REBUILD_LEDGER)["count"] == 0

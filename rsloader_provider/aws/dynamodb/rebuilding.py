@@ -1,0 +1,69 @@
+"""What was lost is put back: claims with their segments, and then the batches; the ledger may hold a part of it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from rsloader_provider.aws.dynamodb.claiming import Claiming
+from rsloader_provider.aws.dynamodb.items import CURRENT, Item, batch_item, segment_item
+from rsloader_provider.aws.dynamodb.leaving import Leaving
+from rsloader_provider.aws.dynamodb.requests import LedgerRequests
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.ledger.batch_ids import next_batch_id
+from rsloader_provider.core.ledger.claims import Place, Segment
+from rsloader_provider.core.ledger.objects import S3Object
+
+
+class Rebuilding:
+    """Writes what a load history proves and the ledger has lost."""
+
+    def __init__(
+        self, requests: LedgerRequests, claiming: Claiming, leaving: Leaving, randomness: Callable[[int], bytes]
+    ):
+        self._requests = requests
+        self._names = requests.names
+        self._claiming = claiming
+        self._leaving = leaving
+        self._randomness = randomness
+
+    def drop_open(self, batch: Batch, now: datetime) -> Batch:
+        load = batch.load
+        opened = Batch(load, next_batch_id(now, batch.batch, self._randomness))
+        unused = {":open": BatchStatus.OPEN, ":none": 0}
+        named = {":opened": opened.batch, ":batch": batch.batch}
+        self._requests.transact_or_lose(
+            [
+                self._requests.delete(
+                    self._names.batches, load, batch.batch, "#status = :open AND #files = :none", unused
+                ),
+                self._requests.update(load, CURRENT, "SET #open_batch = :opened", "#open_batch = :batch", named),
+                self._requests.put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
+            ]
+        )
+        return opened
+
+    def take_back(
+        self,
+        objects: Sequence[S3Object],
+        batch: str | None,
+        place: Place | None,
+        into: Batch,
+        now: datetime,
+        *,
+        left_out: bool = False,
+    ) -> Batch | None:
+        left: Batch | None = None
+        actions: list[Item] = []
+        condition, values = "#batch = :batch", {":batch": batch}
+        if batch is None:
+            condition, values = "attribute_not_exists(#load)", {}
+        elif batch != into.batch:
+            actions, left, condition = self._leaving.leave(into.load, batch, place, [each.name for each in objects])
+        taken = self._claiming.take(into, objects, now, condition, values, left_out=left_out)
+        self._requests.transact_or_lose([*taken, *actions])
+        return left
+
+    def put_back(self, batch: Batch, left: Sequence[Segment]) -> None:
+        items = [batch_item(batch), *(segment_item(batch.load, each) for each in left)]
+        self._requests.transact_or_lose(
+            [self._requests.put(self._names.batches, each, "attribute_not_exists(#load)") for each in items]
+        )

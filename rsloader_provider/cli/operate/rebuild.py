@@ -1,0 +1,33 @@
+"""`rsloader rebuild-ledger`: what DynamoDB has lost, from the load histories and the manifests."""
+
+from pathlib import Path
+
+from rsloader_provider.cli.failures import errors_to_exit_code
+from rsloader_provider.cli.operate.operating import (
+    AsJson,
+    DryRun,
+    Load,
+    Loads,
+    Yes,
+    carry_out,
+    load_and_services,
+    print_json,
+    refuse_questions,
+)
+from rsloader_provider.loader.operate.operations.rebuild import rebuilding
+
+
+def rebuild_ledger(
+    load: Load, loads: Loads = Path("loads"), dry_run: DryRun = False, yes: Yes = False, as_json: AsJson = False
+) -> None:
+    """Put batches and claims back that DynamoDB has lost, from the load histories and the manifests in S3.
+
+    Objects that were claimed again meanwhile leave the batches that have them. Nothing is loaded, no row is touched.
+    You may stop the command and run it again. Pause the DAG first.
+    """
+    refuse_questions(yes=yes or dry_run, as_json=as_json)
+    with errors_to_exit_code():
+        operation = rebuilding(*load_and_services(loads, load))
+        plan, done = carry_out(operation, "rebuild-ledger", dry_run=dry_run, yes=yes, quiet=as_json)
+    if as_json:
+        print_json({"plan": plan, "done": done})

@@ -1,0 +1,152 @@
+"""A batch that the ledger has lost, as the load histories and its manifests tell of it."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from rsloader_provider.core.ledger.batch import REBUILT, Batch, BatchStatus, TargetProgress, TargetState
+from rsloader_provider.core.ledger.batch_ids import batch_time
+from rsloader_provider.core.ledger.claims import UNKNOWN_ETAG, Claim, Segment
+from rsloader_provider.core.ledger.manifest import Entry, digest_of_names
+from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.ledger.transitions import settle
+from rsloader_provider.core.redshift.rows import HistoryRow
+
+_SEGMENT_OBJECTS = 1000
+"""Few enough for an item of DynamoDB."""
+
+
+@dataclass(frozen=True, slots=True)
+class LostBatch:
+    """What is known of a batch that the ledger has lost.
+
+    Attributes:
+        load: Name of the load.
+        batch: Its id.
+        rows: Its history rows by target, sorted by generation; at least one.
+        entries: The objects that any of its loads had read; None if no manifest tells those of the last ones.
+        left_out: Names of those that its last loads did not read: people left them out, or had them loaded elsewhere.
+    """
+
+    load: str
+    batch: str
+    rows: Mapping[str, Sequence[HistoryRow]]
+    entries: tuple[Entry, ...] | None
+    left_out: frozenset[str] = frozenset()
+
+    def __str__(self) -> str:
+        """Load and batch, as messages name them."""
+        return f"batch {self.batch} of load {self.load}"
+
+    @property
+    def files(self) -> int:
+        """The most objects that one of its loads had."""
+        return max(row.files for rows in self.rows.values() for row in rows)
+
+    @property
+    def loaded_at(self) -> datetime:
+        """The moment before which all that it has loaded was written."""
+        began = [row.loaded_at for rows in self.rows.values() for row in rows if row.loaded_at is not None]
+        return max(began, default=batch_time(self.batch))
+
+    def claimed(self, entry: Entry, claim: Claim | None) -> S3Object:
+        """Give an object as it is to be claimed for the batch, with what an older claim knows of it, if that helps."""
+        bucket, _, key = entry.name.partition("/")
+        if claim and claim.size_bytes == entry.size_bytes and claim.last_modified <= self.loaded_at:
+            return S3Object(bucket, key, claim.size_bytes, claim.etag, claim.last_modified)
+        return S3Object(bucket, key, entry.size_bytes, UNKNOWN_ETAG, self.loaded_at)
+
+    def gone(self, entries: Iterable[Entry]) -> list[Segment]:
+        """Give segments of the objects that the batch has loaded and that are no longer in it.
+
+        Args:
+            entries: The objects that are in it.
+        """
+        present = {entry.name for entry in entries}
+        gone = [entry for entry in self.entries or () if entry.name not in present]
+        pages = (tuple(gone[start : start + _SEGMENT_OBJECTS]) for start in range(0, len(gone), _SEGMENT_OBJECTS))
+        return [Segment(self.batch, page, frozenset(entry.name for entry in page)) for page in pages]
+
+    def rebuilt(
+        self,
+        entries: Sequence[Entry],
+        settings: Mapping[str, Mapping[str, Any]],
+        waiting: Iterable[str],
+        trusted: Iterable[str],
+    ) -> Batch:
+        """Give the batch as it is put back.
+
+        Args:
+            entries: The objects that are claimed for it; the others have been loaded by later batches since.
+            settings: The settings of all targets by name.
+            waiting: Targets that it is still to be loaded into.
+            trusted: Targets without a history; nothing but the other targets tells that it was loaded into them.
+        """
+        opened_at = batch_time(self.batch)
+        loaded = {name: _loaded(rows, settings[name]) for name, rows in self.rows.items()}
+        taken = {name: TargetProgress(settings[name], state=TargetState.LOADED, attempt=1) for name in trusted}
+        waits = {name: TargetProgress(settings[name]) for name in waiting}
+        batch = Batch(
+            self.load,
+            self.batch,
+            status=BatchStatus.COMPLETE,
+            files=len(entries),
+            size_bytes=sum(entry.size_bytes for entry in entries),
+            opened_at=opened_at,
+            locked_at=opened_at,
+            reason=REBUILT,
+            run=max(self.rows.items())[1][-1].run or None,
+            targets={**loaded, **taken, **waits},
+            version=1,
+            # Empty objects, which no manifest lists, and those that later batches have.
+            taken_out=max(0, self.files - len(entries)),
+        )
+        return settle(batch)
+
+
+def lost_batch(
+    load: str, batch: str, rows: Mapping[str, Sequence[HistoryRow]], manifests: Sequence[Sequence[Entry]]
+) -> LostBatch:
+    """Find out which objects a batch has loaded.
+
+    Args:
+        load: Name of the load.
+        batch: Its id.
+        rows: Its history rows by target, sorted by generation; at least one.
+        manifests: What its manifests list.
+    """
+    last = [_entries_of(each[-1], manifests) for each in rows.values()]
+    if any(each is None for each in last):
+        return LostBatch(load, batch, rows, None)
+    before = [_entries_of(row, manifests) for each in rows.values() for row in each[:-1]]
+    entries = {entry.name: entry for each in (*before, *last) for entry in each or ()}
+    present = {entry.name for each in last for entry in each or ()}
+    return LostBatch(load, batch, rows, tuple(entries.values()), frozenset(entries.keys() - present))
+
+
+def _entries_of(row: HistoryRow, manifests: Sequence[Sequence[Entry]]) -> Sequence[Entry] | None:
+    """Give the objects that a load has read; None if no manifest tells.
+
+    A manifest leaves out empty objects. So if none has all of them, the one with most is it.
+    """
+    if row.query_id is None:
+        return ()
+    whole = [
+        each
+        for each in manifests
+        if len(each) == row.files and row.names_digest in {None, digest_of_names(entry.name for entry in each)}
+    ]
+    return max(whole or [each for each in manifests if len(each) < row.files], key=len, default=None)
+
+
+def _loaded(rows: Sequence[HistoryRow], settings: Mapping[str, Any]) -> TargetProgress:
+    last = rows[-1]
+    return TargetProgress(
+        settings,
+        state=TargetState.LOADED,
+        generation=last.generation,
+        attempt=last.attempt,
+        rows=last.rows,
+        query_id=last.query_id,
+    )
