@@ -31,6 +31,7 @@ _LABELS = {
     Action.DELETE_BATCHES: "Delete complete batches that are old (until)",
     Action.RESTORE: "Put deleted batches back (deleted)",
     Action.REBUILD_LEDGER: "Put batches back that DynamoDB has lost",
+    Action.RECONCILE: "Load batches again that Redshift has lost (since)",
 }
 _DOC = """### What `rsloader` does at a command line, for people without one
 

@@ -112,6 +112,10 @@ COMMANDS = {
         "operate.rebuild:rebuild_ledger",
         "Put batches and claims back that DynamoDB has lost, from the load histories and the manifests in S3.",
     ),
+    "reconcile": Listed(
+        "operate.rebuild:reconcile",
+        "Make the next runs load batches again that Redshift has lost, because it was restored to an earlier moment.",
+    ),
     "import-lambda": Listed(
         "import_lambda:import_lambda",
         "Move over from the Lambda loader: load files, connections, and claims of what it has loaded.",

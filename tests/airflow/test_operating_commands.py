@@ -260,3 +260,16 @@ def test_a_lost_ledger_is_noticed_and_put_back_and_nothing_is_loaded_twice(opera
     assert [list(row) for row in operated.loads.query(f"SELECT id FROM {operated.loads.table} ORDER BY id")] == [
         [1], [2], [3], [4],
     ]  # fmt: skip
+
+
+def test_what_a_restored_redshift_has_lost_is_loaded_again(operated: Operated):
+    history = f'rsloader."{operated.loads.table.replace(".", "__")}"'
+    operated.loads.query(f"DELETE FROM {operated.loads.table}")
+    operated.loads.query(f"DELETE FROM {history}")
+    arguments = ("reconcile", operated.load, *operated.folder, "--since", "2026-01-01")
+    assert "TWICE" in rsloader(*arguments, "--dry-run")
+    done = rsloader(*arguments, "--yes", "--json")
+    assert (done["plan"]["objects"], done["done"]) == (2, {"count": 1})
+    operated.run("dag/run-2")
+    operated.audit_is_clean()
+    assert "is in its load histories" in rsloader(*arguments)

@@ -197,6 +197,23 @@ def reprocess(batch: Batch, target: str, by: str, *, out_of_order: bool = False)
     return with_progress(batch, target, asked)
 
 
+def wait_again(batch: Batch, target: str, by: str) -> Batch:
+    """A person says that a load is gone, because Redshift was put back to an earlier moment: it waits to be repeated.
+
+    It waits at its generation, which the history lacks: if the history has it after all, the next attempt finds it.
+
+    Args:
+        batch: The batch as it was read.
+        target: The target's name; one that is not loaded stays as it is.
+        by: The request; no other has the same text. Made twice, it counts once.
+    """
+    progress = batch.progress(target)
+    if progress.state is not TargetState.LOADED or progress.has_counted(by):
+        return batch
+    waiting = replace(progress.asked_by(by), state=TargetState.WAITING, rows=None, query_id=None)
+    return with_progress(batch, target, waiting)
+
+
 def reprocess_marked(batch: Batch, targets: Mapping[str, Mapping[str, Any]], by: str) -> Batch:
     """A person asks for a batch whose objects were only marked as loaded: it gets targets, which wait.
 

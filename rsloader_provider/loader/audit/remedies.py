@@ -81,6 +81,10 @@ class _Remedies:
                 f"Check whether the rows of batch {batch_id} are in the table (`{self._show(batch_id)}`). If they are "
                 f"not, {self._clear(batch_id)}"
             )
+        yield (
+            "If Redshift was restored to an earlier moment, have all of them loaded again: "
+            f"rsloader reconcile {self._config.load} --since MOMENT --dry-run"
+        )
 
     def _changed(self) -> Iterator[str]:
         for name, _ in self._tally.examples:

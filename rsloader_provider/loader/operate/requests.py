@@ -21,6 +21,7 @@ from rsloader_provider.loader.operate.operations.look_ups import one_batch, who_
 from rsloader_provider.loader.operate.operations.objects import forgetting, reprocessing_objects
 from rsloader_provider.loader.operate.operations.operation import RESULT_ITEMS, Hear, Operation, Told, listed
 from rsloader_provider.loader.operate.operations.rebuild import rebuilding
+from rsloader_provider.loader.operate.operations.reconcile import reconciling
 from rsloader_provider.loader.services import Services
 
 _Given = TypeVar("_Given")
@@ -46,6 +47,7 @@ class Action(StrEnum):
     DELETE_BATCHES = "delete-batches"
     RESTORE = "restore"
     REBUILD_LEDGER = "rebuild-ledger"
+    RECONCILE = "reconcile"
 
     @property
     def changes(self) -> bool:
@@ -171,6 +173,8 @@ def _operation(config: LoadConfig, services: Services, request: Request) -> Oper
             return deleting(config.load, services, _needed(request, request.until, "until"))
         case Action.REBUILD_LEDGER:
             return rebuilding(config, services)
+        case Action.RECONCILE:
+            return reconciling(config, services, _needed(request, request.since, "since"))
         case Action.RESTORE:
             return _restoration(config, services, request)
         case _:  # Action.MARK_LOADED, Action.MARK_NOT_LOADED

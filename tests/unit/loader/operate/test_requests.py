@@ -273,3 +273,14 @@ def test_what_dynamodb_has_lost_is_put_back(form: Form):
     assert form.send(Action.REBUILD_LEDGER, confirmed=True)["objects"] == 2
     assert complete(form).files == 2
     assert form.send(Action.REBUILD_LEDGER)["count"] == 0
+
+
+def test_what_redshift_has_lost_waits_for_the_next_run(form: Form):
+    with pytest.raises(ConfigurationError, match="since"):
+        form.send(Action.RECONCILE)
+    form.world.warehouse.histories["public.orders"].clear()
+    form.world.warehouse.tables["public.orders"].clear()
+    assert form.send(Action.RECONCILE, since=NOON)["count"] == 1
+    assert form.send(Action.RECONCILE, since=NOON, confirmed=True)["count"] == 1
+    run(form.world, "dag/run-2")
+    assert len(form.world.warehouse.tables["public.orders"]) == 4
