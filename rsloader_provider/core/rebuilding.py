@@ -18,6 +18,19 @@ _SEGMENT_OBJECTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What a COPY of a batch may have read: a manifest of the batch, or what Redshift shows of the COPY.
+
+    Attributes:
+        entries: The objects; empty ones are missing.
+        written_at: When it was written (aware, UTC); an attempt writes its manifest before its transaction begins.
+    """
+
+    entries: tuple[Entry, ...]
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class LostBatch:
     """What is known of a batch that the ledger has lost.
 
@@ -25,7 +38,7 @@ class LostBatch:
         load: Name of the load.
         batch: Its id.
         rows: Its history rows by target, sorted by generation; at least one.
-        entries: The objects that any of its loads had read; None if no manifest tells those of the last ones.
+        entries: The objects that any of its loads had read; None if nothing tells those of the last ones.
         left_out: Names of those that its last loads did not read: people left them out, or had them loaded elsewhere.
     """
 
@@ -105,39 +118,42 @@ class LostBatch:
         return settle(batch)
 
 
-def lost_batch(
-    load: str, batch: str, rows: Mapping[str, Sequence[HistoryRow]], manifests: Sequence[Sequence[Entry]]
-) -> LostBatch:
+def lost_batch(load: str, batch: str, rows: Mapping[str, Sequence[HistoryRow]], reads: Sequence[Read]) -> LostBatch:
     """Find out which objects a batch has loaded.
 
     Args:
         load: Name of the load.
         batch: Its id.
         rows: Its history rows by target, sorted by generation; at least one.
-        manifests: What its manifests list.
+        reads: What its COPYs may have read.
     """
-    last = [_entries_of(each[-1], manifests) for each in rows.values()]
+    last = [_entries_of(each[-1], reads) for each in rows.values()]
     if any(each is None for each in last):
         return LostBatch(load, batch, rows, None)
-    before = [_entries_of(row, manifests) for each in rows.values() for row in each[:-1]]
+    before = [_entries_of(row, reads) for each in rows.values() for row in each[:-1]]
     entries = {entry.name: entry for each in (*before, *last) for entry in each or ()}
     present = {entry.name for each in last for entry in each or ()}
     return LostBatch(load, batch, rows, tuple(entries.values()), frozenset(entries.keys() - present))
 
 
-def _entries_of(row: HistoryRow, manifests: Sequence[Sequence[Entry]]) -> Sequence[Entry] | None:
-    """Give the objects that a load has read; None if no manifest tells.
+def _entries_of(row: HistoryRow, reads: Sequence[Read]) -> Sequence[Entry] | None:
+    """Give the objects that a load has read; None if nothing tells.
 
-    A manifest leaves out empty objects. So if none has all of them, the one with most is it.
+    A manifest leaves out empty objects, so if none has all of them, the one with most is it. But not one that was
+    written after the load had begun, which may be of other objects: the ledger was restored, and the batch refilled.
     """
     if row.query_id is None:
         return ()
-    whole = [
-        each
-        for each in manifests
-        if len(each) == row.files and row.names_digest in {None, digest_of_names(entry.name for entry in each)}
-    ]
-    return max(whole or [each for each in manifests if len(each) < row.files], key=len, default=None)
+    for each in reads:
+        digest = digest_of_names(entry.name for entry in each.entries)
+        if len(each.entries) == row.files and row.names_digest in {None, digest}:
+            return each.entries
+    earlier = (
+        each.entries
+        for each in reads
+        if len(each.entries) < row.files and row.loaded_at is not None and each.written_at <= row.loaded_at
+    )
+    return max(earlier, key=len, default=None)
 
 
 def _loaded(rows: Sequence[HistoryRow], settings: Mapping[str, Any]) -> TargetProgress:

@@ -13,7 +13,7 @@ from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.core.redshift.rows import HistoryRow
+from rsloader_provider.core.redshift.rows import HistoryAnswer, HistoryRow
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 
 if TYPE_CHECKING:
@@ -71,10 +71,10 @@ class Histories:
         """The tables of those targets, by name."""
         return {name: self._table(name) for name in self.targets}
 
-    def newest(self, name: str) -> str | None:
-        """Give the newest batch that a target's history has; None if it has none, or cannot be read."""
+    def newest(self, name: str) -> HistoryAnswer | None:
+        """Ask for the newest batch that a target's history has; None if it has none, or cannot be read."""
         answers = self._read(name, sql.FindLoaded(LoadKey(self._table(name), self._load, batch="", generation=0)))
-        return answers[0].newest if answers else None
+        return next((answer for answer in answers if answer.newest is not None), None)
 
     def stream(self, name: str) -> Iterator[tuple[str, list[HistoryRow]]]:
         """Give a target's rows by batch, sorted by batch. Ends early when they cannot be read."""

@@ -112,16 +112,32 @@ def test_an_empty_open_batch_gives_way_to_a_later_one(ledger: Ledger):
     opened = ledger.open_batch("orders", NOON)
     full = ledger.claim(opened, objects(1), LIMITS, NOON)
     with pytest.raises(LostRaceError):
-        ledger.drop_open(full, LATER)
+        ledger.drop(full, LATER)
     (segment,) = ledger.segments(full)
     ledger.forget("orders", names(objects(1)), full.batch, Place(full, segment))
-    following = ledger.drop_open(ledger.get("orders", full.batch), LATER)
+    empty = ledger.get("orders", full.batch)
+    ledger.drop(empty, LATER)
+    following = ledger.open_batch("orders", LATER)
     assert following.batch > full.batch
-    assert ledger.open_batch("orders", LATER) == following
     assert [each.batch for each in ledger.batches("orders")] == [following.batch]
     with pytest.raises(LostRaceError):
-        ledger.drop_open(full, LATER)
+        ledger.drop(empty, LATER)
     ledger.put_back(replace(LOST, batch=full.batch), [])
+
+
+def test_an_empty_locked_batch_is_dropped_with_its_segments_unless_somebody_writes_to_it(ledger: Ledger):
+    place = claimed(ledger, 1, 2)
+    with pytest.raises(LostRaceError):
+        ledger.drop(place.batch, LATER)
+    empty = ledger.forget("orders", names(objects(1, 2)), place.batch.batch, place)
+    assert empty is not None
+    begun = ledger.replace(empty, begin_attempt(empty, TARGET, Asker("try", "dag/run")))
+    with pytest.raises(LostRaceError):
+        ledger.drop(empty, LATER)
+    ledger.drop(begun, LATER)
+    assert not ledger.segments(begun)
+    assert [each.status for each in ledger.batches("orders")] == [BatchStatus.OPEN]
+    ledger.take_back(objects(1, 2), None, None, replace(LOST, batch=begun.batch), LATER)
 
 
 def test_only_the_first_batch_of_a_load_is_one_before_its_first_claim(ledger: Ledger):

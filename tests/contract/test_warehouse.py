@@ -92,7 +92,10 @@ def test_the_digest_of_the_names_comes_back_as_it_was_written(house: House):
         session.execute(sql.Begin())
         session.execute(house.recorded(names_digest=digest))
         session.execute(sql.Commit())
-        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2, digest), newest=house.key.batch)
+        answer = found(session, house.key)
+        assert answer == HistoryAnswer(Committed(3, 7, 2, digest), house.key.batch, newest_digest=digest)
+        other = found(session, replace(house.key, batch="01ARZ3NDEKTSV4RRFFQ69G5FAA"))
+        assert other == HistoryAnswer(None, house.key.batch, newest_digest=digest)
         (row,) = session.execute(sql.ReadBatchHistory(house.table, "orders", house.key.batch))
         assert row.names_digest == digest
         assert [row] == session.execute(sql.ReadHistory(house.table, "orders", "", 9))

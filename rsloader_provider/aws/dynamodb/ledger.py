@@ -60,7 +60,7 @@ class DynamoLedger:
         self.move = leaving.move
 
         rebuilding = Rebuilding(requests, claiming, leaving, randomness)
-        self.drop_open = rebuilding.drop_open
+        self.drop = rebuilding.drop
         self.take_back = rebuilding.take_back
         self.put_back = rebuilding.put_back
 

@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from rsloader_provider.aws.dynamodb.claiming import Claiming
-from rsloader_provider.aws.dynamodb.items import CURRENT, Item, batch_item, segment_item
+from rsloader_provider.aws.dynamodb.items import CURRENT, Item, batch_item, segment_item, segment_prefix
 from rsloader_provider.aws.dynamodb.leaving import Leaving
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.batch_ids import next_batch_id
 from rsloader_provider.core.ledger.claims import Place, Segment
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.loader.ports.ledger import LostRaceError
 
 
 class Rebuilding:
@@ -25,21 +26,26 @@ class Rebuilding:
         self._leaving = leaving
         self._randomness = randomness
 
-    def drop_open(self, batch: Batch, now: datetime) -> Batch:
+    def drop(self, batch: Batch, now: datetime) -> None:
         load = batch.load
-        opened = Batch(load, next_batch_id(now, batch.batch, self._randomness))
-        unused = {":open": BatchStatus.OPEN, ":none": 0}
-        named = {":opened": opened.batch, ":batch": batch.batch}
-        self._requests.transact_or_lose(
-            [
-                self._requests.delete(
-                    self._names.batches, load, batch.batch, "#status = :open AND #files = :none", unused
-                ),
+        # Nothing enters a batch that is locked, and an open one that is empty has none.
+        for segment in self._requests.query_rows(load, segment_prefix(batch.batch), projection="#batch"):
+            if batch.files or batch.status is BatchStatus.OPEN:
+                raise LostRaceError
+            self._requests.transact_or_lose(
+                [self._requests.delete(self._names.batches, load, segment["batch"], "attribute_exists(#load)", {})]
+            )
+        unchanged = "#version = :version AND #status = :status AND #files = :none"
+        values = {":version": batch.version, ":status": batch.status, ":none": 0}
+        actions = [self._requests.delete(self._names.batches, load, batch.batch, unchanged, values)]
+        if batch.status is BatchStatus.OPEN:
+            opened = Batch(load, next_batch_id(now, batch.batch, self._randomness))
+            named = {":opened": opened.batch, ":batch": batch.batch}
+            actions += [
                 self._requests.update(load, CURRENT, "SET #open_batch = :opened", "#open_batch = :batch", named),
                 self._requests.put(self._names.batches, batch_item(opened), "attribute_not_exists(#load)"),
             ]
-        )
-        return opened
+        self._requests.transact_or_lose(actions)
 
     def take_back(
         self,

@@ -106,7 +106,7 @@ def _(statement: sql.FindLoaded) -> str:
     return (
         f"SELECT count(CASE WHEN {this} THEN 1 END), {found}, "  # noqa: S608 (every part is quoted)
         f'max("batch"), max(CASE WHEN {this} THEN "names_digest" END), '
-        f'count(CASE WHEN "names_digest" = {literal(_NO_COLUMN)} THEN 1 END) '
+        f'count(CASE WHEN "names_digest" = {literal(_NO_COLUMN)} THEN 1 END), max("batch" || "names_digest") '
         f'FROM (SELECT 1 AS "always") AS "one" LEFT JOIN {_table(history_table(key.target))} '
         f'ON "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
         f"{_standing_in('names_digest', _NO_COLUMN)}"

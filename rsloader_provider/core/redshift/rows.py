@@ -79,22 +79,27 @@ class HistoryAnswer:
         committed: The load; None if the history does not have it.
         newest: The newest of all batches of this load that the history has; None if it has none.
         keeps_digests: Whether its table has the column for `names_digest`.
+        newest_digest: The newest batch's digest of names; None where its row has none.
     """
 
     committed: Committed | None
     newest: str | None
     keeps_digests: bool = True
+    newest_digest: str | None = None
 
     @classmethod
     def of(cls, values: Values) -> Self:
         """Read the row of FindLoaded."""
-        times, rows, query_id, files, newest, digest, without = values
+        times, rows, query_id, files, newest, digest, without, newest_with_digest = values
         committed = None
         if times:
             committed = Committed(
                 int(rows), _number_or_none(query_id), int(files), None if without else _text_or_none(digest)
             )
-        return cls(committed, _text_or_none(newest), keeps_digests=not without)
+        newest, of = _text_or_none(newest), _text_or_none(newest_with_digest) or ""
+        has_digest = newest is not None and of.startswith(newest) and not without
+        newest_digest = of.removeprefix(str(newest)) if has_digest else None
+        return cls(committed, newest, keeps_digests=not without, newest_digest=newest_digest)
 
 
 @dataclass(frozen=True, slots=True)

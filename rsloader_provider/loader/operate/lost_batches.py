@@ -2,18 +2,20 @@
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
+from rsloader_provider.core.audit import Names, loaded_as_others
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import OperationRefusedError
-from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.manifest import Entry, batch_of_manifest, read_manifest
 from rsloader_provider.core.ledger.objects import S3Object
-from rsloader_provider.core.rebuilding import LostBatch, lost_batch
+from rsloader_provider.core.rebuilding import LostBatch, Read, lost_batch
 from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.services import Services
@@ -29,12 +31,15 @@ class Lost:
         batches: Oldest first.
         owners: The lost batch that each object is claimed for in the end: the newest that has read it.
         loaded: Batches that both the histories and the ledger have.
+        refilled: Lost batches of which the ledger has something else under the same name: it was restored to a moment
+            at which they were open. Nothing of that was loaded.
         targets: The targets of the load with a history, each with the oldest batch that it has; None if it has none.
     """
 
     batches: list[LostBatch] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     loaded: set[str] = field(default_factory=set)
+    refilled: list[str] = field(default_factory=list)
     targets: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -72,27 +77,35 @@ def find_lost(config: LoadConfig, services: Services) -> Lost:
             f"Load {config.load} has no target with a load history, so nothing tells what it has loaded. Nothing was "
             "changed."
         )
-    # What is open was not loaded as it is now.
-    known = {batch.batch for batch in ledger.batches(config.load) if batch.status is not BatchStatus.OPEN}
-    known.update(ledger.deleted(config.load))
+    known = {*ledger.deleted(config.load)}
+    unloaded: dict[str, Batch] = {}
+    for each in ledger.batches(config.load):
+        known.add(each.batch)
+        if not each.is_marked and not any(one.state is TargetState.LOADED for one in each.targets.values()):
+            unloaded[each.batch] = each
     rows: dict[str, dict[str, Sequence[HistoryRow]]] = {}
     with Histories(config, services.warehouse) as histories:
         found.targets = dict.fromkeys(histories.targets)
         for batch, by_target in _by_batch(histories):
             for name in by_target:
                 found.targets[name] = found.targets[name] or batch
-            if batch in known:
+            is_refilled = batch in unloaded and _is_other(services, unloaded[batch], by_target)
+            if is_refilled:
+                found.refilled.append(batch)
+            if batch in known and not is_refilled:
                 found.loaded.add(batch)
             else:
                 rows[batch] = by_target
         for name, error in histories.unreadable.items():
             raise OperationRefusedError(f"The load history of {name} cannot be read: {error} Nothing was changed.")
-    manifests = _manifests(config, services) if rows else {}
-    for batch, by_target in rows.items():
-        listed = [*_read(services, manifests.get(batch, ()))]
-        lost = lost_batch(config.load, batch, by_target, listed)
-        found.batches.append(lost)
-        found.owners.update((entry.name, batch) for entry in lost.entries or ())
+        manifests = _manifests(config, services) if rows else {}
+        for batch, by_target in rows.items():
+            lost = lost_batch(config.load, batch, by_target, reads := [*_read(services, manifests.get(batch, ()))])
+            if lost.entries is None:
+                reads += _seen_by_redshift(services, histories, by_target)
+                lost = lost_batch(config.load, batch, by_target, reads)
+            found.batches.append(lost)
+            found.owners.update((entry.name, batch) for entry in lost.entries or ())
     return found
 
 
@@ -105,13 +118,38 @@ def _manifests(config: LoadConfig, services: Services) -> dict[str, list[S3Objec
     return found
 
 
-def _read(services: Services, manifests: Iterable[S3Object]) -> Iterator[Sequence[Entry]]:
+def _read(services: Services, manifests: Iterable[S3Object]) -> Iterator[Read]:
     for each in manifests:
         content = services.storage.read(each.bucket, each.key)
         try:
-            yield read_manifest(content or b"")
+            yield Read(read_manifest(content or b""), each.last_modified)
         except ValueError as error:
             log.warning("%s is passed over: %s", each.url, error)
+
+
+def _seen_by_redshift(
+    services: Services, histories: Histories, rows: Mapping[str, Sequence[HistoryRow]]
+) -> Iterator[Read]:
+    """Give what Redshift shows of the COPYs, for about a week; it cuts long names, which then fit no digest."""
+    for name, each in rows.items():
+        query_ids = [row.query_id for row in each if row.query_id is not None]
+        for urls in histories.files(name, query_ids).values():
+            names = sorted(url.removeprefix("s3://") for url in urls)
+            yield Read(tuple(Entry(each, _size(services, each)) for each in names), datetime.min.replace(tzinfo=UTC))
+
+
+def _size(services: Services, name: str) -> int:
+    """Give the size of an object as it is now; 0 if it is gone."""
+    bucket, _, key = name.partition("/")
+    found = services.storage.find(bucket, key)
+    return 0 if found is None else found.size_bytes
+
+
+def _is_other(services: Services, batch: Batch, rows: Mapping[str, Sequence[HistoryRow]]) -> bool:
+    """Tell whether the ledger has another batch under the name of one that was loaded."""
+    if batch.status is BatchStatus.OPEN:
+        return True
+    return bool(loaded_as_others(batch, rows, Names.of(batch, services.ledger.segments(batch))))
 
 
 def _by_batch(histories: Histories) -> Iterator[tuple[str, dict[str, Sequence[HistoryRow]]]]:

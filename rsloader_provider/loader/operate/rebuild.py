@@ -28,7 +28,6 @@ from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.run.buffer import target_settings
 from rsloader_provider.loader.run.discover import new_objects
-from rsloader_provider.loader.run.lost_ledger import is_known
 from rsloader_provider.loader.services import Services
 
 log = logging.getLogger(__name__)
@@ -140,7 +139,8 @@ def rebuild_ledger(
     if plan.is_in_doubt:
         raise OperationRefusedError(doubts(config, plan))
     rebuilding = _Rebuilding(config, services, plan.lost, by, progress)
-    rebuilding.drop_open()
+    for batch_id in plan.lost.refilled:
+        rebuilding.drop(batch_id)
     for each in plan.lost.batches:
         rebuilding.take_back(each)
     for each in plan.lost.batches:
@@ -184,21 +184,21 @@ class _Rebuilding:
         self._progress = progress
         self.objects = 0
 
-    def drop_open(self) -> None:
-        """Have another open batch, if the one that is open was loaded: what it holds now is not what was loaded."""
-        lost = {each.batch for each in self._lost.batches}
+    def drop(self, batch_id: str) -> None:
+        """Drop what the ledger has under the name of a lost batch; its objects are new again, as far as they are."""
 
         def drop() -> None:
-            opened = self._ledger.open_batch(self._load, self._services.now())
-            if opened.batch not in lost:
+            try:
+                batch = self._ledger.get(self._load, batch_id)
+            except UnknownBatchError:
                 return
-            claims = self._ledger.find_claims(self._load, [entry.name for entry in self._ledger.entries(opened)])
-            self._take(opened.batch, [_as_claimed(each) for each in claims.values()], self._forget)
-            opened = self._ledger.get(self._load, opened.batch)
-            with self._services.steps.taking(Step.REBUILD, opened):
-                self._ledger.drop_open(opened, self._services.now())
+            claims = self._ledger.find_claims(self._load, [entry.name for entry in self._ledger.entries(batch)])
+            self._take(batch_id, [_as_claimed(each) for each in claims.values()], self._forget)
+            batch = self._ledger.get(self._load, batch_id)
+            with self._services.steps.taking(Step.REBUILD, batch):
+                self._ledger.drop(batch, self._services.now())
 
-        until_won(f"the open batch of load {self._load}", drop)
+        until_won(f"batch {batch_id} of load {self._load}", drop)
 
     def take_back(self, lost: LostBatch) -> None:
         """Give the objects of a batch their claims, and their places in segments of it."""
@@ -220,8 +220,7 @@ class _Rebuilding:
                 with self._services.steps.taking(Step.REBUILD, batch):
                     self._ledger.put_back(batch, lost.gone(entries))
             except LostRaceError:
-                if not is_known(self._ledger, self._load, lost.batch):
-                    raise
+                self._ledger.get(self._load, lost.batch)  # another call has put it back, or the answer was lost
             log.info("%s: put back with %d objects, asked for by %s", batch, batch.files, self._by)
 
         until_won(lost, write)

@@ -284,18 +284,17 @@ class Ledger(Protocol):
         """
         ...
 
-    def drop_open(self, batch: Batch, now: datetime) -> Batch:
-        """Open a new batch in the place of an open one that is empty, which is dropped.
+    def drop(self, batch: Batch, now: datetime) -> None:
+        """Drop a batch that is empty, with its segments; in the place of the open one another is opened.
+
+        Interrupted, it leaves the batch, or the batch without segments.
 
         Args:
-            batch: The open batch.
+            batch: The batch as it was read.
             now: The moment (aware, UTC).
 
-        Returns:
-            The new open batch.
-
         Raises:
-            LostRaceError: Somebody claimed for it or locked it.
+            LostRaceError: Somebody wrote to it, or it is not empty.
         """
         ...
 

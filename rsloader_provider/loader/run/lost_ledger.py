@@ -7,8 +7,10 @@ are asked once; never otherwise, so that claiming goes on while Redshift cannot 
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError, LedgerLostError, UnknownBatchError
-from rsloader_provider.core.ledger.batch import BatchStatus
+from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
+from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.rows import HistoryAnswer
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.services import Services
@@ -22,17 +24,25 @@ def ask_histories(config: LoadConfig, services: Services) -> None:
     """
     with Histories(config, services.warehouse) as histories:
         for name, table in histories.tables.items():
-            if newest := histories.newest(name):
-                refuse_unknown(services.ledger, config.load, table, newest)
+            if answer := histories.newest(name):
+                refuse_unknown(services.ledger, config.load, name, table, answer)
 
 
-def refuse_unknown(ledger: Ledger, load: str, table: TableName, newest: str) -> None:
+def refuse_unknown(ledger: Ledger, load: str, target: str, table: TableName, answer: HistoryAnswer) -> None:
     """Stop if the ledger does not know the newest batch of a history.
 
+    Args:
+        ledger: The ledger.
+        load: Name of the load.
+        target: The target's name.
+        table: Its table.
+        answer: What its history says.
+
     Raises:
-        LedgerLostError: It does not, or for the ledger the batch is still open.
+        LedgerLostError: It does not, or what it has under that name was not loaded.
     """
-    if not is_known(ledger, load, newest):
+    newest = str(answer.newest)
+    if not _is_known(ledger, load, target, newest, answer.newest_digest):
         raise LedgerLostError(
             f"Nothing was loaded: the load history of {table} has batch {newest} of load {load}, and DynamoDB does not "
             "know that it was loaded. It looks as if the tables of DynamoDB had been emptied, created again or "
@@ -42,13 +52,24 @@ def refuse_unknown(ledger: Ledger, load: str, table: TableName, newest: str) -> 
         )
 
 
-def is_known(ledger: Ledger, load: str, batch: str) -> bool:
-    """Tell whether the ledger knows a batch as one that may have been loaded, or that a person deleted since.
+def _is_known(ledger: Ledger, load: str, target: str, batch_id: str, digest: str | None) -> bool:
+    """Tell whether the ledger knows a batch as the one that was loaded, or that a person deleted since.
 
-    An open batch may not: what was loaded under its name was locked first.
+    An open batch is not: what was loaded under its name was locked first. A locked one may have been open at the moment
+    to which the ledger was restored, and have filled up with other objects since. If it was not recorded as loaded, its
+    objects decide.
     """
     try:
-        return ledger.get(load, batch).status is not BatchStatus.OPEN
+        batch = ledger.get(load, batch_id)
+        progress = batch.targets.get(target)
+        if batch.status is BatchStatus.OPEN or progress is None or progress.state is TargetState.LOADED:
+            return batch.status is not BatchStatus.OPEN
+        if digest is None:
+            return progress.attempt > 0
+        # Since then objects may have left it; a generation that is to be loaded again may have fewer than the last.
+        ever = [entry.name for segment in ledger.segments(batch) for entry in segment.claimed]
+        present = [entry.name for entry in ledger.entries(batch)]
+        return progress.generation > 1 or digest in {digest_of_names(ever), digest_of_names(present)}
     except UnknownBatchError as error:
         return isinstance(error, DeletedBatchError)
     except CorruptLedgerError:

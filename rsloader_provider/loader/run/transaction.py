@@ -219,7 +219,7 @@ class TableLoad:
         if answer is None or answer.newest in {None, self.key.batch}:
             return
         newest = str(answer.newest)
-        refuse_unknown(self.ledger, self.key.load, self.key.target, newest)
+        refuse_unknown(self.ledger, self.key.load, self.target.name, self.key.target, answer)
         mode = self.target.mode
         if newest < self.key.batch or mode == "append":
             return

@@ -199,15 +199,15 @@ class MemoryLedger:
             self._batches[key] = back
             return back
 
-    def drop_open(self, batch: Batch, now: datetime) -> Batch:
+    def drop(self, batch: Batch, now: datetime) -> None:
         with self._lock:
             key = batch.load, batch.batch
-            stored = self._batches.get(key)
-            is_open = stored is not None and stored.status is BatchStatus.OPEN and not stored.files
-            if not is_open or self._current[batch.load] != batch.batch:
+            if self._batches.get(key) != batch or batch.files:
                 raise LostRaceError
             del self._batches[key]
-            return self._open(Batch(batch.load, next_batch_id(now, batch.batch, self._randomness)))
+            self._segments.pop(key, None)
+            if batch.status is BatchStatus.OPEN:
+                self._open(Batch(batch.load, next_batch_id(now, batch.batch, self._randomness)))
 
     def take_back(
         self,

@@ -215,9 +215,13 @@ class MemorySession:
                 same = [e for e in self._history(key.target) if e.key.load == key.load]
                 found = next((e for e in same if e.key == key), None)
                 newest = max((e.key.batch for e in same), default=None)
+                digest = "no such column" if without else None
+                digests = [e.key.batch + each for e in same if (each := e.names_digest or digest)]
+                last = [newest, None, without, max(digests, default=None)]
                 if found is None:
-                    return [[0, None, None, None, newest, None, without]]
-                return [[1, found.rows, found.query_id, found.files, newest, found.names_digest, without]]
+                    return [[0, None, None, None, *last]]
+                last[1] = found.names_digest
+                return [[1, found.rows, found.query_id, found.files, *last]]
             case sql.ReadHistory(target, load, after, limit):
                 rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
                 return [self._history_row(each) for each in rows][:limit]

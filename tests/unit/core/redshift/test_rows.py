@@ -36,13 +36,22 @@ REFUSED = ["s3://landing/1.csv", 2, "id", "x", "Invalid digit", 1207, 8]
         (FIND_END, ["committed"], True),
         (FIND_END, ["rolledback"], False),
         (FIND_END, ["of a kind that is not known yet"], None),
-        (FIND_LOADED, [0, None, None, None, None, None, 0], HistoryAnswer(None, None)),
-        (FIND_LOADED, [0, None, None, None, f"{NEWER}  ", None, 0], HistoryAnswer(None, NEWER)),
-        (FIND_LOADED, [1, Decimal(3), Decimal(8), 2, None, "abc", 0], HistoryAnswer(Committed(3, 8, 2, "abc"), None)),
-        (FIND_LOADED, [1, 0, None, 2, NEWER, None, 0], HistoryAnswer(Committed(0, None, 2), NEWER)),
+        (FIND_LOADED, [0, None, None, None, None, None, 0, None], HistoryAnswer(None, None)),
+        (FIND_LOADED, [0, None, None, None, f"{NEWER}  ", None, 0, f"{BATCH}abc"], HistoryAnswer(None, NEWER)),
         (
             FIND_LOADED,
-            [1, 0, None, 2, NEWER, "no such column", 1],
+            [0, None, None, None, NEWER, None, 0, f"{NEWER}abc"],
+            HistoryAnswer(None, NEWER, newest_digest="abc"),
+        ),
+        (
+            FIND_LOADED,
+            [1, Decimal(3), Decimal(8), 2, None, "abc", 0, None],
+            HistoryAnswer(Committed(3, 8, 2, "abc"), None),
+        ),
+        (FIND_LOADED, [1, 0, None, 2, NEWER, None, 0, None], HistoryAnswer(Committed(0, None, 2), NEWER)),
+        (
+            FIND_LOADED,
+            [1, 0, None, 2, NEWER, "no such column", 1, f"{NEWER}no such column"],
             HistoryAnswer(Committed(0, None, 2), NEWER, keeps_digests=False),
         ),
         (

@@ -13,11 +13,12 @@ from support.objects import TARGET, a_config, counting_randomness
 
 from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import LedgerLostError, OperationRefusedError, RsloaderError
+from rsloader_provider.core.errors import CorruptLedgerError, LedgerLostError, OperationRefusedError, RsloaderError
 from rsloader_provider.core.ledger.batch import REBUILT, Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit.audit import audit_load
+from rsloader_provider.loader.audit.repair import repair_batches
 from rsloader_provider.loader.operate.backfill import Part, mark_existing
 from rsloader_provider.loader.operate.batches import reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches
@@ -32,7 +33,7 @@ from rsloader_provider.loader.run.load_batch import load_batch
 CONFIG = a_config()
 OTHER = "redshift_default/public.other"
 BOTH = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
-WRITES = ("take_back", "put_back", "drop_open", "forget")
+WRITES = ("take_back", "put_back", "drop", "forget")
 
 
 def run(world: World, config: LoadConfig = CONFIG) -> list[Batch]:
@@ -170,7 +171,16 @@ def restored_open(world: World) -> None:
     world.ledger = kept
 
 
-@pytest.mark.parametrize("lose", [claim_meanwhile, restored_open], ids=["emptied", "restored"])
+def refilled(world: World) -> None:
+    """A run goes on from the backup: the batch that was open fills up with another object than it has loaded."""
+    restored_open(world)
+    put(world, "51")
+    for _ in range(2):
+        with suppress(CorruptLedgerError):
+            run(world)
+
+
+@pytest.mark.parametrize("lose", [claim_meanwhile, restored_open, refilled], ids=["emptied", "restored", "refilled"])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 def test_a_rebuilding_that_stops_anywhere_loads_nothing_twice_and_goes_on(before: bool, lose: Any):
     """After each write a run comes in between: it refuses, or it loads what is new."""
@@ -184,7 +194,7 @@ def test_a_rebuilding_that_stops_anywhere_loads_nothing_twice_and_goes_on(before
         with suppress(KeyboardInterrupt):
             rebuild_ledger(CONFIG, services, by="a test")
         put(world, "new")
-        with suppress(LedgerLostError):
+        with suppress(CorruptLedgerError):
             run(world)
         assert set(rows(world).values()) == {1}, writes
         rebuild(world)
@@ -192,6 +202,9 @@ def test_a_rebuilding_that_stops_anywhere_loads_nothing_twice_and_goes_on(before
             run(world)
         assert set(rows(world).values()) == {1}, writes
         assert "new" in rows(world)
+        # An attempt at the refilled batch has written its manifest over that of the load.
+        mendable = audit_load(CONFIG, world.services, world.inventory).mendable
+        assert len([*repair_batches(CONFIG, world.services, mendable)]) == (lose is refilled)
         nothing_is_wrong(world)
         if stopping.writes > 0:
             return
@@ -249,6 +262,7 @@ def test_what_a_manifest_of_another_load_lists_does_not_count(world: World, load
     text = world.storage.read("loader", manifest)
     assert text is not None
     world.storage.write("loader", manifest, text.replace(b"orders/1", b"orders/9"))
+    world.warehouse.files.clear()
     lose_tables(world)
     assert [each.batch for each in plan_rebuild(CONFIG, world.services).lost.untold] == [loaded[0].batch]
 

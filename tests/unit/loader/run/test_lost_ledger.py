@@ -10,6 +10,7 @@ from support.objects import TARGET, a_config, counting_randomness
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import LedgerLostError
 from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
+from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.operate.deletions import delete_batches
@@ -122,4 +123,36 @@ def test_a_deleted_batch_is_known(world: World, loaded: str):
     assert [*delete_batches("orders", world.services, world.clock(), by="a test", keep=lambda _: None)]
     world.put("orders/3.csv", "orders/4.csv")
     assert len(run(world)) == 1
+    assert rows(world) == 4
+
+
+@pytest.mark.parametrize("attempt", [0, 1])
+@pytest.mark.parametrize("has_digest", [True, False])
+def test_a_batch_that_filled_up_with_others_after_a_restore_counts_as_unknown(
+    world: World, loaded: str, attempt: int, has_digest: bool
+):
+    """It was open at the moment of the backup. Without a digest, an attempt must have looked into the history first."""
+    (row,) = world.warehouse.histories["public.orders"]
+    if not has_digest:
+        world.warehouse.histories["public.orders"][:] = [replace(row, names_digest=None)]
+    batch = world.ledger.get("orders", loaded)
+    waiting = replace(batch.progress(TARGET), state=TargetState.WAITING, attempt=attempt, rows=None, query_id=None)
+    world.ledger.edit(replace(batch, status=BatchStatus.LOCKED, run="dag/lost", targets={TARGET: waiting}))
+    world.ledger.edit_entries(batch, [Entry("landing/orders/1.csv", 2), Entry("landing/orders/0.csv", 2)])
+    world.put("orders/3.csv", "orders/4.csv")
+    given = buffer_objects(CONFIG, world.services, run="dag/run-2", is_active=lambda _: False, max_work=99)
+    work = next(each for each in given if each.batch.batch != loaded)
+    asker = Asker("try", "dag/run-2")
+    if has_digest or attempt == 0:
+        with pytest.raises(LedgerLostError, match=loaded):
+            load_batch(CONFIG, world.services, work.batch.batch, TARGET, asker)
+        assert rows(world) == 2
+
+
+def test_a_batch_whose_commit_nobody_heard_of_is_known_by_its_objects(world: World, loaded: str):
+    batch = world.ledger.get("orders", loaded)
+    waiting = replace(batch.progress(TARGET), state=TargetState.WAITING, rows=None, query_id=None)
+    world.ledger.edit(replace(batch, status=BatchStatus.LOCKED, run="dag/lost", targets={TARGET: waiting}))
+    world.put("orders/3.csv", "orders/4.csv")
+    assert len(run(world)) == 2
     assert rows(world) == 4
