@@ -7,7 +7,7 @@ from typing import Any
 
 from network.eager_clients import eager_client
 from network.fault_proxy import FaultProxy
-from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_ledger
+from network.run_through import BUCKET, OBJECTS, PREFIX, buffer_first, carry_through, check_ledger
 from support.loader_services import loader_services
 from support.objects import a_config
 
@@ -60,6 +60,7 @@ class House:
             manifests=f"s3://{BUCKET}/{self.name}/manifests/",
             targets=[{"table": f"public.{self.name}", "transport": "data_api"}],
         )
+        buffer_first(self.config, self.services)
 
     def carry_through(self) -> int:
         """Load, check that everything is there once, and give the attempts that it took."""

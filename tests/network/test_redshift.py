@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redshift_connector
 from network.eager_clients import shared_client
-from network.run_through import BUCKET, OBJECTS, PREFIX, carry_through, check_ledger
+from network.run_through import BUCKET, OBJECTS, PREFIX, buffer_first, carry_through, check_ledger
 from support.objects import a_config
 
 from rsloader_provider.aws.dynamodb.tables import TableNames
@@ -117,6 +117,7 @@ def house(request: pytest.FixtureRequest, network_aws: LocalAws, server: LocalRe
     house.run(f"CREATE TABLE public.{name}_log (what varchar(4))")
     house.run(render(sql.CreateHistorySchema()))
     house.run(render(sql.CreateHistory(TableName("public", name))))
+    buffer_first(config, house.services)
     yield house
     house.forget_faults()
     connection.close()
