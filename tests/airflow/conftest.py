@@ -17,6 +17,7 @@ from botocore.client import BaseClient
 from support import airflow_home, secret_search
 from support.checkout import CHECKOUT
 
+from rsloader_provider.aws.dynamodb.protection import protect_tables
 from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
@@ -113,7 +114,9 @@ def loads(
         cursor.execute(text)
         return cursor.fetchall() if cursor.description else ()
 
-    create_tables(boto3.client("dynamodb", **aws_arguments), TableNames(), created=lambda _: None)
+    dynamodb = boto3.client("dynamodb", **aws_arguments)
+    create_tables(dynamodb, TableNames(), created=lambda _: None)
+    protect_tables(dynamodb, TableNames(), lambda *_: None, point_in_time_recovery=True, deletion_protection=True)
     made = Loads(tmp_path, boto3.client("s3", **aws_arguments), query)
     made.s3.create_bucket(Bucket=made.bucket)
     query(f"CREATE TABLE {made.table} (id integer)")

@@ -1,6 +1,6 @@
 """Moments that a killed process alone does not make.
 
-Somebody else comes in between two steps of a living one, a person changes the load file meanwhile, or the ledger is lost.
+Somebody else comes in between two steps of a living one, a person changes the load file, or the ledger is lost.
 """
 
 import time
