@@ -107,7 +107,7 @@ def _reader(name: str) -> str:
 
 def _print(configs: Sequence[LoadConfig], found: dict[str, Any]) -> None:
     typer.echo("-- IAM policy for `rsloader setup`, once; SeeProtection also for `rsloader audit`")
-    typer.echo(json.dumps(found["setup_policy"], indent=2))
+    print_json(found["setup_policy"])
     for config in configs:
         each = found["loads"][config.load]
         typer.echo(f"-- load {config.load}: IAM policy for the role or user of Airflow connection {config.aws_conn_id}")

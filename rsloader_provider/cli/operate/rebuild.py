@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from rsloader_provider.cli.console import print_json
 from rsloader_provider.cli.failures import errors_to_exit_code
 from rsloader_provider.cli.operate.operating import (
     AsJson,
@@ -16,7 +17,6 @@ from rsloader_provider.cli.operate.operating import (
     as_utc,
     carry_out,
     load_and_services,
-    print_json,
     refuse_questions,
 )
 from rsloader_provider.loader.operate.operations.rebuild import rebuilding

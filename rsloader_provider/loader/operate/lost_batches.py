@@ -1,6 +1,5 @@
 """The batches that the load histories have and the ledger does not: which they are, and which objects they loaded."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +14,13 @@ from rsloader_provider.core.errors import OperationRefusedError
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.ledger.manifest import Entry, batch_of_manifest, read_manifest
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.rebuilding import LostBatch, Read, lost_batch
 from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 @dataclass(slots=True)

@@ -5,7 +5,6 @@ So whatever stops, a load goes on only when nothing that was loaded is without a
 its transactions refuse to load.
 """
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import Claim, Place
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.rebuilding import LostBatch
 from rsloader_provider.loader.boundaries import as_it_takes
 from rsloader_provider.loader.operate.lost_batches import Lost, find_lost
@@ -30,7 +30,7 @@ from rsloader_provider.loader.run.buffer import target_settings
 from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 EXAMPLES = 3
 

@@ -1,6 +1,5 @@
 """Have loaded again what Redshift has lost, because it was restored to an earlier moment: the ledger knows better."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,13 +10,14 @@ from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import DeletedBatchError, OperationRefusedError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.ledger.transitions import wait_again
+from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.races import until_won
 from rsloader_provider.loader.services import Services
 
-log = logging.getLogger(__name__)
+log = logger_of(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -287,12 +287,6 @@ class Ledger(Protocol):
     def drop(self, batch: Batch, now: datetime) -> None:
         """Drop a batch that is empty, with its segments; in the place of the open one another is opened.
 
-        Interrupted, it leaves the batch, or the batch without segments.
-
-        Args:
-            batch: The batch as it was read.
-            now: The moment (aware, UTC).
-
         Raises:
             LostRaceError: Somebody wrote to it, or it is not empty.
         """

@@ -308,9 +308,8 @@ class Attempt:
         return bool(known)
 
     def _record_session(self, pid: int) -> None:
-        announces = not self.has_history
         with self._taking(Step.RECORD_SESSION):
-            self._change(lambda record: record.session_recorded(pid, announces=announces))
+            self._change(lambda record: record.session_recorded(pid, announces=not self.has_history))
         self.has_session = True
 
     def _load_table(self, session: Session, pid: int, *, has_rows: bool) -> Loaded:
