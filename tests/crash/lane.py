@@ -5,7 +5,6 @@ It is a process of its own because it forks, which a process with threads should
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import traceback
@@ -14,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from support.checkout import TESTS
+from support.mutations import environment
 
 from crash.cells import Cell, Recovery, Side
 from crash.play import Verdict, play
@@ -33,14 +32,11 @@ class Lane:
     """
 
     def __init__(self, addresses: Addresses, package: Path | None = None):
-        searched = [str(package)] if package else []
-        searched += [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "crash.lane", addresses.to_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # Nothing is imported from the working directory, which may hold another rsloader_provider.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(searched), "PYTHONSAFEPATH": "1"},
+            env=environment(package),
             text=True,
         )
         self.package = Path(self._ask(None)["package"])

@@ -5,16 +5,14 @@ and races as the loader as it is. A mutation under which nothing fails shows a t
 is not needed.
 """
 
-import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
-from support.checkout import CHECKOUT
+from support.mutations import Mutation, Replacement, mutate
 
 from crash import report
 from crash.cells import BY_DRIVER, ISOLATIONS
@@ -23,30 +21,6 @@ from crash.matrix import progress
 from crash.play import Verdict
 from crash.races import RACES, Race
 from rsloader_provider.loader.ports.steps import Step
-
-PACKAGE = CHECKOUT / "rsloader_provider"
-
-
-@dataclass(frozen=True, slots=True)
-class Replacement:
-    """One text, which stands exactly once in a file of the package, and what takes its place."""
-
-    file: str
-    old: str
-    new: str
-
-
-@dataclass(frozen=True, slots=True)
-class Mutation:
-    """The loader without one of its safeguards."""
-
-    name: str
-    replacements: tuple[Replacement, ...]
-
-
-class StaleMutationError(Exception):
-    """The package no longer reads as a mutation expects."""
-
 
 AS_IT_IS = Mutation("as it is", ())
 
@@ -108,25 +82,6 @@ PLAYED: tuple[Played, ...] = (
     *(cell for cell in BY_DRIVER if cell.step in _PLAYED_STEPS and cell.targets == 1),
 )
 """What each mutation is played on."""
-
-
-def mutate(mutation: Mutation, folder: Path) -> None:
-    """Copy the package into a folder, and replace what the mutation says.
-
-    Raises:
-        StaleMutationError: A text does not stand in its file exactly once.
-    """
-    copy = folder / PACKAGE.name
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
-    for replacement in mutation.replacements:
-        file = copy / replacement.file
-        content = file.read_text()
-        if (count := content.count(replacement.old)) != 1:
-            raise StaleMutationError(
-                f"Mutation {mutation.name}: this stands {count} times in {replacement.file}, and not once. Bring "
-                f"tests/crash/mutations.py up to date.\n{replacement.old}"
-            )
-        file.write_text(content.replace(replacement.old, replacement.new))
 
 
 def main(

@@ -4,9 +4,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from support.mutations import PACKAGE, Mutation, Replacement, StaleMutationError, mutate
 
 from crash.cells import ALL, BY_DRIVER, SELECTED, STEPS, Cell, Recovery, Side
-from crash.mutations import AS_IT_IS, MUTATIONS, PACKAGE, Mutation, Replacement, StaleMutationError, mutate
+from crash.mutations import AS_IT_IS, MUTATIONS
 from crash.play import Verdict
 from crash.report import DOCUMENT, matrix_part, mutation_part, write_part
 from rsloader_provider.loader.ports.steps import Step
