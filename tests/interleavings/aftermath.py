@@ -49,8 +49,8 @@ def play_aftermath(stage: Stage) -> None:
 
 
 def _end_what_is_late(stage: Stage) -> None:
-    """Sessions that are to end have ended by now; a COMMIT that has not arrived never does."""
-    stage.has_slow_ends = stage.cancels_waits = False
+    """Sessions that are to end have ended by now, and all is seen; a COMMIT that has not arrived never does."""
+    stage.has_slow_ends = stage.cancels_waits = stage.ledger.lags = False
     for actor in stage.actors:
         if isinstance(actor, Late) and actor.is_certain and not actor.is_over:
             actor.advance()

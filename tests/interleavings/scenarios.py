@@ -268,6 +268,7 @@ _UNSURE = {"has_slow_ends": True, "cancels_waits": True}
 
 TWO: Mapping[str, Scenario] = {
     "two runs buffer": Scenario(two_runs_buffer),
+    "two runs buffer, reads lag": Scenario(two_runs_buffer, settings={"lags": True}),
     "a run and a person lock": Scenario(a_run_and_a_person_lock),
     "two installations run": Scenario(two_installations_run),
     "two runs take over": Scenario(two_runs_take_over),
@@ -280,6 +281,7 @@ TWO: Mapping[str, Scenario] = {
     "cleared in two installations": Scenario(cleared_in_two_installations),
     "buffering cleared with downstream": Scenario(buffering_cleared_with_downstream),
     "forgotten while it is buffered": Scenario(forgotten_while_it_is_buffered),
+    "forgotten while it is buffered, reads lag": Scenario(forgotten_while_it_is_buffered, settings={"lags": True}),
     "forgotten while it is loaded": Scenario(forgotten_while_it_is_loaded),
     "reprocessed while it is loaded": Scenario(reprocessed_while_it_is_loaded),
     "reprocessed and cleared": Scenario(reprocessed_and_cleared),
@@ -287,7 +289,9 @@ TWO: Mapping[str, Scenario] = {
     "reprocessed by two": Scenario(reprocessed_by_two),
     "reprocessed and forgotten": Scenario(reprocessed_and_forgotten),
     "moved while it is loaded": Scenario(moved_while_it_is_loaded),
+    "moved while a run comes, reads lag": Scenario(moved_while_a_run_comes, settings={"lags": True}),
     "moved while a run comes": Scenario(moved_while_a_run_comes),
+    "reprocessed while a run comes, reads lag": Scenario(reprocessed_while_a_run_comes, settings={"lags": True}),
     "emptied while it is loaded": Scenario(emptied_while_it_is_loaded, REPLACING),
     "history switched off": Scenario(history_switched_off, afterwards=_switch_off, settings=_UNSURE),
 }

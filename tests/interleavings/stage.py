@@ -45,6 +45,7 @@ class Stage:
         config: The load as it is now.
         has_slow_ends: Whether a session that is terminated may live on for a while, as in Redshift.
         cancels_waits: Whether Redshift may cancel what waits for a lock.
+        lags: Whether each read of the ledger that may lag does.
         actors: Who is there; behind those of the cast, what is on its way since somebody was stopped or is to end.
         cast: The use case of each.
         asked: How often each object is to be loaded.
@@ -54,13 +55,14 @@ class Stage:
     config: LoadConfig
     has_slow_ends: bool = False
     cancels_waits: bool = False
+    lags: bool = False
     actors: list[Actor | Late] = field(default_factory=list)
     cast: list[Any] = field(default_factory=list)
     asked: Asked = field(default_factory=Asked)
     is_lost: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.ledger = MemoryLedger(counting_randomness())
+        self.ledger = MemoryLedger(counting_randomness(), lags=self.lags)
         self.storage = MemoryStorage("landing", "loader")
         self.clock = Clock()
         self.notifier = MemoryNotifier(OK_TOPIC)
@@ -157,8 +159,9 @@ class Stage:
         """Tell this state from others: from equal ones everything goes on in the same way."""
         ledger, warehouse = self.ledger, self.warehouse
         outside = (
-            ledger._batches, ledger._claims, ledger._segments, ledger._current, self.storage._buckets, warehouse.tables,
-            warehouse.histories, warehouse.loads, self.notifier.messages, self.is_lost, self.asked,
+            ledger._seen(ledger._batches), ledger._seen(ledger._claims), ledger._batches, ledger._claims,
+            ledger._segments, ledger._current, self.storage._buckets, warehouse.tables, warehouse.histories,
+            warehouse.loads, self.notifier.messages, self.is_lost, self.asked,
             [_state(session) for session in warehouse.sessions.values() if isinstance(session, _Session)],
         )  # fmt: skip
         return hash((repr(outside), *map(self._knowledge, range(len(self.actors)))))
