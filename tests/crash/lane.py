@@ -19,6 +19,7 @@ from crash.cells import Cell, Recovery, Side
 from crash.play import Verdict, play
 from crash.races import RACES, Race
 from crash.stage import Addresses, Stage
+from crash.stories import STORIES
 from crash.worker import StuckError
 from rsloader_provider.loader.ports.steps import Step
 
@@ -103,7 +104,9 @@ def _main(addresses: str) -> None:
 
 def _verdict(stage: Stage, played: Cell | Race) -> Verdict:
     try:
-        return RACES[played.name](stage, played.isolation) if isinstance(played, Race) else play(stage, played)
+        if isinstance(played, Race):
+            return {**RACES, **STORIES}[played.name](stage, played.isolation)
+        return play(stage, played)
     except (AssertionError, StuckError) as error:
         return Verdict(None, (str(error),))
     except Exception:  # noqa: BLE001 a loader that lacks a safeguard may do anything, and the next is played all the same

@@ -13,7 +13,7 @@ agree.
 - `scenarios`: who meets whom, and how far that is explored.
 - `asked`: how often each object is to be in each table. `aftermath`: what follows when all actors are through.
 - `schedules`: a schedule as text; the same text plays the same story again.
-- `teeth`: copies of the loader that lack a mend; the scenarios named with them must find a hole.
+- `teeth`: plays a copy of the loader that lacks a safeguard of `mutations`; there a scenario must find a hole.
 
 `make interleavings` plays everything, and with `--scenario NAME --schedule TEXT` one schedule, call by call; a hole
 that is found prints them. `make test` plays the part in `test_interleavings.py`.

@@ -1,20 +1,22 @@
 """`make interleavings`: play every scenario, and copies of the loader that lack a mend, in which it must find holes."""
 
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from mutations.safeguards import SAFEGUARDS, Interleaving
 from rich.console import Console
 from rich.table import Table
-from support.mutations import Mutation
+from support.mutations import Mutation, mutate
 
 import rsloader_provider
 from interleavings.explore import EVERY_ORDER, THREE_AT_ONCE, Bound, Explored, explore, replay
 from interleavings.scenarios import THREE, TWO, Scenario
 from interleavings.schedules import as_text, parse
-from interleavings.teeth import HOLE_FOUND, TEETH, bite
+from interleavings.teeth import HOLE_FOUND, play_scenario
 
 
 def main(
@@ -36,7 +38,11 @@ def main(
         return
     failed = _play(console, wanted)
     if teeth:
-        failed += sum(not _bites(console, mutation, name) for mutation, name in TEETH.items() if name in wanted)
+        failed += sum(
+            not _bites(console, each.mutation, each.judge.scenario)
+            for each in SAFEGUARDS
+            if isinstance(each.judge, Interleaving) and each.judge.scenario in wanted
+        )
     if failed:
         raise typer.Exit(HOLE_FOUND)
 
@@ -78,8 +84,11 @@ def _explored(name: str, bound: Bound) -> tuple[Explored, float]:
 
 
 def _bites(console: Console, mutation: Mutation, scenario: str) -> bool:
-    found = bite(mutation, scenario)
-    console.print(f"{scenario}, on a copy where {mutation.name}: {'noticed' if found else 'NOT NOTICED'}")
+    with tempfile.TemporaryDirectory(prefix="rsloader-mutation-") as name:
+        folder = Path(name).resolve()
+        mutate(mutation, folder)
+        found = play_scenario(scenario, folder)
+    console.print(f"{scenario}, on a copy {mutation.name}: {'noticed' if found else 'NOT NOTICED'}")
     return found is not None
 
 

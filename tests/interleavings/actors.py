@@ -41,7 +41,7 @@ class Actor:
     Args:
         name: What people call it.
         do: What it does; it makes its calls through the actor.
-        asks: Whether a person asks by it for what is loaded already.
+        request: What a person asks by it for what is loaded already; None if nobody does.
 
     Attributes:
         place: The call before which it stands.
@@ -54,9 +54,9 @@ class Actor:
         calls: Calls so far.
     """
 
-    def __init__(self, name: str, do: Callable[["Actor"], object], *, asks: bool = False):
+    def __init__(self, name: str, do: Callable[["Actor"], object], request: str | None = None):
         self.name = name
-        self.asks = asks
+        self.request = request
         self.place = ""
         self.is_ready: Callable[[], bool] = _at_once
         self.may_time_out = False
@@ -161,8 +161,8 @@ class Late:
         is_certain: Whether it arrives in the end, if not before.
     """
 
-    asks = may_time_out = is_stopped = False
-    error = bug = None
+    may_time_out = is_stopped = False
+    request = error = bug = None
     digest = 0
 
     def __init__(self, name: str, arrive: Callable[[], object], *, is_certain: bool = False):

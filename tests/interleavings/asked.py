@@ -10,7 +10,7 @@ from rsloader_provider.core.ledger.manifest import Entry
 class Asked:
     """Counts what people ask for, as the ledger takes it down: every object once, and once more for each such request.
 
-    What the loader takes for a request is not believed: only an actor by whom a person asks can ask, and each of them
+    What the loader takes for a request is not believed: only an actor by whom a person asks can ask, and each request
     asks for a batch once.
     """
 
@@ -29,7 +29,7 @@ class Asked:
             before: The batch.
             after: What became of it.
             entries: Its objects.
-            by: Who asks; None if it was nobody who may.
+            by: The request that it was changed for; None if nobody asks who may.
         """
         for target, progress in after.targets.items():
             loaded = before.targets.get(target)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from interleavings.stage import Stage
+from interleavings.use_cases import Loading
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 
 
@@ -16,6 +17,9 @@ def problems(stage: Stage) -> Iterator[str]:
         if not (batch.status is BatchStatus.COMPLETE or (batch.status is BatchStatus.OPEN and not batch.files)):
             errors = [progress.error for progress in batch.targets.values() if progress.error]
             yield f"{batch} is stuck: {batch.status}, {batch.files} objects, {errors}"
+    for use_case in stage.cast:
+        if isinstance(use_case, Loading) and use_case.is_lost(stage):
+            yield f"nobody has done what a person asked for: {use_case.request}"
     yield from _members(stage, batches)
     for target in stage.targets:
         yield from _rows(stage, target)

@@ -84,11 +84,6 @@ def a_run_and_a_person_lock(stage: Stage) -> None:
     enter(stage, Running("dag/run-1", loads=False), Closing("close"))
 
 
-def two_installations_run(stage: Stage) -> None:
-    stage.put("1", "2")
-    enter(stage, Running("dag/run-1"), Running("dag/run-1", installation="theirs"))
-
-
 def two_runs_take_over(stage: Stage) -> None:
     _locked(stage, "1", "2")
     enter(stage, Running("dag/run-1"), Running("dag/run-2"))
@@ -151,12 +146,13 @@ def cleared_in_two_installations(stage: Stage) -> None:
 
 
 def buffering_cleared_with_downstream(stage: Stage) -> None:
-    """What our run is given then may be another installation's too: nobody asks for it twice."""
-    stage.put("1", "2")
+    """What our run is given then, another installation loads too: nobody asks for it twice."""
+    (batch,) = _locked(stage, "1", "2")
     task = AirflowTask(run="dag/run-1")
     task.next_try()
     task.is_cleared(task.retries, run_ended=True)
-    enter(stage, Running("dag/run-1", tries=1, tasks={0: task}), Running("dag/run-1", installation="theirs"))
+    theirs = Loading(batch.batch, TARGET, AirflowTask(installation="theirs"))
+    enter(stage, Running("dag/run-1", tries=1, tasks={0: task}), theirs)
 
 
 # People who command.
@@ -270,7 +266,6 @@ TWO: Mapping[str, Scenario] = {
     "two runs buffer": Scenario(two_runs_buffer),
     "two runs buffer, reads lag": Scenario(two_runs_buffer, settings={"lags": True}),
     "a run and a person lock": Scenario(a_run_and_a_person_lock),
-    "two installations run": Scenario(two_installations_run),
     "two runs take over": Scenario(two_runs_take_over),
     "a task runs twice": Scenario(a_task_runs_twice, settings=_UNSURE),
     "a task runs twice, without history": Scenario(a_task_runs_twice, WITHOUT_HISTORY),

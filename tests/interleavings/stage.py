@@ -236,7 +236,7 @@ class _LedgerOfOne(_OfOne):
     def _replace(self, before: Batch, after: Batch) -> Batch:
         written = self._port.replace(before, after)
         entries = self._port.entries(before)
-        self._stage.asked.hear_change(before, after, entries, self._actor.name if self._actor.asks else None)
+        self._stage.asked.hear_change(before, after, entries, self._actor.request)
         return written
 
     def _forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:

@@ -27,8 +27,8 @@ class UseCase(Protocol):
     """What an actor does."""
 
     name: str
-    asks: bool
-    """Whether a person asks by it for what is loaded already."""
+    request: str | None
+    """What a person asks by it for what is loaded already; None if nobody does."""
     is_tried_again: bool
     """Whether Airflow tries it again when it was stopped or has failed."""
 
@@ -59,6 +59,16 @@ class Loading:
     def name(self) -> str:
         return f"try {self.task.tries + 1} of {self.task.installation}, {self.task.name}"
 
+    @property
+    def request(self) -> str | None:
+        """The clear; all tries since belong to it."""
+        return f"clear of {self.task.installation}, {self.task.name}, {self.task.max_tries}" if self.asks else None
+
+    def is_lost(self, stage: Stage) -> bool:
+        """Tell whether it was cleared, and the batch has never heard of that."""
+        progress = stage.ledger.get(stage.config.load, self.batch).progress(self.target)
+        return self.asks and self.is_tried_again and not progress.has_counted(self.task.facts.clear)
+
     def do(self, stage: Stage, actor: Actor) -> object:
         asker = self.task.next_try()
         return load_batch(stage.config, stage.services_of(actor), self.batch, self.target, asker)
@@ -83,8 +93,8 @@ class Running:
     tries: int = 0
     tasks: dict[int, AirflowTask] = field(default_factory=dict)
     left: list[Loading] | None = None
-    asks: bool = False
     is_tried_again: bool = True
+    request = None
 
     @property
     def name(self) -> str:
@@ -119,8 +129,12 @@ class Command:
     """A person asks for something, once, and does not look whether it was stopped."""
 
     name: str
-    asks = True
     is_tried_again = False
+
+    @property
+    def request(self) -> str:
+        """Itself."""
+        return self.name
 
     def do(self, stage: Stage, actor: Actor) -> object:
         raise NotImplementedError
@@ -186,4 +200,4 @@ def enter(stage: Stage, *cast: UseCase) -> None:
 
 def begin(stage: Stage, use_case: UseCase) -> Actor:
     """Make an actor that stands before its first call."""
-    return Actor(use_case.name, lambda actor: use_case.do(stage, actor), asks=use_case.asks)
+    return Actor(use_case.name, lambda actor: use_case.do(stage, actor), use_case.request)

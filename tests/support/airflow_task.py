@@ -62,10 +62,14 @@ class AirflowTask:
         self.retries = retries
         self.max_tries = self.tries + retries
 
+    @property
+    def facts(self) -> TaskFacts:
+        """What Airflow says of it during its newest try."""
+        return TaskFacts(self.name, self.max_tries, self.clears, f"began {self.began}", self.handed_out.at, self.tries)
+
     def next_try(self) -> Asker:
         self.tries += 1
-        facts = TaskFacts(self.name, self.max_tries, self.clears, f"began {self.began}", self.handed_out.at, self.tries)
         return Asker(
-            f"{self.name}/{self.tries}", self.run, try_number=self.tries, task=facts, handed_out=self.handed_out,
+            f"{self.name}/{self.tries}", self.run, try_number=self.tries, task=self.facts, handed_out=self.handed_out,
             cleared=self.tries == self.max_tries - self.retries + 1 > 1,
         )  # fmt: skip
