@@ -14,12 +14,15 @@ from rsloader_provider.core.errors import (
     NotSetUpError,
     OperationRefusedError,
     RsloaderError,
+    TargetRemovedError,
     UndecidedError,
+    UnknownBatchError,
     UnknownObjectError,
 )
 
 EXPECTED_FAILURES = (
-    AttemptLostError, NothingToDecideError, NotSetUpError, OperationRefusedError, UndecidedError, UnknownObjectError,
+    AttemptLostError, NothingToDecideError, NotSetUpError, OperationRefusedError, TargetRemovedError,
+    UndecidedError, UnknownBatchError, UnknownObjectError,
 )  # fmt: skip
 """How a task or a command may fail for good; any other error has to be one that is tried again."""
 

@@ -1,12 +1,15 @@
 """What follows when all actors are through: Airflow tries again, people answer what they are asked, clean runs come."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 from interleavings.actors import Actor, Late
 from interleavings.stage import Stage
 from interleavings.use_cases import Running, begin
-from rsloader_provider.core.ledger.batch import Batch, BatchStatus
+from rsloader_provider.core.errors import OperationRefusedError
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.loader.operate.change_targets import retarget_batch
 from rsloader_provider.loader.operate.decide import decide_by_person
 
 CLEAN_RUNS = 3
@@ -77,10 +80,16 @@ def _to_the_end(beginning: Iterable[Actor]) -> list[Actor]:
 
 
 def _decide(stage: Stage) -> None:
-    """A person who is asked whether a batch is in a table looks, and says so."""
+    """A person who is asked whether a batch is in a table looks, and says so; or says where it belongs."""
     for batch in stage.ledger.batches(stage.config.load):
         for target, progress in batch.targets.items():
-            if batch.status is BatchStatus.ERROR and progress.is_undecided:
+            if target not in stage.targets and progress.state is not TargetState.LOADED:
+                # The next attempt may have to find out first whether it is loaded.
+                with suppress(OperationRefusedError):
+                    retarget_batch(
+                        stage.config, stage.services, batch.batch, target, stage.targets[0], by="whoever is asked"
+                    )
+            elif batch.status is BatchStatus.ERROR and progress.is_undecided:
                 decide_by_person(
                     stage.ledger, batch.load, batch.batch, target, loaded=_is_in_table(stage, batch, target)
                 )

@@ -23,7 +23,7 @@ class Asked:
         return 1 + self._more[name, target]
 
     def hear_change(self, before: Batch, after: Batch, entries: Iterable[Entry], by: str | None) -> None:
-        """A batch was changed; it opens a generation of what was loaded if somebody is asked for it.
+        """A batch was changed; it opens a generation of what was loaded if somebody asks for it, or gives a target up.
 
         Args:
             before: The batch.
@@ -33,6 +33,8 @@ class Asked:
         """
         for target, progress in after.targets.items():
             loaded = before.targets.get(target)
+            if loaded is not None and loaded.state is not progress.state is TargetState.GIVEN_UP:
+                self._more.subtract((entry.name, target) for entry in entries)
             if by is None or loaded is None or progress.generation == loaded.generation:
                 continue
             request = by, after.batch, target

@@ -12,7 +12,18 @@ from support.fakes.world import OK_TOPIC
 from support.objects import TARGET, a_config
 
 from interleavings.stage import Stage
-from interleavings.use_cases import Closing, Forgetting, Loading, LosingHistory, Moving, Reprocessing, Running, enter
+from interleavings.use_cases import (
+    Closing,
+    Forgetting,
+    GivingUp,
+    Loading,
+    LosingHistory,
+    Moving,
+    Reprocessing,
+    Retargeting,
+    Running,
+    enter,
+)
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.loader.run.buffer import buffer_objects
@@ -23,6 +34,7 @@ OTHER = "redshift_default/public.other"
 ONE_TABLE = a_config(notify={"success": OK_TOPIC})
 ONE_EACH = a_config(notify={"success": OK_TOPIC}, batch={"max_files": 1, "max_age": "1m"})
 TWO_TABLES = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}], notify={"success": OK_TOPIC})
+RENAMED = a_config(targets=[{"table": "public.other"}], notify={"success": OK_TOPIC})
 REPLACING = a_config(batch={"max_files": 1, "max_age": "1m"}, targets=[{"table": "public.orders", "mode": "replace"}])
 WITHOUT_HISTORY = a_config(targets=[{"table": "public.orders", "history": "none"}])
 
@@ -206,6 +218,19 @@ def moved_while_a_run_comes(stage: Stage) -> None:
     enter(stage, Running("dag/run-1"), Moving("reprocess-objects", [_url("1")]))
 
 
+def retargeted_while_a_run_comes(stage: Stage) -> None:
+    """The table was renamed in the load file after the batch was locked."""
+    (batch,) = _locked(stage, "1", "2")
+    stage.warehouse.create("public.other")
+    stage.config = RENAMED
+    enter(stage, Running("dag/run-1"), Retargeting("retarget", batch.batch, TARGET, OTHER))
+
+
+def given_up_while_it_is_loaded(stage: Stage) -> None:
+    (batch,) = _locked(stage, "1", "2")
+    enter(stage, Loading(batch.batch, TARGET, AirflowTask()), GivingUp("give up", batch.batch, TARGET))
+
+
 def emptied_while_it_is_loaded(stage: Stage) -> None:
     """The batch loses its only object; the rows of an earlier one are in the table."""
     _loaded(stage, "1")
@@ -287,6 +312,8 @@ TWO: Mapping[str, Scenario] = {
     "moved while a run comes, reads lag": Scenario(moved_while_a_run_comes, settings={"lags": True}),
     "moved while a run comes": Scenario(moved_while_a_run_comes),
     "reprocessed while a run comes, reads lag": Scenario(reprocessed_while_a_run_comes, settings={"lags": True}),
+    "retargeted while a run comes": Scenario(retargeted_while_a_run_comes),
+    "given up while it is loaded": Scenario(given_up_while_it_is_loaded, TWO_TABLES),
     "emptied while it is loaded": Scenario(emptied_while_it_is_loaded, REPLACING),
     "history switched off": Scenario(history_switched_off, afterwards=_switch_off, settings=_UNSURE),
 }

@@ -14,6 +14,7 @@ from support.airflow_task import AirflowTask
 from interleavings.actors import EXPECTED_FAILURES, Actor
 from interleavings.stage import Stage
 from rsloader_provider.loader.operate.batches import close_now, reprocess_batch
+from rsloader_provider.loader.operate.change_targets import give_up_target, retarget_batch
 from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.operate.move_objects import reprocess_objects
 from rsloader_provider.loader.run.buffer import buffer_objects
@@ -168,6 +169,30 @@ class Reprocessing(Command):
 
     def do(self, stage: Stage, actor: Actor) -> object:
         return reprocess_batch(stage.config, stage.services_of(actor), self.batch, by=self.name)
+
+
+@dataclass
+class Retargeting(Command):
+    """A batch is to be loaded into another target, in the place of one that the load no longer has."""
+
+    batch: str
+    old: str
+    new: str
+
+    def do(self, stage: Stage, actor: Actor) -> object:
+        services = stage.services_of(actor)
+        return retarget_batch(stage.config, services, self.batch, self.old, self.new, by=self.name)
+
+
+@dataclass
+class GivingUp(Command):
+    """A batch is never to be loaded into a target."""
+
+    batch: str
+    target: str
+
+    def do(self, stage: Stage, actor: Actor) -> object:
+        return give_up_target(stage.config, stage.services_of(actor), self.batch, self.target, by=self.name)
 
 
 @dataclass
