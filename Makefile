@@ -9,7 +9,7 @@ SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 export PYTHONSAFEPATH := 1
 
 .PHONY: demo test quick check lint types contracts format docs bench drivers psql browser clean
-.PHONY: crash-matrix mutation-check network-matrix scale stateful soak airflow-kills
+.PHONY: crash-matrix mutation-check interleavings network-matrix scale stateful soak airflow-kills
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -55,9 +55,15 @@ bench: .venv/installed
 crash-matrix: .venv/installed
 	PYTHONPATH=tests $(BIN)/python -m crash.matrix $(if $(DATE),--date $(DATE))
 
-# Take one safeguard after the other out of a copy of the loader: at least one cell of the matrix must fail each time.
+# Take one safeguard after the other out of a copy of the loader: a cell of the matrix, an interleaving or a test must fail
+# each time. In a minute or two those that the matrix does not judge: make mutation-check MUTATIONS=--no-cells
 mutation-check: .venv/installed
-	PYTHONPATH=tests $(BIN)/python -m crash.mutations $(if $(DATE),--date $(DATE))
+	PYTHONPATH=tests $(BIN)/python -m mutations $(if $(DATE),--date $(DATE)) $(MUTATIONS)
+
+# Two and three actors in every order of their calls, up to the bounds that tests/interleavings/__init__.py states. One of
+# them: make interleavings INTERLEAVINGS="--scenario 'two runs buffer'"; a hole is printed with what plays it again.
+interleavings: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m interleavings $(INTERLEAVINGS)
 
 # Every kind of fault with every call to AWS, with one and with two targets; `make test` runs the part that matters most.
 network-matrix: .venv/installed

@@ -90,6 +90,8 @@ class LoadBatchOperator(BaseOperator):
             run,
             cleared=ti.try_number == first_try and first_try > 1,
             try_number=ti.try_number,
-            task=TaskFacts(task, ti.max_tries, clears, run_began, None if handed_out is None else handed_out.at),
+            task=TaskFacts(
+                task, ti.max_tries, clears, run_began, None if handed_out is None else handed_out.at, ti.try_number
+            ),
             handed_out=handed_out,
         )

@@ -46,7 +46,7 @@ def test_the_asker_says_what_airflow_says_and_what_was_handed_out():
         "rsloader_orders/run-1",
         cleared=True,
         try_number=2,
-        task=TaskFacts(TASK, 4, 1, BEGAN.isoformat(), HANDED_OUT["at"]),
+        task=TaskFacts(TASK, 4, 1, BEGAN.isoformat(), HANDED_OUT["at"], try_number=2),
         handed_out=HandedOut(1, HANDED_OUT["at"], RETRIES),
     )
 

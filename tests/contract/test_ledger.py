@@ -187,13 +187,13 @@ def test_everything_that_an_attempt_records_is_read_back(ledger: Ledger):
         lambda b: begin_attempt(b, TARGET, Asker("try-3", "dag/run-1", cleared=True)),
         lambda b: AttemptRecord.newest(b, TARGET).failed_again(NOON, timedelta(0)).batch,
         lambda b: begin_attempt(b, TARGET, Asker("try-4", "dag/run-1", cleared=True, task=TaskFacts("t", 4))),
-        lambda b: begin_attempt(b, TARGET, Asker("try-5", "dag/run-1", task=TaskFacts("t", 4, 1, "2026", "2027"))),
+        lambda b: begin_attempt(b, TARGET, Asker("try-5", "dag/run-1", task=TaskFacts("t", 4, 1, "2026", "2027", 5))),
     ):
         batch = ledger.replace(batch, change(batch))
         assert ledger.get("orders", batch.batch) == batch
     progress = batch.targets[TARGET]
     assert (progress.generation, progress.attempt, progress.opened_by) == (2, 6, "try-4")
-    assert (progress.asked_before, progress.begun_by) == (("try-3",), TaskFacts("t", 4, 1, "2026", "2027"))
+    assert (progress.asked_before, progress.begun_by) == (("try-3",), TaskFacts("t", 4, 1, "2026", "2027", 5))
     assert progress.state is TargetState.LOADING
 
 

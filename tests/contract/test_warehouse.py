@@ -86,6 +86,16 @@ def test_the_newest_batch_of_the_load_is_known(house: House):
         assert found(session, replace(newer, load="other")) == NOT_LOADED
 
 
+def test_another_generation_of_a_batch_is_not_taken_for_this_one(house: House):
+    """A person asked for the batch once more: that it was loaded before is no reason not to."""
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        session.execute(house.recorded(query_id=None))
+        session.execute(sql.Commit())
+        assert found(session, replace(house.key, generation=2)).committed is None
+        assert found(session, house.key).committed is not None
+
+
 def test_the_digest_of_the_names_comes_back_as_it_was_written(house: House):
     digest = digest_of_names(["landing/1.csv"])
     with house.connect() as session:

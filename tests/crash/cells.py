@@ -50,9 +50,13 @@ ELSEWHERE = (
     Step.REBUILD,
     Step.MEND,
 )
-"""Steps that no task with a load history takes, or only for objects that were empty when they were claimed (`fill`).
-The first is of targets with `history: none`, where exactly once is sometimes for a person to say, the others only a
-person takes; `tests/stateful` stops and races those."""
+"""Steps that no task takes which loads new objects into targets with a load history.
+
+The first is of targets with `history: none`, where exactly once is sometimes for a person to say, `fill` of objects
+that were empty when they were claimed. `reprocess` is taken by a command, and by a `buffer_objects` that a person has
+cleared and whose run left something in `error`. The others only a person takes. `tests/stateful` and
+`tests/interleavings` stop and race what is left out here.
+"""
 STEPS = tuple(step for step in Step if step not in ELSEWHERE)
 """The steps at which processes are stopped, in their order."""
 BUFFERING = (Step.CLAIM, Step.LOCK, Step.ADOPT)

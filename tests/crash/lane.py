@@ -5,7 +5,6 @@ It is a process of its own because it forks, which a process with threads should
 
 import json
 import logging
-import os
 import subprocess
 import sys
 import traceback
@@ -14,12 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from support.checkout import TESTS
+from support.mutations import environment
 
 from crash.cells import Cell, Recovery, Side
 from crash.play import Verdict, play
 from crash.races import RACES, Race
 from crash.stage import Addresses, Stage
+from crash.stories import STORIES
 from crash.worker import StuckError
 from rsloader_provider.loader.ports.steps import Step
 
@@ -33,14 +33,11 @@ class Lane:
     """
 
     def __init__(self, addresses: Addresses, package: Path | None = None):
-        searched = [str(package)] if package else []
-        searched += [str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "crash.lane", addresses.to_json()],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            # Nothing is imported from the working directory, which may hold another rsloader_provider.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(searched), "PYTHONSAFEPATH": "1"},
+            env=environment(package),
             text=True,
         )
         self.package = Path(self._ask(None)["package"])
@@ -107,7 +104,9 @@ def _main(addresses: str) -> None:
 
 def _verdict(stage: Stage, played: Cell | Race) -> Verdict:
     try:
-        return RACES[played.name](stage, played.isolation) if isinstance(played, Race) else play(stage, played)
+        if isinstance(played, Race):
+            return {**RACES, **STORIES}[played.name](stage, played.isolation)
+        return play(stage, played)
     except (AssertionError, StuckError) as error:
         return Verdict(None, (str(error),))
     except Exception:  # noqa: BLE001 a loader that lacks a safeguard may do anything, and the next is played all the same

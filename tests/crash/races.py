@@ -30,7 +30,7 @@ _POLL_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Race:
-    """A race of RACES on one isolation level."""
+    """A race of RACES, or one of STORIES, on one isolation level."""
 
     name: str
     isolation: Isolation

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from support.checkout import CHECKOUT
 
-from crash.cells import STEPS, Cell, Recovery, Side
+from crash.cells import ISOLATIONS, STEPS, Cell, Recovery, Side
 from crash.lanes import Played
 from crash.play import Verdict
+from crash.races import Race
 
 DOCUMENT = CHECKOUT / "docs" / "crash-matrix.md"
 
@@ -52,36 +53,49 @@ def matrix_part(verdicts: Mapping[Cell, Verdict], date: str | None) -> str:
     )
 
 
-def mutation_rows(failed: Mapping[str, Mapping[Played, Verdict]], played: int) -> list[list[str]]:
-    """Make a row of each mutation: its name, how many failed, where, and the first problem found."""
-    return [
-        [
-            name,
-            f"{len(verdicts)} of {played}",
-            "; ".join(dict.fromkeys(map(_place, verdicts))) or "none",
-            next((_without_names(verdict.problems[0]) for verdict in verdicts.values()), ""),
-        ]
-        for name, verdicts in failed.items()
+def stories_part(verdicts: Mapping[Race, Verdict]) -> str:
+    """Write how the stories went as a table of Markdown, a column for each isolation level."""
+    rows = [
+        [name, *(_in_words([verdicts[Race(name, isolation)]]) for isolation in ISOLATIONS)]
+        for name in dict.fromkeys(story.name for story in verdicts)
     ]
+    return _table(["what happens", *ISOLATIONS], rows)
 
 
-MUTATION_HEAD = ("the loader", "failed", "where", "first problem found")
+def mutation_rows(told: Mapping[str, tuple[str, str, str]]) -> list[list[str]]:
+    """Make a row of each mutation: its name, what was played, where that failed, and the first problem found."""
+    return [[name, by, where, _in_a_cell(first)] for name, (by, where, first) in told.items()]
 
 
-def _without_names(problem: str) -> str:
-    """Shorten the names that differ in every run."""
-    lines = re.sub(r"crash_[0-9a-f]{32}", "crash_…", problem).strip().splitlines()
-    return re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "…", lines[-1])
+MUTATION_HEAD = ("the loader", "played", "where it failed", "first problem found")
 
 
-def _place(played: Played) -> str:
+def _in_a_cell(problem: str) -> str:
+    """Shorten the names that differ in every run, and give the last line."""
+    lines = re.sub(r"crash_[0-9a-f]{32}", "crash_…", problem).strip().splitlines() or [""]
+    return re.sub(r"\b[0-9A-HJKMNP-TV-Z]{26}\b", "…", lines[-1]).replace("|", "\\|")
+
+
+def place_of(played: Played) -> str:
+    """Name a race, or the step and the recovery of a cell."""
     return f"{played.side} {played.step} · {played.recovery}" if isinstance(played, Cell) else played.name
 
 
-def mutation_part(failed: Mapping[str, Mapping[Played, Verdict]], played: int, date: str | None) -> str:
-    """Write the result of the mutation check as a table of Markdown."""
+def mutation_part(
+    names: Sequence[str], rows: Sequence[Sequence[str]], date: str | None, document: Path = DOCUMENT
+) -> str:
+    """Write the result of the mutation check as a table of Markdown.
+
+    Args:
+        names: All mutations, in their order.
+        rows: Those that were played; the document's rows of the others stay.
+        date: When; None to leave it out.
+        document: Holds the rows of before.
+    """
+    found = {row[0]: row for row in (line[2:-2].split(" | ") for line in document.read_text().splitlines())}
+    found |= {row[0]: [*row] for row in rows}
     when = f"Run on {date}.\n\n" if date else ""
-    return when + _table(MUTATION_HEAD, mutation_rows(failed, played))
+    return when + _table(MUTATION_HEAD, [found[name] for name in names if name in found])
 
 
 def write_part(name: str, text: str, document: Path = DOCUMENT) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from crash.cells import ALL, BY_DRIVER, SELECTED, STEPS, Cell, Recovery, Side
-from crash.mutations import AS_IT_IS, MUTATIONS, PACKAGE, Mutation, Replacement, StaleMutationError, mutate
 from crash.play import Verdict
-from crash.report import DOCUMENT, matrix_part, mutation_part, write_part
+from crash.report import DOCUMENT, matrix_part, mutation_part, mutation_rows, write_part
+from crash.stories import STORIES
 from rsloader_provider.loader.ports.steps import Step
 
 COMMIT = [cell for cell in BY_DRIVER if (cell.step, cell.side, cell.mode) == (Step.COMMIT, Side.BEFORE, "append")]
@@ -21,10 +21,10 @@ def test_the_document_holds_every_cell_and_none_went_wrong():
     assert [f"{side} {step}" for step, side in product(STEPS, Side) if f"\n| {side} {step} | " not in text] == []
 
 
-def test_the_document_holds_every_mutation_and_none_survived():
-    text = DOCUMENT.read_text()
-    rows = {name: text.partition(f"\n| {name} | ")[2] for name in (each.name for each in (AS_IT_IS, *MUTATIONS))}
-    assert [name for name, row in rows.items() if not row or row.startswith("0 of") != (name == AS_IT_IS.name)] == []
+def test_the_document_holds_every_story_and_none_went_wrong():
+    text = DOCUMENT.read_text().partition("<!-- begin stories -->")[2].partition("<!-- end stories -->")[0]
+    assert [name for name in STORIES if f"| {name} | " not in text] == []
+    assert "wrong" not in text
 
 
 def test_the_part_in_the_tests_has_every_step_and_every_recovery():
@@ -42,12 +42,17 @@ def test_a_cell_that_went_wrong_is_shouted():
     assert "| before commit | **1 of 4 wrong** | loaded | loaded |" in text
 
 
-def test_a_mutation_says_what_came_of_it_without_names_of_one_run():
+def test_a_mutation_says_what_came_of_it_without_names_of_one_run(tmp_path: Path):
+    """One that is played alone leaves the rows of the others."""
+    document = tmp_path / "document.md"
+    document.write_text("| with haste | 3 of 84 cells | a race | a | b |\n| of yesterday | 1 | x | y |\n")
     problem = f"public.crash_{'0' * 32}_0 holds {{1: 2}}, and not {{1: 1}}"
-    text = mutation_part({"without care": {COMMIT[0]: Verdict(None, (problem,))}}, 84, None)
-    assert text.splitlines()[-1] == (
-        "| without care | 1 of 84 | before commit · retry by Airflow | public.crash_…_0 holds {1: 2}, and not {1: 1} |"
-    )
+    rows = mutation_rows({"without care": ("1 of 84 cells", "before commit", problem)})
+    text = mutation_part(["with haste", "without care", "never played"], rows, None, document)
+    assert text.splitlines()[2:] == [
+        "| with haste | 3 of 84 cells | a race | a | b |",
+        "| without care | 1 of 84 cells | before commit | public.crash_…_0 holds {1: 2}, and not {1: 1} |",
+    ]
 
 
 def test_a_part_is_written_between_its_marks_and_nowhere_else(tmp_path: Path):
@@ -57,19 +62,3 @@ def test_a_part_is_written_between_its_marks_and_nowhere_else(tmp_path: Path):
     assert document.read_text() == "above\n<!-- begin matrix -->\n\nnew \\1\n\n<!-- end matrix -->\nbelow\n"
     with pytest.raises(ValueError, match="mutations"):
         write_part("mutations", "new", document)
-
-
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
-def test_every_mutation_fits_the_package(mutation: Mutation, tmp_path: Path):
-    """A text that has moved on is noticed here, not when the check is run the next time."""
-    mutate(mutation, tmp_path)
-    for replacement in mutation.replacements:
-        mutated = (tmp_path / PACKAGE.name / replacement.file).read_text()
-        assert mutated != (PACKAGE / replacement.file).read_text()
-        compile(mutated, replacement.file, "exec")
-
-
-def test_a_mutation_whose_text_is_gone_is_refused(tmp_path: Path):
-    stale = Mutation("of yesterday", (Replacement("loader/run/load_batch.py", "no such line", ""),))
-    with pytest.raises(StaleMutationError, match=r"stands 0 times in loader/run/load_batch\.py"):
-        mutate(stale, tmp_path)

@@ -247,6 +247,7 @@ def _task_facts(item: Mapping[str, Any] | None) -> TaskFacts | None:
         clears=int(item["clears"]),
         run_began=_optional_text(item.get("run_began")),
         handed_at=_optional_text(item.get("handed_at")),
+        try_number=_integer(item.get("try_number")),
     )
 
 

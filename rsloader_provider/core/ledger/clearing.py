@@ -21,6 +21,7 @@ class TaskFacts:
         clears: How often tasks of its DAG run were cleared: of a run that had ended; since Airflow 3.3 of any.
         run_began: When its DAG run last began, ISO 8601; None where Airflow does not say.
         handed_at: `HandedOut.at` of its batch; None where that is not known.
+        try_number: The try's number; None where an earlier version of the loader told of it.
     """
 
     task: str
@@ -28,6 +29,7 @@ class TaskFacts:
     clears: int = 0
     run_began: str | None = None
     handed_at: str | None = None
+    try_number: int | None = None
 
     @property
     def names(self) -> tuple[str, str, str, int]:
@@ -42,7 +44,12 @@ class TaskFacts:
         return f"{self.task}, cleared: max_tries {self.max_tries}, run began {self.run_began}"
 
     def is_after_clear_since(self, earlier: "TaskFacts") -> bool:
-        """Tell whether a person has cleared the task since an earlier try of it, which was handed the same."""
+        """Tell whether a person has cleared the task since an earlier try of it, which was handed the same.
+
+        A try that is no later than that one, and wakes up after it, was there before the clear.
+        """
+        if self.try_number is not None and earlier.try_number is not None and self.try_number <= earlier.try_number:
+            return False
         return self.max_tries != earlier.max_tries or self._run_began_again(earlier.clears, earlier.run_began)
 
     def is_after_clear_of(self, handed: "HandedOut", try_number: int) -> bool:

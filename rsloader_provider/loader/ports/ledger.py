@@ -32,7 +32,8 @@ class Ledger(Protocol):
     """Claims and batches of all loads.
 
     Every method that writes does so in one step, all or nothing, on a condition; the loser gets an error.
-    Reads see every earlier write, but for `claimed_keys` and `unfinished`, which may lag by a moment.
+    Reads see every earlier write, but for `claimed_keys`, `claims`, `unfinished` and `failed`. Those may lag by a
+    moment, and show a later write before an earlier one.
 
     Raises, all of them:
         NotSetUpError: The tables are not there.

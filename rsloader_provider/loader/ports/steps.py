@@ -46,7 +46,7 @@ class Step(StrEnum):
     MARK = "mark"
     """A person has objects marked as loaded, in one transaction. No task of a load's DAG takes this step."""
     REPROCESS = "reprocess"
-    """A person has a batch wait for the next run once more."""
+    """A person has a batch wait once more: by a command, or by clearing `buffer_objects` after a target had failed."""
     RETARGET = "retarget"
     """A person has a batch loaded into another target, in the place of one that the load no longer has."""
     GIVE_UP = "give up"

@@ -1,11 +1,14 @@
-"""The ledger in memory. One lock round every call makes each write one step."""
+"""The ledger in memory. One lock round every call makes each write one step.
+
+What the port does not promise to be up to date may lag, one item at a time, so that the order of writes is not kept.
+"""
 
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from rsloader_provider.core.config.load import BatchLimits
 from rsloader_provider.core.errors import CorruptLedgerError, DeletedBatchError, UnknownBatchError
@@ -18,14 +21,18 @@ from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object, ledger_key, ledger_prefix
 from rsloader_provider.core.ledger.transitions import lock
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
+from support.fakes.lagging import LaggingItems
+
+V = TypeVar("V")
 
 
 class MemoryLedger:
-    def __init__(self, randomness: Callable[[int], bytes] = bytes):
+    def __init__(self, randomness: Callable[[int], bytes] = bytes, *, lags: bool = False):
         self._lock = threading.Lock()
         self._randomness = randomness
-        self._claims: dict[tuple[str, str], Claim] = {}
-        self._batches: dict[tuple[str, str], Batch] = {}
+        self.lags = lags
+        self._claims: LaggingItems[tuple[str, str], Claim] = LaggingItems()
+        self._batches: LaggingItems[tuple[str, str], Batch] = LaggingItems()
         self._current: dict[str, str] = {}
         self._left_alone: dict[str, LeftAlone] = {}
         self._variables: dict[str, Mapping[str, str]] = {}
@@ -264,13 +271,13 @@ class MemoryLedger:
             return list(self._segments.get((batch.load, batch.batch), ()))
 
     def unfinished(self, load: str) -> Iterator[str]:
-        return iter(sorted(each.batch for each in self._of(load) if each.unfinished_targets))
+        return iter(sorted(each.batch for each in self._indexed(load) if each.unfinished_targets))
 
     def failed(self, load: str) -> Iterator[str]:
         return iter(
             sorted(
                 each.batch
-                for each in self._of(load)
+                for each in self._indexed(load)
                 if each.status is BatchStatus.ERROR and not each.unfinished_targets
             )
         )
@@ -280,11 +287,11 @@ class MemoryLedger:
 
     def claimed_keys(self, load: str, prefix: str) -> Iterator[str]:
         begin = ledger_prefix(prefix)
-        with self._lock:
-            return iter(sorted(key for owner, key in self._claims if owner == load and key.startswith(begin)))
+        return iter(sorted(key for owner, key in self._seen(self._claims) if owner == load and key.startswith(begin)))
 
     def claims(self, load: str, prefix: str) -> Iterator[Claim]:
-        claims = [self._claims[load, key] for key in self.claimed_keys(load, prefix)]
+        seen = self._seen(self._claims)
+        claims = [seen[load, key] for key in self.claimed_keys(load, prefix)]
         return (claim for claim in claims if claim.name.startswith(prefix))
 
     def find_claim(self, load: str, name: str) -> Claim | None:
@@ -382,6 +389,14 @@ class MemoryLedger:
         self._segments[key][index : index + 1] = [smaller] if smaller else []
         self._batches[key] = after
         return after
+
+    def _seen(self, items: LaggingItems[tuple[str, str], V]) -> dict[tuple[str, str], V]:
+        """Give items as a read shows them that is not consistent."""
+        with self._lock:
+            return items.lagging() if self.lags else dict(items)
+
+    def _indexed(self, load: str) -> list[Batch]:
+        return [each for (owner, _), each in self._seen(self._batches).items() if owner == load]
 
     def _of(self, load: str) -> list[Batch]:
         with self._lock:

@@ -104,8 +104,16 @@ class MemoryWarehouse:
         """Not in the port: creates a table, and its history as `rsloader setup` does."""
         self.tables[table] = []
         if history:
-            self.histories[table] = []
-            self.locks[table] = threading.Lock()
+            self.create_history(table)
+
+    def create_history(self, table: str) -> None:
+        """Not in the port: creates an empty history, as `rsloader setup` does."""
+        self.histories[table] = []
+        self.locks[table] = threading.Lock()
+
+    def drop_history(self, table: str) -> None:
+        """Not in the port: drops a history, as somebody does who cleans up."""
+        del self.histories[table], self.locks[table]
 
     def before(self, statement: type, happens: Callable[[], object]) -> None:
         """Not in the port: what somebody else does right before the next statement of a kind."""

@@ -1,64 +1,17 @@
 """Telling a person who cleared a task from Airflow that tries it again, whatever became of `retries`."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 
 import pytest
+from support.airflow_task import AirflowTask
 
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetProgress, TargetState
-from rsloader_provider.core.ledger.clearing import HandedOut, TaskFacts
+from rsloader_provider.core.ledger.clearing import HandedOut
 from rsloader_provider.core.ledger.transitions import Asker, asks_anew, begin_attempt
 
-RUN = "rsloader_orders/run-1"
-TASK = f"{RUN}/load_batch/0"
 LOADED = TargetProgress({}, state=TargetState.LOADED, attempt=1)
 """Loaded, and not by the task that asks: by another installation, for example."""
-
-
-@dataclass
-class AirflowTask:
-    """What Airflow does with a task instance and its run, as its source has it."""
-
-    retries: int
-    counts_every_clear: bool
-    max_tries: int = field(init=False)
-    tries: int = 0
-    clears: int = 0
-    began: int = 1
-    handed_out: HandedOut = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.max_tries = self.retries
-        self.hand_out(by_try=1)
-
-    def hand_out(self, *, by_try: int) -> None:
-        """`buffer_objects` gives the task its batch."""
-        known = self.max_tries if by_try == 1 else None
-        self.handed_out = HandedOut(by_try, f"moment {by_try}", known, self.clears, f"began {self.began}")
-
-    def run_ends_and_is_cleared(self) -> None:
-        self.clears += 1
-        self.began += 1
-
-    def another_task_is_cleared(self) -> None:
-        """While the run goes on."""
-        self.clears += self.counts_every_clear
-
-    def is_cleared(self, retries: int, *, run_ended: bool) -> None:
-        if run_ended:
-            self.run_ends_and_is_cleared()
-        else:
-            self.another_task_is_cleared()
-        self.retries = retries
-        self.max_tries = self.tries + retries
-
-    def next_try(self) -> Asker:
-        self.tries += 1
-        facts = TaskFacts(TASK, self.max_tries, self.clears, f"began {self.began}", self.handed_out.at)
-        return Asker(
-            f"{TASK}/{self.tries}", RUN, try_number=self.tries, task=facts, handed_out=self.handed_out,
-            cleared=self.tries == self.max_tries - self.retries + 1 > 1,
-        )  # fmt: skip
 
 
 def begun(progress: TargetProgress, asker: Asker) -> TargetProgress:
@@ -107,6 +60,26 @@ def test_a_clear_is_seen_whatever_retries_was_and_is(retries_before: int, counts
         progress = begun(progress, second)
         assert not asks_anew(progress, first), ("it runs a second time, or goes on late", story)
         assert not asks_anew(progress, task.next_try()), ("an automatic retry", story)
+
+
+@pytest.mark.parametrize("run_ended", [True, False])
+def test_a_try_that_wakes_up_after_the_tries_that_follow_a_clear_is_not_taken_for_one_of_them(run_ended: bool):
+    """Its worker was cut off before its attempt began: `max_tries` differs, but it is the older one of the two."""
+    for retries_before, retries_after in product(range(4), range(5)):
+        task = AirflowTask(retries_before, counts_every_clear=False)
+        cut_off = task.next_try()
+        task.is_cleared(retries_after, run_ended=run_ended)
+        progress = begun(TargetProgress({}), task.next_try())
+        assert not asks_anew(progress, cut_off), (retries_before, retries_after)
+
+
+def test_a_try_of_an_earlier_version_of_the_loader_says_nothing_of_its_number():
+    task = AirflowTask(3, counts_every_clear=False)
+    earlier = task.next_try()
+    assert earlier.task is not None
+    progress = begun(LOADED, replace(earlier, task=replace(earlier.task, try_number=None)))
+    task.is_cleared(3, run_ended=False)
+    assert asks_anew(progress, task.next_try())
 
 
 @pytest.mark.parametrize("counts_every_clear", [False, True])

@@ -1,0 +1,7 @@
+"""The mutation check: take one safeguard after the other out of the loader, and see that something notices.
+
+`safeguards` lists them, each with what must notice that it is missing: cells of the crash matrix, a scenario of
+`interleavings`, or tests by name. Each is played on a copy of the package in which a few texts are replaced. One that
+nobody misses shows a test that is missing, or a safeguard that is not needed. `players` play, and `__main__` writes
+docs/crash-matrix.md. A new safeguard comes with its place in the list.
+"""
