@@ -1,5 +1,6 @@
 """The real loader on a local AWS, in this process or in another."""
 
+from collections.abc import Callable
 from typing import Any
 
 import boto3
@@ -7,6 +8,7 @@ import boto3
 from rsloader_provider.aws.client_settings import client_settings
 from rsloader_provider.aws.dynamodb.tables import TableNames, create_tables
 from rsloader_provider.aws.redshift.data_api import KEEP_ALIVE_SECONDS
+from rsloader_provider.core.errors import ConfigurationError
 from rsloader_provider.core.redshift.data_api_address import DataApiAddress
 from rsloader_provider.loader.services import Services
 from rsloader_provider.wiring import Wiring
@@ -24,7 +26,7 @@ def aws_client_arguments(endpoint_url: str) -> dict[str, Any]:
 def loader_services(
     endpoint_url: str,
     prefix: str,
-    connect: Any = None,
+    connect: Callable[[str], Any] | None = None,
     sent: list[str] | None = None,
     keep_alive_seconds: int = KEEP_ALIVE_SECONDS,
 ) -> Services:
@@ -33,7 +35,7 @@ def loader_services(
     Args:
         endpoint_url: Where it answers.
         prefix: What the names of the tables begin with.
-        connect: Opens a connection to Redshift.
+        connect: Opens a connection to Redshift; without it there is no such Airflow connection.
         sent: Receives the operation of each call that is sent.
         keep_alive_seconds: How long a session of the Data API may idle.
     """
@@ -54,11 +56,15 @@ def loader_services(
 
     return Wiring(
         client=made,
-        connect=connect,
+        connect=connect or _no_connection,
         names=TableNames(prefix),
         data_api_address=lambda _: DataApiAddress("dev", cluster="any-cluster", user="awsuser"),
         keep_alive_seconds=keep_alive_seconds,
     ).services()
+
+
+def _no_connection(conn_id: str) -> Any:
+    raise ConfigurationError(f"There is no Airflow connection {conn_id}.")
 
 
 def make_tables(endpoint_url: str, prefix: str) -> None:
