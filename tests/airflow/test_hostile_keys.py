@@ -75,6 +75,8 @@ def arguments(loads: "Loads", failed: str, folder: Path) -> dict[str, list[tuple
         "backfill": [(load, *at, "--dry-run"), (load, "--prefix", HOSTILE, *at), (load, *at, "--mark-only", "--yes")],
         "delete-batches": [(load, "--before", "2100-01-01", "--dry-run"), (HOSTILE, "--before", "2100-01-01", "--yes")],
         "restore": [(HOSTILE, "--yes"), (folder / FILE, "--yes")],
+        "rebuild-ledger": [(load, *at, "--dry-run"), (HOSTILE, *at, "--yes")],
+        "reconcile": [(each, *at, "--since", "2000-01-01", "--yes") for each in (load, HOSTILE)],
         "import-lambda": [
             ("--only", HOSTILE),
             ("--schedule", HOSTILE),
