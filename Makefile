@@ -14,7 +14,8 @@ export PYTHONSAFEPATH := 1
 demo: .venv/installed
 	$(BIN)/rsloader demo
 
-test: .venv/installed check browser
+test: .venv/installed browser
+	$(MAKE) --no-print-directory -j 2 check
 	$(BIN)/pytest -n 2 --no-loadscope-reorder
 
 # After each change, in a minute or so: the checkout, without a wheel and without Airflow. An absolute path, so that processes
