@@ -86,9 +86,7 @@ def _decide(stage: Stage) -> None:
             if target not in stage.targets and progress.state is not TargetState.LOADED:
                 # The next attempt may have to find out first whether it is loaded.
                 with suppress(OperationRefusedError):
-                    retarget_batch(
-                        stage.config, stage.services, batch.batch, target, stage.targets[0], by="whoever is asked"
-                    )
+                    retarget_batch(stage.config, stage.services, batch.batch, target, stage.targets[0], by="a person")
             elif batch.status is BatchStatus.ERROR and progress.is_undecided:
                 decide_by_person(
                     stage.ledger, batch.load, batch.batch, target, loaded=_is_in_table(stage, batch, target)

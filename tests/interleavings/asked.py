@@ -43,7 +43,7 @@ class Asked:
                 self._more.update((entry.name, target) for entry in entries)
 
     def hear_taken_out(self, batch: Batch, names: Iterable[str]) -> None:
-        """Objects left a batch to be loaded by another; where they were loaded already, that is once more."""
+        """Objects left a batch, and another loads them. That is once more for each target that had them already."""
         loaded = [target for target, progress in batch.targets.items() if progress.state is TargetState.LOADED]
         self._more.update((name, target) for name in names for target in loaded)
 

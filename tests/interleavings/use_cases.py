@@ -4,6 +4,7 @@ Each is an object whose `do` plays it for an actor. A task of Airflow is tried a
 as Airflow would, which knows what it has handed out and what has succeeded.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -126,7 +127,7 @@ class Running:
 
 
 @dataclass
-class Command:
+class Command(ABC):
     """A person asks for something, once, and does not look whether it was stopped."""
 
     name: str
@@ -137,8 +138,9 @@ class Command:
         """Itself."""
         return self.name
 
+    @abstractmethod
     def do(self, stage: Stage, actor: Actor) -> object:
-        raise NotImplementedError
+        """Ask once."""
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""DynamoDB as it may be: whoever does not ask for a consistent read is answered as of before the last write."""
+"""A DynamoDB that lags as it may: a read that is not consistent does not see the last write."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

@@ -475,7 +475,7 @@ def test_an_old_batch_is_loaded_into_a_target_that_was_added_since(world: World)
     assert not audit_load(config, world.services, world.inventory).is_wrong
 
 
-def test_a_target_is_added_once_whoever_writes_in_between(world: World):
+def test_a_target_is_added_once_though_others_write_in_between(world: World):
     locked(world, BEFORE)
     run(world, BEFORE, "dag/run-1")
     batch, config = the_batch(world), a_load("old", "orders")

@@ -147,7 +147,7 @@ def test_an_attempt_out_of_order_that_was_stopped_at_its_commit_is_loaded_once(w
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_a_request_out_of_order_counts_once_whoever_writes_in_between(world: World, lost: bool):
+def test_a_request_out_of_order_counts_once_though_others_write_in_between(world: World, lost: bool):
     batch = overtaken(world, MERGE)
 
     def ask(by: str, ledger: Any) -> Batch:
