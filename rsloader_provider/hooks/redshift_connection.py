@@ -1,5 +1,6 @@
 """What an Airflow connection of type redshift says, for the driver and for the Data API."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,11 @@ from rsloader_provider.core.redshift.data_api_address import DataApiAddress, dat
 
 log = logger_of(__name__)
 
+_APPLICATION = {"application_name": "rsloader"}
+"""As Redshift's log of connections shows a load, unless the connection's extra has another name.
+
+Without one the driver walks through all modules of the process to find out who calls it, a fifth of a second.
+"""
 _TLS_MODES = ("verify-full", "verify-ca")
 _OF_IAM = {
     "iam", "cluster_identifier", "is_serverless", "region", "serverless_token_duration_seconds",
@@ -35,10 +41,11 @@ def connect_driver(conn_id: str, aws_conn_id: str | None) -> Any:
 
     hook = RedshiftSQLHook(redshift_conn_id=conn_id, aws_conn_id=aws_conn_id)
     connection = _connection(conn_id)
-    extra = connection.extra_dejson
+    extra = _APPLICATION | connection.extra_dejson
     _check_tls(conn_id, extra)
     try:
         if not (extra.get("iam") and connection.host):
+            hook.conn.extra = json.dumps(extra)  # the hook's own copy of the connection
             return hook.get_conn()
         # The hook would hand `iam` on to the driver, which would then ask AWS for another password with the
         # credentials of the machine.

@@ -106,6 +106,21 @@ def test_temporary_credentials_of_iam(
     assert asked("driver") == user
 
 
+APPLICATION = sql.UserStatement("SELECT current_setting('application_name')")
+
+
+@pytest.mark.parametrize("how", [{"password": PASSWORD}, {"extra": {"iam": True, "cluster_identifier": "acme"}}])
+@pytest.mark.parametrize(("own", "shown"), [({}, "rsloader"), ({"application_name": "orders"}, "orders")])
+def test_a_dba_sees_who_has_connected(
+    account: Account, monkeypatch: pytest.MonkeyPatch, how: dict[str, Any], own: dict[str, str], shown: str
+):
+    """Unless the connection gives itself a name."""
+    connection = {**how, "extra": how.get("extra", {}) | own}
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", account.connection(**account.server, login="loader", **connection))
+    with RsloaderHook().get_conn().warehouse.connect("warehouse", "driver") as session:
+        assert session.execute(APPLICATION) == [[shown]]
+
+
 def test_a_temporary_password_is_masked_in_logs(account: Account, monkeypatch: pytest.MonkeyPatch):
     given: list[str] = []
 
