@@ -43,7 +43,13 @@ def visible_json(data: Any, *, indent: int | None = None, ascii_only: bool = Tru
     """
     text = json.dumps(data, indent=indent, ensure_ascii=ascii_only)
     # All that is not printable, but for the line ends of the indent, stands in a JSON text.
-    return "".join(each if each.isprintable() or each == "\n" else _in_json(each) for each in text)
+    return "\n".join(map(_visible_json_line, text.split("\n")))
+
+
+def _visible_json_line(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(each if each.isprintable() else _in_json(each) for each in line)
 
 
 def _in_json(character: str) -> str:
