@@ -16,7 +16,7 @@ demo: .venv/installed
 
 test: .venv/installed browser
 	$(MAKE) --no-print-directory -j 2 check
-	$(BIN)/pytest -n 2 --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --no-loadscope-reorder
 
 # After each change, in a minute or so: the checkout, without a wheel and without Airflow. An absolute path, so that processes
 # which tests start elsewhere find the checkout too.
@@ -70,7 +70,7 @@ interleavings: .venv/installed
 network-matrix: .venv/installed
 	$(BIN)/pytest tests/network/whole_matrix.py
 
-# 100,000 objects in little memory; `make test` takes 20,000.
+# 100,000 objects in little memory; `make test` takes 10,000.
 scale: .venv/installed
 	$(BIN)/pytest tests/on_local_stack/whole_scale.py
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.botocore_once import share_loader
 from xdist.scheduler import LoadScopeScheduling
 
 import rsloader_provider
@@ -13,6 +14,8 @@ pytest_plugins = ["support.servers"]
 
 # Processes that tests start import the package that is tested here, and not the checkout only because they run in it.
 os.environ["PYTHONSAFEPATH"] = "1"
+
+share_loader()
 
 
 class _ByFile(LoadScopeScheduling):

@@ -122,7 +122,11 @@ def _selected() -> tuple[Cell, ...]:
     turns = list(product(Recovery, ISOLATIONS, TARGETS))
     # 7 and 20 share no divisor, so that neighbours differ in recovery and every combination has its turn.
     once = [Cell(*place, *turns[7 * number % len(turns)]) for number, place in enumerate(places)]
-    around = [cell for cell in _APPENDING if cell.step in {Step.COMMIT, Step.FINISH_ATTEMPT} and cell.targets == 1]
+    committing = (Step.COMMIT, Step.FINISH_ATTEMPT)
+    around = [
+        Cell(*each, ISOLATIONS[number % len(ISOLATIONS)], 1)
+        for number, each in enumerate(product(committing, Side, Recovery))
+    ]
     # 29 and 20 share no divisor either: each recovery and isolation level has its turn with some mode.
     otherwise = [*_OTHERWISE[::29], *[cell for cell in _OTHERWISE if cell.step is Step.TRUNCATE][::7]]
     # The other isolation level needs an AWS of its own, which only `make crash-matrix` has.

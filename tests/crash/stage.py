@@ -42,7 +42,7 @@ class Redshift:
         return cls(server.host, server.port, server.database, server.user, server.password)
 
     def connect(self) -> Any:
-        return redshift_connector.connect(**asdict(self), ssl=False)
+        return redshift_connector.connect(**asdict(self), application_name="crash", ssl=False)
 
 
 @dataclass(frozen=True, slots=True)

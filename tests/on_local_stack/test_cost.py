@@ -18,21 +18,24 @@ from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.local.aws import LocalAws
 
-OBJECTS = 10_000
-KEY = "orders/" + "k" * 64 + "/{:08}"
+KEY = "{}/" + "k" * 64 + "/{:08}"
+OBJECTS = {"orders": 10_000, "clicks": 2_000}
+"""How many there are, below which prefix."""
 MOST_REQUESTS_TO_BUFFER_PER_OBJECT = 0.04
 MOST_REQUESTS_TO_LOAD = 12
 
 
 @pytest.fixture(scope="module")
 def counted_aws() -> Iterator[LocalAws]:
-    """A local AWS that only this module uses, with 10,000 objects whose keys have 80 bytes."""
-    assert len(KEY.format(0).encode()) == 80
+    """A local AWS that only this module uses, with objects whose keys have 80 bytes."""
+    assert {len(KEY.format(folder, 0).encode()) for folder in OBJECTS} == {80}
     with LocalAws() as aws:
         s3 = boto3.client("s3", **aws_client_arguments(aws.endpoint_url))
         for bucket in ("landing", "loader"):
             s3.create_bucket(Bucket=bucket)
-        aws.seed_objects({"bucket": "landing", "key": KEY.format(n), "body": "1\n"} for n in range(OBJECTS))
+        for folder, objects in OBJECTS.items():
+            keys = (KEY.format(folder, number) for number in range(objects))
+            aws.seed_objects({"bucket": "landing", "key": key, "body": "1\n"} for key in keys)
         yield aws
 
 
@@ -49,24 +52,25 @@ class ManifestsInS3:
         return body
 
 
-@pytest.mark.parametrize(("files", "most_write_units"), [(100, 2.6), (10_000, 2.4)])
+@pytest.mark.parametrize(("folder", "files", "most_write_units"), [("clicks", 100, 2.6), ("orders", 10_000, 2.4)])
 def test_finding_buffering_and_loading_cost_no_more_than_promised(
-    counted_aws: LocalAws, files: int, most_write_units: float
+    counted_aws: LocalAws, folder: str, files: int, most_write_units: float
 ):
     """Write units count twice in a transaction, index writes included."""
+    objects = OBJECTS[folder]
     sent: list[str] = []
     warehouse = MemoryWarehouse(ManifestsInS3(counted_aws))  # type: ignore[arg-type]
     warehouse.create("public.orders")
     prefix = f"cost{files}_"
     make_tables(counted_aws.endpoint_url, prefix)
     services = replace(loader_services(counted_aws.endpoint_url, prefix, sent=sent), warehouse=warehouse)
-    config = a_config(batch={"max_files": files}, notify={})
+    config = a_config(source=f"s3://landing/{folder}/", batch={"max_files": files}, notify={})
     counted_aws.reset_requests()
 
     assert look_for_work(config, services) is Found.NEW_OR_DUE
     work = buffer_objects(config, services, run="dag/run", is_active=lambda _: False, max_work=1024)
     buffered = len(sent)
-    assert buffered / OBJECTS <= MOST_REQUESTS_TO_BUFFER_PER_OBJECT
+    assert buffered / objects <= MOST_REQUESTS_TO_BUFFER_PER_OBJECT
     assert counted_aws.requests()["total"] == buffered, "nothing but what the loader's clients sent"
     assert [type(each) for each in warehouse.log] == [sql.FindLoaded], "Redshift is asked once, before the first claim"
 
@@ -78,10 +82,10 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
         assert len(sent) <= MOST_REQUESTS_TO_LOAD, sent
 
     write_units = counted_aws.requests()["write_units"]["total"]
-    assert write_units / OBJECTS <= most_write_units
-    print(f"{files} files: {buffered / OBJECTS:.4f} requests, {write_units / OBJECTS:.3f} write units an object")
-    assert [batch.status for batch in services.ledger.batches("orders")].count(BatchStatus.COMPLETE) == OBJECTS // files
-    assert len(warehouse.tables["public.orders"]) == OBJECTS
+    assert write_units / objects <= most_write_units
+    print(f"{files} files: {buffered / objects:.4f} requests, {write_units / objects:.3f} write units an object")
+    assert [batch.status for batch in services.ledger.batches("orders")].count(BatchStatus.COMPLETE) == objects // files
+    assert len(warehouse.tables["public.orders"]) == objects
     assert work[0].target == TARGET
 
     asked = len(warehouse.log)

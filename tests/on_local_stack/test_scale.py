@@ -13,7 +13,7 @@ from support.objects import a_config
 from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.local.aws import LocalAws
 
-OBJECTS = 20_000
+OBJECTS = 10_000
 MOST_MEGABYTES = 150
 PAGE_OBJECTS = 1_000
 

@@ -31,7 +31,7 @@ class OnTheFake(LoadMachine):
 
 
 def test_on_the_fake_ledger():
-    run_state_machine_as_test(OnTheFake, settings=settings(REPEATABLE, max_examples=250, stateful_step_count=40))
+    run_state_machine_as_test(OnTheFake, settings=settings(REPEATABLE, max_examples=150, stateful_step_count=40))
 
 
 def test_on_dynamodb(local_aws: LocalAws):
