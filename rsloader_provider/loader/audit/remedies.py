@@ -67,8 +67,8 @@ class _Remedies:
             ):
                 continue
             yield (
-                f"Repair what `{self._show(batch_id)}` shows, and {self._clear(batch_id)}; add --without URL to leave "
-                "an object out."
+                f"Do what the error says that `{self._show(batch_id)}` shows; after a repair, {self._clear(batch_id)}; "
+                "add --without URL to leave an object out."
             )
 
     def _failing(self) -> Iterator[str]:

@@ -338,10 +338,10 @@ class _Storyteller:
         removed = [each for each in failed if each.begun_by and self._state_of(*each.begun_by.names) == "removed"]
         if removed:
             return (
-                f"Next: repair what the error names, and: {command}. Do not clear {tasks(batch, removed)}: Airflow "
-                "has removed it since buffer_objects was cleared, and would remove it again."
+                f"Next: do what the error says; after a repair: {command}. Do not clear {tasks(batch, removed)}: "
+                "Airflow has removed it since buffer_objects was cleared, and would remove it again."
             )
-        return f"Next: repair what the error names, and clear {tasks(batch, failed)} in Airflow. Or: {command}"
+        return f"Next: do what the error says; after a repair, clear {tasks(batch, failed)} in Airflow. Or: {command}"
 
 
 def _locked(batch: Batch) -> str:

@@ -1,6 +1,7 @@
 """The story of one object is told in plain sentences, whichever piece of it is missing."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from support.fakes.world import OK_TOPIC, World
 from support.objects import NOON, TARGET, a_config, an_object
 
 from rsloader_provider.core.config.sources import S3Url
-from rsloader_provider.core.errors import AccessDeniedError, BadDataError, ConnectionLostError, TargetRemovedError
+from rsloader_provider.core.errors import (
+    AccessDeniedError,
+    BadDataError,
+    ConnectionLostError,
+    OutOfOrderError,
+    TargetRemovedError,
+)
 from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
@@ -210,9 +217,28 @@ def test_a_failed_batch_whose_task_airflow_has_removed_is_not_to_be_cleared(
     command = f"rsloader reprocess orders {work.batch.batch}"
     states = {("rsloader_orders", "run-1", "load_batch", 2): "removed"}
     told = story(explain("orders/1.csv", state_of=lambda *task: states.get(task)))
-    assert f"Next: repair what the error names, and: {command}. Do not clear load_batch [2] of run {RUN}" in told
+    assert f"Next: do what the error says; after a repair: {command}. Do not clear load_batch [2] of run {RUN}" in told
     told = story(explain("orders/1.csv"))
-    assert f"and clear load_batch [2] of run {RUN} in Airflow. Or: {command}" in told, "nobody can say"
+    assert f"after a repair, clear load_batch [2] of run {RUN} in Airflow. Or: {command}" in told, "nobody can say"
+
+
+def test_for_a_batch_that_was_overtaken_the_error_says_what_to_do_before_any_clear(
+    world: World, explain: Callable[..., Explanation]
+):
+    """It said to repair what the error names, beside an error by which only a person's word helps."""
+    world.put("orders/1.csv", "orders/2.csv", content="bad\n")
+    world.put("orders/3.csv", content="3\n")
+    world.put("orders/4.csv", content="4\n")
+    merge = ORDERS | {"targets": [{"table": "public.orders", "mode": "merge", "merge_on": ["id"]}]}
+    older, newer = buffer_objects(a_config(**merge), world.services, run=RUN, is_active=lambda _: False, max_work=9)
+    for number, work in enumerate([older, newer, older]):
+        with suppress(BadDataError, OutOfOrderError):
+            asker = Asker(f"try-{number}", RUN, cleared=number == 2)
+            load_batch(a_config(**merge), world.services, work.batch.batch, TARGET, asker)
+            world.put("orders/1.csv", "orders/2.csv", content="12\n")
+    told = story(explain("orders/1.csv", merge))
+    command = f"rsloader reprocess orders {older.batch.batch} --target {TARGET} --out-of-order"
+    assert told.index(command) < told.index("Next: do what the error says; after a repair, clear")
 
 
 def test_an_object_that_changed_since_its_claim_says_so(world: World, explain: Callable[..., Explanation]):
