@@ -19,7 +19,7 @@ from crash.worker import DEADLINE_SECONDS, Ended, StuckError, Worker
 from rsloader_provider.core.config.target import Transport
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.operate.change_targets import give_up_target, retarget_batch
-from rsloader_provider.loader.operate.rebuild import Rebuilt, rebuild_ledger
+from rsloader_provider.loader.operate.recovery.rebuild import Rebuilt, rebuild_ledger
 from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 from rsloader_provider.loader.run.load_batch import Outcome

@@ -51,7 +51,7 @@ from rsloader_provider.loader.operate.batches import reprocess_batch
 from rsloader_provider.loader.operate.deletions import delete_batches, read_deleted, restore_batches
 from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.operate.move_objects import reprocess_objects
-from rsloader_provider.loader.operate.rebuild import rebuild_ledger
+from rsloader_provider.loader.operate.recovery.rebuild import rebuild_ledger
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch

@@ -61,12 +61,12 @@ def claimed_objects(config: LoadConfig, services: Services, named: ObjectsNamed)
     """
     named.check()
     if named.prefix is None:
-        yield from map(_as_claimed, _claims_of(config, services, named.urls))
+        yield from map(as_claimed, _claims_of(config, services, named.urls))
         return
     is_empty = True
     for claim in services.ledger.claims(config.load, prefix_name(named.prefix)):
         is_empty = False
-        yield _as_claimed(claim)
+        yield as_claimed(claim)
     if is_empty:
         raise _nothing_below(config, named.prefix)
 
@@ -141,7 +141,8 @@ def _all_in_s3(config: LoadConfig, services: Services, urls: Sequence[str]) -> l
     return listed
 
 
-def _as_claimed(claim: Claim) -> ClaimedObject:
+def as_claimed(claim: Claim) -> ClaimedObject:
+    """Give a claimed object as it was when it was claimed."""
     bucket, _, key = claim.name.partition("/")
     return ClaimedObject(claim, S3Object(bucket, key, claim.size_bytes, claim.etag, claim.last_modified))
 

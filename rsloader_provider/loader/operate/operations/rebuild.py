@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.operate.operations.operation import RESULT_ITEMS, Hear, Operation, Planned, Told
-from rsloader_provider.loader.operate.rebuild import RebuildPlan, doubts, plan_rebuild, rebuild_ledger
+from rsloader_provider.loader.operate.recovery.rebuild import RebuildPlan, doubts, plan_rebuild, rebuild_ledger
 from rsloader_provider.loader.services import Services
 
 

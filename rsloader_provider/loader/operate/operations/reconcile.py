@@ -4,7 +4,7 @@ from datetime import datetime
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.loader.operate.operations.operation import RESULT_ITEMS, Hear, Operation, Planned, Told
-from rsloader_provider.loader.operate.reconcile import find_unloaded, reconcile
+from rsloader_provider.loader.operate.recovery.reconcile import find_unloaded, reconcile
 from rsloader_provider.loader.services import Services
 
 _SHOWN = 5

@@ -19,9 +19,9 @@ from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.rebuilding import LostBatch
 from rsloader_provider.loader.boundaries import as_it_takes
-from rsloader_provider.loader.operate.lost_batches import Lost, find_lost
 from rsloader_provider.loader.operate.object_fates import ObjectFate, find_batch
-from rsloader_provider.loader.operate.objects_named import ClaimedObject
+from rsloader_provider.loader.operate.objects_named import ClaimedObject, as_claimed
+from rsloader_provider.loader.operate.recovery.lost_batches import Lost, find_lost
 from rsloader_provider.loader.operate.take_objects import Removal, take_objects
 from rsloader_provider.loader.ports.ledger import TAKEN_OBJECTS, LostRaceError
 from rsloader_provider.loader.ports.steps import Step
@@ -193,7 +193,7 @@ class _Rebuilding:
             except UnknownBatchError:
                 return
             claims = self._ledger.find_claims(self._load, [entry.name for entry in self._ledger.entries(batch)])
-            self._take(batch_id, [_as_claimed(each) for each in claims.values()], self._forget)
+            self._take(batch_id, [as_claimed(each) for each in claims.values()], self._forget)
             batch = self._ledger.get(self._load, batch_id)
             with self._services.steps.taking(Step.REBUILD, batch):
                 self._ledger.drop(batch, self._services.now())
@@ -291,8 +291,3 @@ class _Rebuilding:
                 )
             if taken.fate is ObjectFate.TAKEN:
                 raise LostRaceError
-
-
-def _as_claimed(claim: Claim) -> ClaimedObject:
-    bucket, _, key = claim.name.partition("/")
-    return ClaimedObject(claim, S3Object(bucket, key, claim.size_bytes, claim.etag, claim.last_modified))

@@ -26,7 +26,7 @@ from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.operate.move_objects import reprocess_objects
 from rsloader_provider.loader.operate.operations.operation import unheard
 from rsloader_provider.loader.operate.operations.rebuild import rebuilding
-from rsloader_provider.loader.operate.rebuild import plan_rebuild, rebuild_ledger
+from rsloader_provider.loader.operate.recovery.rebuild import plan_rebuild, rebuild_ledger
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 

@@ -15,7 +15,7 @@ from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.operations.operation import unheard
 from rsloader_provider.loader.operate.operations.reconcile import reconciling
-from rsloader_provider.loader.operate.reconcile import find_unloaded, reconcile
+from rsloader_provider.loader.operate.recovery.reconcile import find_unloaded, reconcile
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 
