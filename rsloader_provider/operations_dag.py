@@ -32,6 +32,8 @@ _LABELS = {
     Action.RESTORE: "Put deleted batches back (deleted)",
     Action.REBUILD_LEDGER: "Put batches back that DynamoDB has lost",
     Action.RECONCILE: "Load batches again that Redshift has lost (since)",
+    Action.RENAME_LOAD: "Hand over what was loaded under the load's old name (other: that name)",
+    Action.ACCEPT: "Go on beside a load with the same source and table (other)",
 }
 _DOC = """### What `rsloader` does at a command line, for people without one
 
@@ -113,6 +115,10 @@ def _params(loads: list[str]) -> dict[str, Param]:
         "deleted": Param(
             None, type=["null", "string"], format="multiline", title="Deleted batches",
             description="The lines of JSON that a deletion wrote to its log, one for each batch.",
+        ),
+        "other": Param(
+            None, type=["null", "string"], title="Other load",
+            description="The name that the load had before, or the load beside which it goes on.",
         ),
         "confirm": Param(
             None, type=["null", "string"], title="Confirm",

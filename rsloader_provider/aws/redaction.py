@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 from urllib.parse import quote
 
-from rsloader_provider.core.redshift.render import literal
+from rsloader_provider.core.redshift.quoting import literal
 from rsloader_provider.core.visible import visible
 
 _CLAUSE = re.compile(r"((?:SECRET_ACCESS_KEY|SESSION_TOKEN)\s+\\?')(?:[^'\\]|\\.|'')*")

@@ -116,6 +116,14 @@ COMMANDS = {
         "operate.rebuild:reconcile",
         "Make the next runs load batches again that Redshift has lost, because it was restored to an earlier moment.",
     ),
+    "rename-load": Listed(
+        "operate.rename:rename_load",
+        "Hand over what was loaded under a load's old name to its new name.",
+    ),
+    "accept": Listed(
+        "operate.rename:accept",
+        "Let a load go on beside another one that has loaded from the same source into the same table.",
+    ),
     "import-lambda": Listed(
         "import_lambda:import_lambda",
         "Move over from the Lambda loader: load files, connections, and claims of what it has loaded.",

@@ -7,7 +7,8 @@ RsloaderError
 ├── UnknownBatchError            no such batch, or no such target in it
 │   └── DeletedBatchError        a person deleted it; its objects stay claimed
 ├── CorruptLedgerError           an item in DynamoDB does not hold what it must
-│   └── LedgerLostError          a load history has batches that DynamoDB does not have
+│   ├── LedgerLostError          a load history has batches that DynamoDB does not have
+│   └── RenamedLoadError         a load has another name than the one that DynamoDB and the histories know it by
 ├── AttemptLostError             a newer attempt replaced this one
 ├── BadDataError                 COPY refused what is in the files; has the refused rows
 ├── ObjectsMissingError          objects of the batch are no longer in S3
@@ -122,6 +123,13 @@ class LedgerLostError(CorruptLedgerError):
     """A load history has batches that DynamoDB does not have: the tables were emptied, created again or restored.
 
     Nothing is claimed or loaded before a person decides, because what was loaded may be loaded again.
+    """
+
+
+class RenamedLoadError(CorruptLedgerError):
+    """A load was renamed, it seems, and its new name does not know what was loaded; or it is just being renamed.
+
+    Nothing is claimed or loaded before a person decides, because what was loaded would be loaded again.
     """
 
 

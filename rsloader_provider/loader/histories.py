@@ -13,7 +13,8 @@ from rsloader_provider.core.errors import RsloaderError
 from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.core.redshift.rows import HistoryAnswer, HistoryRow
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
+from rsloader_provider.core.redshift.rows import HistoryAnswer, HistoryRow, OtherLoad
 from rsloader_provider.loader.ports.warehouse import Session, Warehouse
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class Histories:
 
     def __init__(self, config: LoadConfig, warehouse: Warehouse):
         self._load = config.load
+        self._source = config.source_text
         self._targets: dict[str, Target] = {
             target.name: target for target in config.targets if target.history == "table"
         }
@@ -72,9 +74,13 @@ class Histories:
         return {name: self._table(name) for name in self.targets}
 
     def newest(self, name: str) -> HistoryAnswer | None:
-        """Ask for the newest batch that a target's history has; None if it has none, or cannot be read."""
+        """Ask for the newest batch that a target's history has, if it has one; None if it cannot be read."""
         answers = self._read(name, sql.FindLoaded(LoadKey(self._table(name), self._load, batch="", generation=0)))
-        return next((answer for answer in answers if answer.newest is not None), None)
+        return next(iter(answers), None)
+
+    def other_loads(self, name: str) -> list[OtherLoad]:
+        """Ask for other loads that a target's history has with the same source; none if it cannot be read."""
+        return self._read(name, FindOtherLoads(self._table(name), self._load, self._source))
 
     def stream(self, name: str) -> Iterator[tuple[str, list[HistoryRow]]]:
         """Give a target's rows by batch, sorted by batch. Ends early when they cannot be read."""

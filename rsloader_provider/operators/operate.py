@@ -7,7 +7,7 @@ from typing import Any
 from rsloader_provider.airflow_compat import AirflowFailException, BaseOperator, Context
 from rsloader_provider.core.logs import logger_of
 from rsloader_provider.hooks.rsloader import RsloaderHook
-from rsloader_provider.loader.load_files.folder import read_good_load
+from rsloader_provider.loader.load_files.folder import declared_loads, read_good_load
 from rsloader_provider.loader.operate.requests import Action, Request, operate
 from rsloader_provider.loader.variables import refuse_other_values
 from rsloader_provider.task_failures import as_task_failures
@@ -65,6 +65,8 @@ class OperateOperator(BaseOperator):
             since=_moment(params["since"]),
             until=_moment(params["until"]),
             deleted=params["deleted"] or "",
+            other=(params["other"] or "").strip() or None,
+            declared=declared_loads(Path(self.loads_folder)) if action is Action.RENAME_LOAD else frozenset(),
         )
         user = getattr(context["dag_run"], "triggering_user_name", None) or "a user unknown to Airflow"
         log.info("%s of load %s, asked for by %s in run %s", request.action, load, user, request.by)

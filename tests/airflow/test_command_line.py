@@ -16,6 +16,7 @@ from rsloader_provider.cli import app
 from rsloader_provider.core.errors import UndecidedError
 from rsloader_provider.core.ledger.attempt_record import AttemptRecord
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
+from rsloader_provider.core.redshift import sql
 from rsloader_provider.hooks.rsloader import RsloaderHook
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
@@ -71,28 +72,30 @@ def test_setup_prints_sql_for_a_dba_who_can_run_it_as_it_is(loads: "Loads"):
             loads.query(statement.removesuffix(";"))
 
 
-def test_setup_adds_the_column_that_a_history_of_an_earlier_release_lacks(
+def test_setup_adds_the_columns_that_a_history_of_an_earlier_release_lacks(
     loads: "Loads", monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("AIRFLOW__RSLOADER__DYNAMODB_TABLE_PREFIX", f"columns{loads.number}_")
     loads.write()
     history = f'rsloader."{loads.table.replace(".", "__")}"'
-    loads.query(f'ALTER TABLE {history} DROP COLUMN "names_digest"')
+    for column in sql.ADDED_COLUMNS:
+        loads.query(f'ALTER TABLE {history} DROP COLUMN "{column}"')
     for _ in range(2):
         rsloader("setup", "--loads", str(loads.folder))
-        assert [*loads.query(f"SELECT count(names_digest) FROM {history}")[0]] == [0]
+        assert [*loads.query(f'SELECT count(names_digest), count("source") FROM {history}')[0]] == [0, 0]
 
 
-def test_the_sql_for_a_dba_finds_the_histories_that_lack_a_column_and_adds_it(loads: "Loads"):
+@pytest.mark.parametrize("column", sql.ADDED_COLUMNS)
+def test_the_sql_for_a_dba_finds_the_histories_that_lack_a_column_and_adds_it(loads: "Loads", column: str):
     """As comments: Redshift has no ADD COLUMN IF NOT EXISTS, and what is there is not known without asking."""
     loads.write()
     name = loads.table.replace(".", "__")
     printed = rsloader("setup", "--loads", str(loads.folder), "--print-sql").splitlines()
     statements = [line.removeprefix("-- ").removesuffix(";") for line in printed if line.startswith("-- ")]
-    (find,) = (each for each in statements if each.startswith("SELECT") and "names_digest" in each)
-    (add,) = (each for each in statements if each.startswith("ALTER TABLE"))
+    (find,) = (each for each in statements if each.startswith("SELECT") and f"'{column}'" in each)
+    (add,) = (each for each in statements if each.startswith("ALTER TABLE") and f'"{column}"' in each)
     assert [name] not in [list(row) for row in loads.query(find)]
-    loads.query(f'ALTER TABLE rsloader."{name}" DROP COLUMN "names_digest"')
+    loads.query(f'ALTER TABLE rsloader."{name}" DROP COLUMN "{column}"')
     assert [name] in [list(row) for row in loads.query(find)]
     loads.query(add)
     assert [name] not in [list(row) for row in loads.query(find)]

@@ -10,7 +10,7 @@ from support.objects import a_config
 from typer.testing import CliRunner, Result
 
 from rsloader_provider.cli import app
-from rsloader_provider.core.errors import BadDataError, LedgerLostError
+from rsloader_provider.core.errors import BadDataError, LedgerLostError, RenamedLoadError
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.hooks.rsloader import RsloaderHook, table_names
 from rsloader_provider.loader.audit.audit import audit_load
@@ -222,7 +222,7 @@ def test_programs_are_asked_nothing_and_dates_are_dates():
     for arguments in (
         ("reprocess", "orders", "x"), ("close-now", "orders"), ("forget", "orders"), ("reprocess-objects", "orders"),
         ("backfill", "orders"), ("restore", "file"), ("retarget", "orders", "x", "a", "b"),
-        ("give-up", "orders", "x", "a"),
+        ("give-up", "orders", "x", "a"), ("rename-load", "orders", "sales"), ("accept", "sales", "orders"),
     ):  # fmt: skip
         result = invoke(*arguments, "--json")
         assert (result.exit_code, "--yes" in result.output) == (2, True)
@@ -273,3 +273,47 @@ def test_what_a_restored_redshift_has_lost_is_loaded_again(operated: Operated):
     operated.run("dag/run-2")
     operated.audit_is_clean()
     assert "is in its load histories" in rsloader(*arguments)
+
+
+def renamed(operated: Operated) -> str:
+    """Give the load another name, as a person does in its file, and return the old one."""
+    old = operated.load
+    operated.loads.load = operated.load = f"{old}_renamed"
+    operated.config = a_config(**operated.loads.write())
+    return old
+
+
+def test_a_renamed_load_is_refused_until_it_is_handed_over_and_nothing_is_loaded_twice(operated: Operated):
+    old = renamed(operated)
+    refused = invoke("rename-load", old, operated.load, *operated.folder, "--yes")
+    assert (refused.exit_code, "has mistakes" in refused.output or "same as the one" in refused.output) == (1, True)
+    (operated.loads.folder / f"{old}.yaml").unlink()
+    with pytest.raises(RenamedLoadError, match=f"rsloader rename-load {old} {operated.load}"):
+        operated.run("dag/run-2")
+    arguments = ("rename-load", old, operated.load, *operated.folder)
+    dry = rsloader(*arguments, "--dry-run")
+    assert f"2 batches and 3 claims of load {old} would become those of load {operated.load}" in dry
+    with pytest.raises(RenamedLoadError):
+        operated.run("dag/run-2")
+    done = rsloader(*arguments, "--yes", "--json")
+    assert (done["plan"]["objects"], done["done"]) == (3, {"batches": 2, "objects": 3})
+    assert "nothing to do" in rsloader(*arguments)
+    operated.audit_is_clean()
+    operated.put("4.csv", "5.csv")
+    operated.run("dag/run-3")
+    operated.audit_is_clean()
+    assert operated.loads.rows() == [1, 2, 3, 4, 5]
+
+
+def test_two_loads_with_one_source_and_table_go_on_once_a_person_has_accepted_it(operated: Operated):
+    other = renamed(operated)
+    (operated.loads.folder / f"{other}.yaml").unlink()
+    with pytest.raises(RenamedLoadError, match=f"rsloader accept {operated.load} {other}"):
+        operated.run("dag/run-2")
+    arguments = ("accept", operated.load, other, *operated.folder)
+    assert "TWICE" in rsloader(*arguments, "--dry-run")
+    assert rsloader(*arguments, "--yes", "--json")["done"]["by"].startswith("rsloader accept by ")
+    assert "has accepted" in rsloader(*arguments)
+    operated.run("dag/run-2")
+    assert operated.loads.rows() == [1, 1, 2, 2]
+    operated.audit_is_clean()

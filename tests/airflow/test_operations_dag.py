@@ -91,6 +91,7 @@ def test_each_line_of_the_answer_is_logged_and_a_wrong_confirmation_refused(
         "status": "any",
         "since": None,
         "until": None,
+        "other": None,
     }
 
     def send(try_number: int = 1, **filled_in: Any) -> dict[str, Any]:
@@ -120,6 +121,10 @@ def test_each_line_of_the_answer_is_logged_and_a_wrong_confirmation_refused(
         send(action="batches", load="gone")
     with pytest.raises(AirflowFailException, match=f"try 2 of run {OPERATIONS_DAG_ID}/manual.*trigger the DAG again"):
         send(2, action="reprocess-objects", prefix="s3://landing/", confirm=loads.load)
+    with pytest.raises(AirflowFailException, match="still has a load file"):
+        send(action="rename-load", other=loads.load, confirm=loads.load)
+    assert send(action="accept", other=" another ")["done"] is False
+    assert "there is nothing to accept" in caplog.text
     assert send(2, action="close-now")["done"] is False
     assert send(2, action="batches", confirm=loads.load)["done"] is False
 

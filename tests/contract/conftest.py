@@ -131,10 +131,12 @@ def house(request: pytest.FixtureRequest) -> House:
         storage = MemoryStorage(bucket)
         memory = MemoryWarehouse(storage)
         memory.create(str(table))
-        return House(
-            memory, storage, bucket, table, lambda: len(memory.tables[str(table)]),
-            lambda: memory.without_digests.add(str(table)),
-        )  # fmt: skip
+
+        def without_columns() -> None:
+            memory.without_digests.add(str(table))
+            memory.without_sources.add(str(table))
+
+        return House(memory, storage, bucket, table, lambda: len(memory.tables[str(table)]), without_columns)
     client = boto3.client("s3", **request.getfixturevalue("aws_arguments"))
     client.create_bucket(Bucket=bucket)
     login = request.getfixturevalue("redshift_login")
@@ -166,6 +168,7 @@ def house(request: pytest.FixtureRequest) -> House:
     def make_history_old() -> None:
         with warehouse.connect("redshift_default") as session:
             history = render(sql.LockHistory(table)).removeprefix("LOCK ")
-            session.execute(sql.UserStatement(f'ALTER TABLE {history} DROP COLUMN "names_digest"'))
+            for column in sql.ADDED_COLUMNS:
+                session.execute(sql.UserStatement(f'ALTER TABLE {history} DROP COLUMN "{column}"'))
 
     return House(warehouse, S3Storage(client), bucket, table, count_rows, make_history_old)

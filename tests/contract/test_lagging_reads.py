@@ -54,6 +54,12 @@ def test_a_listing_of_claims_may_miss_the_last(ledger: Ledger):
     assert list(ledger.claims("orders", "landing/")) == []
 
 
+def test_what_a_renaming_hands_over_is_all_there_at_once(ledger: Ledger):
+    """What it missed would be claimed and loaded once more under the new name."""
+    claimed(ledger)
+    assert [each.name for each in ledger.claims_of_now("orders")] == [NAME]
+
+
 def test_an_object_asked_for_by_name_is_found_at_once(ledger: Ledger):
     batch = claimed(ledger)
     found = ledger.find_claim("orders", NAME)

@@ -23,7 +23,15 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
-from rsloader_provider.core.redshift.rows import Committed, CopiedFile, HistoryAnswer, HistoryRow, SkippedRow
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads, GiveRows
+from rsloader_provider.core.redshift.rows import (
+    Committed,
+    CopiedFile,
+    HistoryAnswer,
+    HistoryRow,
+    OtherLoad,
+    SkippedRow,
+)
 from rsloader_provider.loader.ports.warehouse import Session
 
 NOT_LOADED = HistoryAnswer(committed=None, newest=None)
@@ -115,16 +123,45 @@ def test_a_history_of_an_earlier_release_says_so_and_is_written_and_read_as_it_i
     """In the same statements: it is found out by the question that is asked anyway, also when it has no rows yet."""
     house.make_history_old()
     with house.connect() as session:
-        assert found(session, house.key) == HistoryAnswer(None, newest=None, keeps_digests=False)
+        old = {"keeps_digests": False, "keeps_sources": False}
+        assert found(session, house.key) == HistoryAnswer(None, newest=None, **old)
         with pytest.raises(NotSetUpError, match="names_digest"):
             session.execute(house.recorded(names_digest="abc"))
+        with pytest.raises(NotSetUpError, match="source"):
+            session.execute(replace(house.recorded(), source="s3://landing/"))
         session.execute(sql.Begin())
         session.execute(house.recorded())
         session.execute(sql.Commit())
-        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2), house.key.batch, keeps_digests=False)
+        assert found(session, house.key) == HistoryAnswer(Committed(3, 7, 2), house.key.batch, **old)
         (row,) = session.execute(sql.ReadBatchHistory(house.table, "orders", house.key.batch))
         assert (row.rows, row.names_digest) == (3, None)
         assert [row] == session.execute(sql.ReadHistory(house.table, "orders", "", 9))
+
+
+def test_other_loads_with_the_same_source_are_found_and_give_their_rows_to_a_load(house: House):
+    one, two = "01ARZ3NDEKTSV4RRFFQ69G5FAA", "01ARZ3NDEKTSV4RRFFQ69G5FAB"
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        for load, batch, generation, source in [
+            ("old", one, 1, "s3://landing/"), ("old", two, 1, "s3://landing/"), ("old", two, 2, "s3://landing/"),
+            ("older", one, 1, "s3://landing/"), ("elsewhere", one, 1, "s3://other/"), ("before", one, 1, None),
+            ("orders", one, 1, "s3://landing/"),
+        ]:  # fmt: skip
+            key = LoadKey(house.table, load, batch, generation)
+            session.execute(sql.RecordLoaded(key, 1, rows=3, files=2, query_id=None, run="dag/run", source=source))
+        session.execute(sql.Commit())
+        asked = FindOtherLoads(house.table, "orders", "s3://landing/")
+        assert session.execute(asked) == [OtherLoad("old", 2, two), OtherLoad("older", 1, one)]
+        for last in (sql.Rollback(), sql.Commit(), sql.Commit()):
+            for statement in (sql.Begin(), sql.LockHistory(house.table)):
+                session.execute(statement)
+            session.execute(GiveRows(house.table, "old", "new", "s3://new/"))
+            session.execute(last)
+            given = {LoadKey(house.table, load, two, 2): found(session, LoadKey(house.table, load, two, 2)).committed
+                     for load in ("old", "new")}  # fmt: skip
+            assert [each is not None for each in given.values()] == [last == sql.Rollback(), last == sql.Commit()]
+        assert session.execute(asked) == [OtherLoad("older", 1, one)]
+        assert session.execute(replace(asked, source="s3://new/")) == [OtherLoad("new", 2, two)]
 
 
 def test_the_history_is_read_page_by_page_and_batch_by_batch(house: House):

@@ -48,6 +48,8 @@ ELSEWHERE = (
     Step.DELETE_BATCH,
     Step.RESTORE_BATCH,
     Step.REBUILD,
+    Step.RENAME,
+    Step.ACCEPT,
     Step.MEND,
 )
 """Steps that no task takes which loads new objects into targets with a load history.

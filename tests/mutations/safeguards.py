@@ -57,10 +57,13 @@ ATTEMPT = "loader/run/attempt.py"
 TRANSACTION = "loader/run/transaction.py"
 CLAIMING = "aws/dynamodb/claiming.py"
 REQUESTS = "aws/dynamodb/requests.py"
+RENAMING = "aws/dynamodb/renaming.py"
 BOUNDARY = "core/ledger/boundary.py"
 LOADS = "tests/unit/loader/run/test_load_batch.py"
 MODES = "tests/unit/loader/run/test_modes.py"
 BUFFERS = "tests/unit/loader/run/test_buffer.py"
+RENAMED = "tests/unit/loader/run/test_renamed_load.py"
+RENAMES = "tests/unit/loader/operate/recovery/test_rename.py"
 LEDGER = "tests/contract/test_ledger.py"
 WAREHOUSE = "tests/contract/test_warehouse.py"
 LAG = "tests/contract/test_lagging_reads.py"
@@ -205,6 +208,35 @@ SAFEGUARDS: Sequence[Safeguard] = (
             "return request is not None and not progress.has_counted(request)",
             "return request is not None",
         ),
+    ),
+    _without(
+        "where the first batch of a load under another name counts as that of a new load",
+        NamedTests(f"{RENAMED}::test_what_was_claimed_while_redshift_slept_is_refused_in_the_transaction_and_waits"),
+        (TRANSACTION, "        if answer.keeps_sources:\n", "        if False:\n"),
+    ),
+    _without(
+        "where a load under another name is not noticed before its first claim",
+        NamedTests(f"{RENAMED}::test_a_renamed_load_claims_nothing_and_says_both_ways_out"),
+        ("loader/run/lost_ledger.py", "elif answer.keeps_sources:", "elif False:"),
+    ),
+    _without(
+        "with batches handed over before their objects are claimed for the new name",
+        NamedTests(f"{RENAMES}::test_a_renaming_that_stops_anywhere_loads_nothing_twice_and_goes_on"),
+        (
+            "loader/operate/recovery/rename.py",
+            "    handing.close()\n",
+            "    handing.close()\n    handing.hand_over_batches()\n",
+        ),
+    ),
+    _without(
+        "where a renaming that has come to its end is not noticed",
+        NamedTests("tests/contract/test_ledger_renaming.py::test_no_step_is_taken_after_the_end"),
+        (RENAMING, "[*actions, self._is_under_way(renaming)])\n\n", "[*actions])\n\n"),
+    ),
+    _without(
+        "without ConsistentRead of the claims that are handed over",
+        NamedTests(LAG),
+        (RENAMING, '{":load": load}, ConsistentRead=True)', '{":load": load})'),
     ),
     _without(
         "without what is remembered of load files that are away",

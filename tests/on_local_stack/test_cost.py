@@ -13,6 +13,7 @@ from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import load_batch
@@ -72,7 +73,8 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
     buffered = len(sent)
     assert buffered / objects <= MOST_REQUESTS_TO_BUFFER_PER_OBJECT
     assert counted_aws.requests()["total"] == buffered, "nothing but what the loader's clients sent"
-    assert [type(each) for each in warehouse.log] == [sql.FindLoaded], "Redshift is asked once, before the first claim"
+    asked = [type(each) for each in warehouse.log]
+    assert asked == [sql.FindLoaded, FindOtherLoads], "Redshift is asked once, before the first claim"
 
     for number, each in enumerate(work):
         sent.clear()
@@ -88,6 +90,8 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
     assert len(warehouse.tables["public.orders"]) == objects
     assert work[0].target == TARGET
 
-    asked = len(warehouse.log)
+    kinds = [type(each) for each in warehouse.log]
+    assert kinds.count(FindOtherLoads) == 2, "and before the first batch of the load in this history"
+    sent_before = len(warehouse.log)
     assert not buffer_objects(config, services, run="dag/next", is_active=lambda _: False, max_work=1024)
-    assert len(warehouse.log) == asked, "and never again"
+    assert len(warehouse.log) == sent_before, "and never again"

@@ -29,6 +29,7 @@ from rsloader_provider.core.errors import (
     AccessDeniedError,
     ConnectionLostError,
     ObjectsMissingError,
+    RenamedLoadError,
     RsloaderError,
     concerning,
 )
@@ -52,6 +53,7 @@ from rsloader_provider.loader.operate.deletions import delete_batches, read_dele
 from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.operate.move_objects import reprocess_objects
 from rsloader_provider.loader.operate.recovery.rebuild import rebuild_ledger
+from rsloader_provider.loader.operate.recovery.rename import rename_load
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.discover import Found, look_for_work
 from rsloader_provider.loader.run.load_batch import Outcome, load_batch
@@ -405,16 +407,18 @@ def test_a_plain_user_loads_with_exactly_the_generated_grants(account: Account, 
     whole_life(account, config, account.services({}, login))
 
 
-def test_a_history_of_an_earlier_release_loads_as_it_is_and_its_owner_adds_the_column_by_setup(account: Account):
+def test_a_history_of_an_earlier_release_loads_as_it_is_and_its_owner_adds_the_columns_by_setup(account: Account):
     """Its owner is a plain user: schema, history and view were created by a DBA, and may not be created again."""
     user, login = plain_user(account)
     config = account.config()
     target = config.targets[0]
     table = TableName(target.schema_name, target.table_name)
     history = history_table(table)
-    old_column = 'ALTER TABLE {0.schema}."{0.table}" DROP COLUMN "names_digest"'.format
+    old_columns = [
+        f'ALTER TABLE {history.schema}."{history.table}" DROP COLUMN "{column}"' for column in sql.ADDED_COLUMNS
+    ]
     view = sql.CreateHistoryView((history.table,))
-    account.run(old_column(history), *map(render, grants_for_loads([config], user)["redshift_default"]), render(view))
+    account.run(*old_columns, *map(render, grants_for_loads([config], user)["redshift_default"]), render(view))
     services = account.services({}, login)
     account.put(config, "1.csv", "2.csv", "3.csv")
     load_all(config, services)
@@ -433,10 +437,10 @@ def test_a_history_of_an_earlier_release_loads_as_it_is_and_its_owner_adds_the_c
     assert account.run(f"SELECT count(*) FROM rsloader.loads WHERE load = '{config.load}'")[0][0] == 2
 
 
-def test_the_view_is_over_histories_with_and_without_the_column(account: Account):
+def test_the_view_is_over_histories_with_and_without_the_columns(account: Account):
     old, new = (account.config() for _ in range(2))
     names = [history_table(TableName(each.targets[0].schema_name, "orders")) for each in (old, new)]
-    account.run(f'ALTER TABLE rsloader."{names[0].table}" DROP COLUMN "names_digest"')
+    account.run(*(f'ALTER TABLE rsloader."{names[0].table}" DROP COLUMN "{name}"' for name in sql.ADDED_COLUMNS))
     for each in (old, new):
         account.put(each, "1.csv", "2.csv", "3.csv")
         load_all(each, account.own_services)
@@ -505,6 +509,27 @@ def test_without_a_permission_operating_fails_and_names_it(account: Account, sid
     policy = (*worker_policy(config, INSTALLATION), *without(operator_policy(config, INSTALLATION), sid, action))
     with pytest.raises(AccessDeniedError, match=f"{action} on resource: "):
         operate_on(account, config, account.services(account.user(policy), account.login))
+
+
+def test_a_load_is_renamed_with_the_generated_policies_of_both_names_and_as_a_plain_user(account: Account):
+    user, login = plain_user(account)
+    old = account.config()
+    new = old.model_copy(update={"load": f"{old.load}_renamed"})
+    account.run(*map(render, grants_for_loads([old], user)["redshift_default"]))
+    policy = tuple(
+        replace(each, sid=f"{each.sid}{number}")
+        for number, config in enumerate((old, new))
+        for each in (*worker_policy(config, INSTALLATION), *operator_policy(config, INSTALLATION))
+    )
+    services = account.services(account.user(policy), login)
+    account.put(old, "1.csv", "2.csv", "3.csv")
+    load_all(old, services)
+    with pytest.raises(RenamedLoadError):
+        load_all(new, services)
+    rename_load(new, services, old.load, {new.load}, by="me")
+    account.put(new, "4.csv", "5.csv", "6.csv")
+    load_all(new, services)
+    assert account.rows(new) == 6
 
 
 class Rights:

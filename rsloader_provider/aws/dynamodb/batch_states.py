@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from rsloader_provider.aws.dynamodb.beside import left_alone_from, left_alone_map, renaming_from, variables_from
 from rsloader_provider.aws.dynamodb.items import (
     CURRENT,
     FIRST_BATCH,
@@ -12,10 +13,7 @@ from rsloader_provider.aws.dynamodb.items import (
     attention,
     batch_from,
     batch_item,
-    left_alone_from,
-    left_alone_map,
     progress_map,
-    variables_from,
 )
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.core.errors import ContentionError, CorruptLedgerError
@@ -42,6 +40,8 @@ class BatchStates:
             if current is None:
                 self._open_first(load, now)
                 continue
+            if renaming := renaming_from(current):
+                raise renaming.refusal(load)
             named = current.get("open_batch")
             item = self._requests.get_row(load, named) if isinstance(named, str) and named >= FIRST_BATCH else None
             if item is None:
@@ -59,14 +59,14 @@ class BatchStates:
         return None if current is None else left_alone_from(current)
 
     def leave_alone(self, load: str, before: LeftAlone | None, after: LeftAlone) -> None:
-        self._record(load, "left_alone", None if before is None else left_alone_map(before), left_alone_map(after))
+        self.record(load, "left_alone", None if before is None else left_alone_map(before), left_alone_map(after))
 
     def variables(self, load: str) -> Mapping[str, str] | None:
         current = self._requests.get_row(load, CURRENT)
         return None if current is None else variables_from(current)
 
     def record_variables(self, load: str, before: Mapping[str, str] | None, after: Mapping[str, str]) -> None:
-        self._record(load, "variables", None if before is None else {**before}, {**after})
+        self.record(load, "variables", None if before is None else {**before}, {**after})
 
     def lock(
         self,
@@ -142,8 +142,12 @@ class BatchStates:
         )
         return after
 
-    def _record(self, load: str, name: str, before: Item | None, after: Item) -> None:
-        """Write beside the open batch what a load remembers, if nobody else has since it was read."""
+    def record(self, load: str, name: str, before: Item | None, after: Item) -> None:
+        """Write beside the open batch what a load remembers, if nobody else has since it was read.
+
+        Raises:
+            LostRaceError: Somebody has.
+        """
         same, values = f"attribute_not_exists(#{name})", {":after": after}
         if before is not None:
             same, values = f"#{name} = :before", {**values, ":before": before}

@@ -20,7 +20,6 @@ from rsloader_provider.core.ledger.batch import (
     UnansweredCommit,
 )
 from rsloader_provider.core.ledger.batch_ids import batch_time
-from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.claims import Claim, Segment
 from rsloader_provider.core.ledger.clearing import TaskFacts
 from rsloader_provider.core.ledger.manifest import Entry
@@ -172,45 +171,6 @@ def batch_from(item: Mapping[str, Any]) -> Batch:
         ) from error
 
 
-def left_alone_map(left_alone: LeftAlone) -> Item:
-    """Write what a load leaves alone as a map, with an empty text for what some load file names."""
-    return {prefix: "" if since is None else since.isoformat() for prefix, since in left_alone.items()}
-
-
-def left_alone_from(current: Mapping[str, Any]) -> LeftAlone | None:
-    """Read what a load leaves alone from the item that names its open batch; None where nothing is recorded.
-
-    Raises:
-        CorruptLedgerError: The item does not say what it must.
-    """
-    if "left_alone" not in current:
-        return None
-    try:
-        return {_text(prefix): _time(since) if since else None for prefix, since in current["left_alone"].items()}
-    except (TypeError, ValueError, AttributeError) as error:
-        raise CorruptLedgerError(
-            f"Item {CURRENT} of load {current.get('load')!r} cannot be read ({error!r}). Remove its attribute "
-            "left_alone; the next run writes it again. Nothing was changed."
-        ) from error
-
-
-def variables_from(current: Mapping[str, Any]) -> Mapping[str, str] | None:
-    """Read the digests of a load's variables from the item that names its open batch; None where none are recorded.
-
-    Raises:
-        CorruptLedgerError: The item does not say what it must.
-    """
-    if "variables" not in current:
-        return None
-    try:
-        return {_text(name): _text(digest) for name, digest in current["variables"].items()}
-    except (TypeError, ValueError, AttributeError) as error:
-        raise CorruptLedgerError(
-            f"Item {CURRENT} of load {current.get('load')!r} cannot be read ({error!r}). Remove its attribute "
-            "variables; the next run writes it again. Nothing was changed."
-        ) from error
-
-
 def _progress(item: Mapping[str, Any]) -> TargetProgress:
     return TargetProgress(
         settings=json.loads(item["settings"]),
@@ -218,7 +178,7 @@ def _progress(item: Mapping[str, Any]) -> TargetProgress:
         generation=int(item["generation"]),
         attempt=int(item["attempt"]),
         opened_by=_optional_text(item.get("opened_by")),
-        asked_before=tuple(_text(each) for each in item.get("asked_before", ())),
+        asked_before=tuple(text(each) for each in item.get("asked_before", ())),
         begun_by=_task_facts(item.get("begun_by")),
         session=_integer(item.get("session")),
         announces=item.get("announces"),
@@ -242,7 +202,7 @@ def _task_facts(item: Mapping[str, Any] | None) -> TaskFacts | None:
     if item is None:
         return None
     return TaskFacts(
-        task=_text(item["task"]),
+        task=text(item["task"]),
         max_tries=int(item["max_tries"]),
         clears=int(item["clears"]),
         run_began=_optional_text(item.get("run_began")),
@@ -264,17 +224,24 @@ def _unanswered(item: Mapping[str, Any] | None) -> UnansweredCommit | None:
 
 def claim_item(load: str, found: S3Object, batch: str, now: datetime) -> Item:
     """Write the claim of an object. A name too long for a key is kept whole beside the key."""
-    key = ledger_key(found.name)
-    item = {
-        "load": load,
+    return item_of_claim(Claim(load, found.name, batch, found.size_bytes, found.etag, found.last_modified, now))
+
+
+def item_of_claim(claim: Claim) -> Item:
+    """Write a claim as an item."""
+    key = ledger_key(claim.name)
+    fields = {
+        "load": claim.load,
         "object": key,
-        "batch": batch,
-        "etag": found.etag,
-        "size_bytes": found.size_bytes,
-        "last_modified": found.last_modified.isoformat(),
-        "claimed_at": now.isoformat(),
+        "batch": claim.batch,
+        "etag": claim.etag,
+        "size_bytes": claim.size_bytes,
+        "last_modified": claim.last_modified.isoformat(),
+        "claimed_at": claim.claimed_at.isoformat(),
+        "left_out_at": claim.left_out_at and claim.left_out_at.isoformat(),
+        "name": None if key == claim.name else claim.name,
     }
-    return item if key == found.name else {**item, "name": found.name}
+    return _without_none(fields)
 
 
 def claim_from(item: Mapping[str, Any]) -> Claim:
@@ -286,12 +253,12 @@ def claim_from(item: Mapping[str, Any]) -> Claim:
     try:
         return Claim(
             load=item["load"],
-            name=_text(item.get("name", item["object"])),
-            batch=_text(item["batch"]),
+            name=text(item.get("name", item["object"])),
+            batch=text(item["batch"]),
             size_bytes=int(item["size_bytes"]),
-            etag=_text(item["etag"]),
-            last_modified=_time(item["last_modified"]),
-            claimed_at=_time(item["claimed_at"]),
+            etag=text(item["etag"]),
+            last_modified=time(item["last_modified"]),
+            claimed_at=time(item["claimed_at"]),
             left_out_at=_optional_time(item.get("left_out_at")),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -334,28 +301,38 @@ def _unpacked(packed: Any) -> list[Entry]:
     entries = json.loads(inflater.decompress(bytes(packed), _SEGMENT_BYTES))
     if not inflater.eof:
         raise ValueError("it does not end where it should")
-    return [Entry(_text(name), int(size_bytes)) for name, size_bytes in entries]
+    return [Entry(text(name), int(size_bytes)) for name, size_bytes in entries]
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """Read a text.
+
+    Raises:
+        TypeError: It is none.
+    """
     if not isinstance(value, str):
         raise TypeError(f"{value!r} is not text")
     return value
 
 
 def _optional_text(value: Any) -> str | None:
-    return None if value is None else _text(value)
+    return None if value is None else text(value)
 
 
-def _time(text: str) -> datetime:
-    time = datetime.fromisoformat(text)
-    if time.tzinfo is None:
-        raise ValueError(f"{text!r} has no time zone")
-    return time
+def time(written: str) -> datetime:
+    """Read a moment.
+
+    Raises:
+        ValueError: It is none, or has no time zone.
+    """
+    moment = datetime.fromisoformat(written)
+    if moment.tzinfo is None:
+        raise ValueError(f"{written!r} has no time zone")
+    return moment
 
 
 def _optional_time(text: str | None) -> datetime | None:
-    return None if text is None else _time(text)
+    return None if text is None else time(text)
 
 
 def _notification(text: str | None) -> Notification | None:

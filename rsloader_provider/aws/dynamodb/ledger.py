@@ -10,6 +10,7 @@ from rsloader_provider.aws.dynamodb.deleting import Deleting
 from rsloader_provider.aws.dynamodb.leaving import Leaving
 from rsloader_provider.aws.dynamodb.reading import Reading
 from rsloader_provider.aws.dynamodb.rebuilding import Rebuilding
+from rsloader_provider.aws.dynamodb.renaming import RenamingLoads
 from rsloader_provider.aws.dynamodb.requests import LedgerRequests
 from rsloader_provider.aws.dynamodb.tables import TableNames
 
@@ -68,3 +69,16 @@ class DynamoLedger:
         self.delete = deleting.delete
         self.sweep = deleting.sweep
         self.restore = deleting.restore
+
+        renaming = RenamingLoads(requests, states)
+        self.renaming = renaming.renaming
+        self.claims_of_now = renaming.claims_of_now
+        self.begin_renaming = renaming.begin
+        self.retire = renaming.retire
+        self.take_claims = renaming.take_claims
+        self.hand_over = renaming.hand_over
+        self.hand_over_deletions = renaming.hand_over_deletions
+        self.drop_claims = renaming.drop_claims
+        self.end_renaming = renaming.end
+        self.accepted = renaming.accepted
+        self.accept = renaming.accept

@@ -4,6 +4,7 @@ Every model is frozen, refuses unknown keys, and converts to plain JSON and back
 `model_validate(model_dump(mode="json", by_alias=True, exclude_defaults=True))` gives an equal one.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Literal, Self
@@ -26,6 +27,9 @@ from rsloader_provider.core.config.setting_types import (
 )
 from rsloader_provider.core.config.sources import S3Url, SourcePattern, is_hidden, prefixes_to_list
 from rsloader_provider.core.config.target import Target, first_repeated
+
+SOURCE_BYTES = 1000
+"""The longest `LoadConfig.source_text`."""
 
 
 class BatchLimits(Settings):
@@ -55,8 +59,8 @@ class LoadConfig(Settings):
     """One load: from prefixes in S3 to tables in Redshift."""
 
     load: LoadName = Field(examples=["orders"])
-    """The load's name; its DAG is `rsloader_<load>`. DynamoDB and the history keep it: a load with another
-    name loads everything again.
+    """The load's name; its DAG is `rsloader_<load>`. DynamoDB and the history keep it: after you have changed it, run
+    `rsloader rename-load OLD NEW`. Until then the load is refused, as everything would be loaded again.
     """
 
     sources: Sources = Field(alias="source")
@@ -278,6 +282,18 @@ class LoadConfig(Settings):
             return False
         having = [each for each in self.sources if each.bucket == bucket and each.matches(key)]
         return bool(having) and all(is_hidden(each.below(key)) for each in having)
+
+    @property
+    def source_text(self) -> str:
+        """What tells the load's sources from any others, whatever their order: their URLs, cut where they are long.
+
+        What is left out below them does not count: two loads with one source share it, whatever each of them takes.
+        """
+        text = ", ".join(sorted({*map(str, self.sources)}))
+        if len(text.encode()) <= SOURCE_BYTES:
+            return text
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return text.encode()[: SOURCE_BYTES - len(digest)].decode(errors="ignore") + digest
 
     @property
     def listed_prefixes(self) -> tuple[S3Url, ...]:

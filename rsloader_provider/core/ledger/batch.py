@@ -105,6 +105,9 @@ REPROCESSED = "reprocessed"
 REBUILT = "rebuilt"
 """The reason of a batch that was put back from the load histories after the ledger had lost it."""
 
+RENAMED = "renamed"
+"""The reason of a batch that was open when its load got another name."""
+
 
 UNFINISHED = (TargetState.WAITING, TargetState.LOADING)
 
@@ -212,7 +215,8 @@ class Batch:
         opened_at: When its first object was claimed; None while it is empty.
         locked_at: When it was locked; None while it is open.
         reason: Why it was locked: max_files, max_bytes or max_age; `CLOSED_NOW` or `REPROCESSED`, where a person
-            asked; `REBUILT`; what marked its objects as loaded, see `MARKED` and `IMPORTED`; None while it is open.
+            asked; `REBUILT`; `RENAMED`; what marked its objects as loaded, see `MARKED` and `IMPORTED`; None while it
+            is open.
         run: The DAG run that has to load it or was the last to try, `dag_id/run_id`; who asked, for objects that are
             marked as loaded, and for a batch that a person had locked until a run takes it; None while it is open.
         targets: Progress by target name; empty while it is open, and for objects that are marked as loaded.

@@ -1,47 +1,17 @@
-"""The one renderer of statements: what is quoted, is quoted here."""
+"""The one renderer of statements."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import singledispatch
 
 from rsloader_provider.core.config import CopyOptions
-from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift import other_loads, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import HISTORY_SCHEMA, HISTORY_VIEW, TableName, TemporaryTable, history_table
+from rsloader_provider.core.redshift.quoting import identifier, literal
+from rsloader_provider.core.redshift.quoting import names as _names
+from rsloader_provider.core.redshift.quoting import table as _table
 
-
-def identifier(name: str) -> str:
-    """Quote a name.
-
-    >>> identifier('or"ders')
-    '"or""ders"'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
-def literal(value: str | int | None) -> str:
-    r"""Quote a value. Redshift takes a backslash in a literal as an escape, so it is doubled.
-
-    >>> literal("it's \\N")
-    "'it''s \\\\N'"
-    """
-    if value is None:
-        return "NULL"
-    if isinstance(value, int):
-        return str(value)
-    return "'" + value.replace("\\", "\\\\").replace("'", "''") + "'"
-
-
-def _table(name: TableName | TemporaryTable) -> str:
-    if isinstance(name, TemporaryTable):
-        return identifier(name.table)
-    return f"{identifier(name.schema)}.{identifier(name.table)}"
-
-
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(map(identifier, names))
-
-
-_ADDED_TYPES: dict[sql.AddedColumn, str] = {"names_digest": "varchar(64)"}
+_ADDED_TYPES: dict[sql.AddedColumn, str] = {"names_digest": "varchar(64)", "source": "varchar(1000)"}
 _NO_COLUMN = "no such column"
 
 
@@ -106,10 +76,30 @@ def _(statement: sql.FindLoaded) -> str:
     return (
         f"SELECT count(CASE WHEN {this} THEN 1 END), {found}, "  # noqa: S608 (every part is quoted)
         f'max("batch"), max(CASE WHEN {this} THEN "names_digest" END), '
-        f'count(CASE WHEN "names_digest" = {literal(_NO_COLUMN)} THEN 1 END), max("batch" || "names_digest") '
+        f'count(CASE WHEN "names_digest" = {literal(_NO_COLUMN)} THEN 1 END), max("batch" || "names_digest"), '
+        f'count(CASE WHEN "source" = {literal(_NO_COLUMN)} THEN 1 END) '
         f'FROM (SELECT 1 AS "always") AS "one" LEFT JOIN {_table(history_table(key.target))} '
         f'ON "target" = {literal(str(key.target))} AND "load" = {literal(key.load)} '
-        f"{_standing_in('names_digest', _NO_COLUMN)}"
+        f"{_standing_in('names_digest', _NO_COLUMN)} {_standing_in('source', _NO_COLUMN)}"
+    )
+
+
+@render.register
+def _(statement: other_loads.FindOtherLoads) -> str:
+    return (
+        f'SELECT "load", count(DISTINCT "batch"), max("batch") '  # noqa: S608 (every part is quoted)
+        f"FROM {_table(history_table(statement.target))} "
+        f'WHERE "target" = {literal(str(statement.target))} AND "source" = {literal(statement.source)} '
+        f'AND "load" <> {literal(statement.load)} GROUP BY "load" ORDER BY 3 DESC'
+    )
+
+
+@render.register
+def _(statement: other_loads.GiveRows) -> str:
+    return (
+        f"UPDATE {_table(history_table(statement.target))} "  # noqa: S608 (every part is quoted)
+        f'SET "load" = {literal(statement.new)}, "source" = {literal(statement.source)} '
+        f'WHERE "target" = {literal(str(statement.target))} AND "load" = {literal(statement.old)}'
     )
 
 
@@ -242,6 +232,8 @@ def _(statement: sql.RecordLoaded) -> str:
     }
     if statement.names_digest is not None:
         values["names_digest"] = statement.names_digest
+    if statement.source is not None:
+        values["source"] = statement.source
     return (
         f"INSERT INTO {_table(history_table(key.target))} ({_names(values)}) "  # noqa: S608 (every part is quoted)
         f"VALUES ({', '.join(map(literal, values.values()))})"

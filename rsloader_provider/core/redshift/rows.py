@@ -80,17 +80,19 @@ class HistoryAnswer:
         newest: The newest of all batches of this load that the history has; None if it has none.
         keeps_digests: Whether its table has the column for `names_digest`.
         newest_digest: The newest batch's digest of names; None where its row has none.
+        keeps_sources: Whether its table has the column for the load's source.
     """
 
     committed: Committed | None
     newest: str | None
     keeps_digests: bool = True
     newest_digest: str | None = None
+    keeps_sources: bool = True
 
     @classmethod
     def of(cls, values: Values) -> Self:
         """Read the row of FindLoaded."""
-        times, rows, query_id, files, newest, digest, without, newest_with_digest = values
+        times, rows, query_id, files, newest, digest, without, newest_with_digest, without_source = values
         committed = None
         if times:
             committed = Committed(
@@ -99,7 +101,30 @@ class HistoryAnswer:
         newest, of = _text_or_none(newest), _text_or_none(newest_with_digest) or ""
         has_digest = newest is not None and of.startswith(newest) and not without
         newest_digest = of.removeprefix(str(newest)) if has_digest else None
-        return cls(committed, newest, keeps_digests=not without, newest_digest=newest_digest)
+        return cls(
+            committed, newest, keeps_digests=not without, newest_digest=newest_digest, keeps_sources=not without_source
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLoad:
+    """Another load that a history has, with the same source.
+
+    Attributes:
+        load: Its name.
+        batches: How many batches it has loaded into the table.
+        newest: The newest of them.
+    """
+
+    load: str
+    batches: int
+    newest: str
+
+    @classmethod
+    def of(cls, values: Values) -> Self:
+        """Read a row of FindOtherLoads."""
+        load, batches, newest = values
+        return cls(str(load), int(batches), str(newest).strip())
 
 
 @dataclass(frozen=True, slots=True)

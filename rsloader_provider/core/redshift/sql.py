@@ -1,4 +1,4 @@
-"""Every statement that the loader may send to Redshift, as a value; `render` quotes them all."""
+"""Every statement that the loader may send to Redshift, as a value, but for those in `other_loads`."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -24,10 +24,9 @@ from rsloader_provider.core.redshift.rows import (
 )
 
 Privilege = Literal["INSERT", "SELECT", "UPDATE", "DELETE", "TRUNCATE"]
-AddedColumn = Literal["names_digest"]
+AddedColumn = Literal["names_digest", "source"]
 ADDED_COLUMNS: tuple[AddedColumn, ...] = get_args(AddedColumn)
 """Columns that histories of earlier releases lack; a load goes on without them."""
-
 Row_co = TypeVar("Row_co", covariant=True)
 
 
@@ -218,7 +217,7 @@ class LastCopy(Query[Copied]):
 
 @dataclass(frozen=True, slots=True)
 class RecordLoaded(Command):
-    """Write the history row; it commits together with the rows. A history that lacks the column gets no digest."""
+    """Write the history row; it commits together with the rows. What the history has no column for is None."""
 
     key: LoadKey
     attempt: int
@@ -227,6 +226,7 @@ class RecordLoaded(Command):
     query_id: int | None
     run: str
     names_digest: str | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,6 +183,16 @@ def read_good_load(folder: Path, name: str) -> LoadConfig:
     return load
 
 
+def declared_loads(folder: Path) -> frozenset[str]:
+    """Give the names of all loads in a folder, also of those that cannot run.
+
+    Raises:
+        ConfigurationError: There is no such folder.
+    """
+    found = read_load_folder(folder)
+    return frozenset([*found.loads, *found.broken])
+
+
 def _contents(folder: Path, clock: Callable[[], float] = time.time) -> list[FileContent]:
     """Return the load files below the folder as they are found, sorted by name."""
     if not folder.is_dir():

@@ -22,6 +22,7 @@ from rsloader_provider.loader.operate.operations.objects import forgetting, repr
 from rsloader_provider.loader.operate.operations.operation import RESULT_ITEMS, Hear, Operation, Told, listed
 from rsloader_provider.loader.operate.operations.rebuild import rebuilding
 from rsloader_provider.loader.operate.operations.reconcile import reconciling
+from rsloader_provider.loader.operate.operations.rename import accepting, renaming
 from rsloader_provider.loader.services import Services
 
 _Given = TypeVar("_Given")
@@ -48,6 +49,8 @@ class Action(StrEnum):
     RESTORE = "restore"
     REBUILD_LEDGER = "rebuild-ledger"
     RECONCILE = "reconcile"
+    RENAME_LOAD = "rename-load"
+    ACCEPT = "accept"
 
     @property
     def changes(self) -> bool:
@@ -72,6 +75,8 @@ class Request:
         since: Only what is from this moment or later (aware, UTC); None for any.
         until: Only what is from before this moment (aware, UTC); None for any.
         deleted: What a deletion printed, for putting it back.
+        other: The name of another load: the old name of this one, or the one that it is accepted beside.
+        declared: The names of all loads that the folder of load files has.
     """
 
     action: Action
@@ -86,6 +91,8 @@ class Request:
     since: datetime | None = None
     until: datetime | None = None
     deleted: str = ""
+    other: str | None = None
+    declared: frozenset[str] = frozenset()
 
 
 def operate(config: LoadConfig, services: Services, request: Request, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -171,14 +178,24 @@ def _operation(config: LoadConfig, services: Services, request: Request) -> Oper
             return claim(config, services, part)
         case Action.DELETE_BATCHES:
             return deleting(config.load, services, _needed(request, request.until, "until"))
+        case Action.RESTORE:
+            return _restoration(config, services, request)
+        case Action.MARK_LOADED | Action.MARK_NOT_LOADED:
+            return _decision(config, services, request)
+        case _:
+            return _recovery(config, services, request)
+
+
+def _recovery(config: LoadConfig, services: Services, request: Request) -> Operation:
+    match request.action:
         case Action.REBUILD_LEDGER:
             return rebuilding(config, services)
         case Action.RECONCILE:
             return reconciling(config, services, _needed(request, request.since, "since"))
-        case Action.RESTORE:
-            return _restoration(config, services, request)
-        case _:  # Action.MARK_LOADED, Action.MARK_NOT_LOADED
-            return _decision(config, services, request)
+        case Action.RENAME_LOAD:
+            return renaming(config, services, _needed(request, request.other, "other"), request.declared)
+        case _:  # Action.ACCEPT
+            return accepting(config, services, _needed(request, request.other, "other"))
 
 
 def _needed(request: Request, value: _Given | None, name: str) -> _Given:

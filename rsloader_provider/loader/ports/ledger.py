@@ -10,6 +10,7 @@ from rsloader_provider.core.ledger.boundary import LeftAlone
 from rsloader_provider.core.ledger.claims import Claim, DeletedBatch, Place, Segment
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.objects import S3Object
+from rsloader_provider.loader.ports.renames import Renames
 
 
 class LostRaceError(Exception):
@@ -28,7 +29,7 @@ class AlreadyClaimedError(Exception):
         self.names = names
 
 
-class Ledger(Protocol):
+class Ledger(Renames, Protocol):
     """Claims and batches of all loads.
 
     Every method that writes does so in one step, all or nothing, on a condition; the loser gets an error.

@@ -57,6 +57,10 @@ class Step(StrEnum):
     RESTORE_BATCH = "restore batch"
     REBUILD = "rebuild"
     """A person has a part of a lost ledger put back, in one transaction. No task of a DAG takes this step."""
+    RENAME = "rename"
+    """A person has a load renamed, in one transaction of DynamoDB or Redshift. No task of a DAG takes this step."""
+    ACCEPT = "accept"
+    """A person has a load go on beside another one with the same source. No task of a DAG takes this step."""
     MEND = "mend"
     """A person has an audit put right what a batch records. No task of a DAG takes this step."""
 

@@ -346,7 +346,7 @@ class Attempt:
             has_rows=has_rows,
             has_history=self.has_history,
             out_of_order=bool(self.record.progress.out_of_order),
-            copy_options=self.config.copy_options,
+            config=self.config,
         )
 
     def _found_nothing(self) -> None:

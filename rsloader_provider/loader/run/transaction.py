@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from rsloader_provider.core.config import CopyOptions, Target
+from rsloader_provider.core.config import LoadConfig, Target
 from rsloader_provider.core.config.sql_templates import SqlRenderer
 from rsloader_provider.core.errors import (
     AccessDeniedError,
@@ -20,11 +20,12 @@ from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import modes, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
 from rsloader_provider.core.redshift.rows import Committed, HistoryAnswer
 from rsloader_provider.loader.ports.ledger import Ledger
 from rsloader_provider.loader.ports.steps import Step, Steps
 from rsloader_provider.loader.ports.warehouse import Session
-from rsloader_provider.loader.run.lost_ledger import refuse_unknown
+from rsloader_provider.loader.run.lost_ledger import refuse_renamed, refuse_unknown
 from rsloader_provider.loader.run.user_sql import run_user_sql
 
 log = logger_of(__name__)
@@ -67,7 +68,7 @@ class TableLoad:
         has_rows: Whether there is a manifest; all objects may be empty.
         has_history: Whether the load history is the mutex and has the last word.
         out_of_order: Whether a person wants it merged although a newer batch is in the table.
-        copy_options: How COPY reads the objects.
+        config: The load.
     """
 
     session: Session
@@ -87,7 +88,7 @@ class TableLoad:
     has_rows: bool
     has_history: bool
     out_of_order: bool
-    copy_options: CopyOptions
+    config: LoadConfig
 
     def _taking(self, step: Step) -> AbstractContextManager[None]:
         return self.steps.taking(step, f"{self.batch} into {self.target.name}")
@@ -119,7 +120,7 @@ class TableLoad:
         if self.has_rows:
             key = self.access_key()
             with self._taking(Step.COPY):
-                run(sql.Copy(filling.into, self.target.columns, self.manifest_url, self.copy_options, key))
+                run(sql.Copy(filling.into, self.target.columns, self.manifest_url, self.config.copy_options, key))
             (copied,) = run(sql.LastCopy())
             rows, query_id = copied.rows, copied.query_id
         if filling.check is not None:
@@ -199,6 +200,7 @@ class TableLoad:
             query_id=query_id,
             run=self.batch.run or "",
             names_digest=self.names_digest if answer.keeps_digests else None,
+            source=self.config.source_text if answer.keeps_sources else None,
         )
         with self._taking(Step.WRITE_HISTORY):
             self.session.execute(loaded)
@@ -214,9 +216,19 @@ class TableLoad:
                 "max_files: 1."
             )
 
+    def _refuse_renamed(self, answer: HistoryAnswer) -> None:
+        """Stop the first batch of a load in this history, if that has another load with the same source."""
+        if answer.keeps_sources:
+            table, load = self.key.target, self.key.load
+            others = self.session.execute(FindOtherLoads(table, load, self.config.source_text))
+            refuse_renamed(self.ledger, load, table, others)
+
     def _refuse_to_load(self, answer: HistoryAnswer | None) -> None:
-        """Stop where the ledger was lost, and where rows would take the place of newer ones."""
-        if answer is None or answer.newest in {None, self.key.batch}:
+        """Stop where the ledger was lost or has another name, and where rows would take the place of newer ones."""
+        if answer is None or answer.newest == self.key.batch:
+            return
+        if answer.newest is None:
+            self._refuse_renamed(answer)
             return
         newest = str(answer.newest)
         refuse_unknown(self.ledger, self.key.load, self.target.name, self.key.target, answer)

@@ -15,7 +15,7 @@ from rsloader_provider.core.config.user_sql import UserSql, refusal, split_sql
 from rsloader_provider.core.errors import AccessDeniedError, ConfigurationError, NotSetUpError, StatementError
 from rsloader_provider.core.ledger.batch import Batch
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.render import identifier
+from rsloader_provider.core.redshift.quoting import identifier
 from rsloader_provider.loader.ports.warehouse import Session
 
 

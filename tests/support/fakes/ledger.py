@@ -22,12 +22,14 @@ from rsloader_provider.core.ledger.objects import S3Object, ledger_key, ledger_p
 from rsloader_provider.core.ledger.transitions import lock
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
 from support.fakes.lagging import LaggingItems
+from support.fakes.renames import MemoryRenames
 
 V = TypeVar("V")
 
 
-class MemoryLedger:
+class MemoryLedger(MemoryRenames):
     def __init__(self, randomness: Callable[[int], bytes] = bytes, *, lags: bool = False):
+        super().__init__()
         self._lock = threading.Lock()
         self._randomness = randomness
         self.lags = lags
@@ -41,6 +43,8 @@ class MemoryLedger:
 
     def open_batch(self, load: str, now: datetime) -> Batch:
         with self._lock:
+            if load in self._renamings:
+                raise self._renamings[load].refusal(load)
             if load not in self._current:
                 self._open(Batch(load, next_batch_id(now, None, self._randomness), is_first=True))
             beside = {"left_alone": self._left_alone.get(load), "variables": self._variables.get(load)}
@@ -86,9 +90,9 @@ class MemoryLedger:
         left_alone: LeftAlone | None = None,
     ) -> tuple[Batch, Batch]:
         with self._lock:
-            stored = self._batches[batch.load, batch.batch]
-            same = (stored.files, stored.size_bytes) == (batch.files, batch.size_bytes)
-            if stored.status is not BatchStatus.OPEN or not same or not stored.files:
+            stored = self._batches.get((batch.load, batch.batch))
+            same = stored and (stored.files, stored.size_bytes) == (batch.files, batch.size_bytes)
+            if stored is None or stored.status is not BatchStatus.OPEN or not same or not stored.files:
                 raise LostRaceError
             locked = lock(stored, reason=reason, run=run, targets=targets, now=now)
             self._batches[batch.load, batch.batch] = locked
@@ -356,10 +360,11 @@ class MemoryLedger:
         return add_objects(batch, objects, now)
 
     def _refuse_overfilling(self, batch: Batch, objects: Sequence[S3Object], limits: BatchLimits) -> None:
-        stored = self._batches[batch.load, batch.batch]
+        stored = self._batches.get((batch.load, batch.batch))
         size_bytes = sum(each.size_bytes for each in objects)
         if (
-            stored.status is not BatchStatus.OPEN
+            stored is None
+            or stored.status is not BatchStatus.OPEN
             or stored.files + len(objects) > limits.max_files
             or stored.size_bytes + size_bytes - objects[-1].size_bytes >= limits.max_bytes
         ):

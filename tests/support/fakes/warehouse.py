@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -28,6 +28,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads, GiveRows
 from rsloader_provider.core.redshift.rows import Values
 from support.fakes.storage import MemoryStorage
 
@@ -70,8 +71,8 @@ class MemoryWarehouse:
     """The warehouse.
 
     `sees_transactions` tells whether the loader's user may read SYS_TRANSACTION_HISTORY. Each session in `slow_to_end`
-    is still shown once after it was terminated. The histories of the tables in `without_digests` are of an earlier
-    release. The first `views_lag` looks at skipped rows show nothing yet.
+    is still shown once after it was terminated. The histories of the tables in `without_digests` and `without_sources`
+    are of earlier releases. The first `views_lag` looks at skipped rows show nothing yet.
     """
 
     storage: MemoryStorage
@@ -79,6 +80,7 @@ class MemoryWarehouse:
     tables: dict[str, list[str]] = field(default_factory=dict)
     histories: dict[str, list[sql.RecordLoaded]] = field(default_factory=dict)
     without_digests: set[str] = field(default_factory=set)
+    without_sources: set[str] = field(default_factory=set)
     accidents: list[Accident] = field(default_factory=list)
     log: list[sql.Statement] = field(default_factory=list)
     sessions: dict[int, "MemorySession"] = field(default_factory=dict)
@@ -150,6 +152,7 @@ class MemorySession:
         self.in_transaction = self.failed = False
         self.writes: list[Callable[[Tables], object]] = []
         self.recorded: list[sql.RecordLoaded] = []
+        self.given: list[GiveRows] = []
         self.held: list[threading.Lock] = []
         self.loads: list[MemoryLoad] = []
 
@@ -225,11 +228,23 @@ class MemorySession:
                 newest = max((e.key.batch for e in same), default=None)
                 digest = "no such column" if without else None
                 digests = [e.key.batch + each for e in same if (each := e.names_digest or digest)]
-                last = [newest, None, without, max(digests, default=None)]
+                without_source = int(str(key.target) in self.warehouse.without_sources)
+                last = [newest, None, without, max(digests, default=None), without_source]
                 if found is None:
                     return [[0, None, None, None, *last]]
                 last[1] = found.names_digest
                 return [[1, found.rows, found.query_id, found.files, *last]]
+            case FindOtherLoads(target, load, source):
+                self._need_sources(target)
+                batches: dict[str, set[str]] = {}
+                for each in self._history(target):
+                    if each.key.load != load and each.source == source:
+                        batches.setdefault(each.key.load, set()).add(each.key.batch)
+                others = [[other, len(found), max(found)] for other, found in batches.items()]
+                return sorted(others, key=lambda row: str(row[2]), reverse=True)
+            case GiveRows(target):
+                self._need_sources(target)
+                self.given.append(statement)
             case sql.ReadHistory(target, load, after, limit):
                 rows = [each for each in self._history(target) if each.key.load == load and each.key.batch > after]
                 return [self._history_row(each) for each in rows][:limit]
@@ -264,6 +279,8 @@ class MemorySession:
             case sql.RecordLoaded(key):
                 if statement.names_digest is not None and str(key.target) in self.warehouse.without_digests:
                     raise NotSetUpError('column "names_digest" of relation does not exist')
+                if statement.source is not None:
+                    self._need_sources(key.target)
                 self.recorded.append(statement)
             case sql.FindRowErrors() | sql.FindRowErrorsWithoutValues():
                 if self.warehouse.unreadable_views:
@@ -308,6 +325,10 @@ class MemorySession:
             raise NotSetUpError(f"relation rsloader.{target} does not exist. Run `rsloader setup` once.")
         return sorted(self.warehouse.histories[str(target)], key=lambda each: (each.key.batch, each.key.generation))
 
+    def _need_sources(self, target: TableName) -> None:
+        if str(target) in self.warehouse.without_sources:
+            raise NotSetUpError('column "source" of relation does not exist')
+
     def _history_row(self, row: sql.RecordLoaded) -> list[Any]:
         began = self.warehouse.began.get(row.key)
         naive = began and began.replace(tzinfo=None)
@@ -327,10 +348,21 @@ class MemorySession:
         tables = self._tables()
         self.warehouse.tables.clear()
         self.warehouse.tables.update({name: rows for name, rows in tables.items() if "." in name})
+        for given in self.given:
+            self._give(given)
         for row in self.recorded:
             self.warehouse.histories[str(row.key.target)].append(row)
             self.warehouse.began[row.key] = self.warehouse.now()
         self._end("committed")
+
+    def _give(self, given: GiveRows) -> None:
+        rows = self.warehouse.histories[str(given.target)]
+        for index, row in enumerate(rows):
+            if row.key.load == given.old:
+                key = replace(row.key, load=given.new)
+                rows[index] = replace(row, key=key, source=given.source)
+                if row.key in self.warehouse.began:
+                    self.warehouse.began[key] = self.warehouse.began.pop(row.key)
 
     def _copy(self, statement: sql.Copy) -> None:
         table = str(statement.target)

@@ -1,1 +1,1 @@
-"""What puts the ledger right: after a loss, and after Redshift was restored to an earlier moment."""
+"""What puts the ledger right: after a loss, after Redshift was restored, and when a load gets another name."""

@@ -17,9 +17,10 @@ from support.objects import a_config
 
 from rsloader_provider.core.config import CopyOptions
 from rsloader_provider.core.ledger.manifest import Entry, render_manifest
-from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift import other_loads, sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads, GiveRows
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.local.redshift.sql.tokens import Kind, split_statements, tokenize
 
@@ -77,6 +78,8 @@ STATEMENTS: dict[type, Callable[[Texts], sql.Statement]] = {
     sql.FindHistoriesWithout: lambda text: sql.FindHistoriesWithout("names_digest"),
     sql.AddHistoryColumn: lambda text: sql.AddHistoryColumn(_target(text), "names_digest"),
     sql.CreateHistoryView: lambda text: sql.CreateHistoryView((text(), text())),
+    FindOtherLoads: lambda text: FindOtherLoads(_target(text), text(), text()),
+    GiveRows: lambda text: GiveRows(_target(text), text(), text(), text()),
 }
 """How each statement is made of texts."""
 
@@ -100,7 +103,9 @@ texts = st.one_of(
 def test_no_statement_is_left_out():
     kinds = (sql.Command, sql.Query)
     assert {*STATEMENTS} | AS_WRITTEN == {
-        each for each in vars(sql).values() if isinstance(each, type) and issubclass(each, kinds) and each not in kinds
+        each
+        for each in {**vars(sql), **vars(other_loads)}.values()
+        if isinstance(each, type) and issubclass(each, kinds) and each not in kinds
     }
 
 

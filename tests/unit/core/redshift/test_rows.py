@@ -9,6 +9,7 @@ import pytest
 from rsloader_provider.core.errors import RowError
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
 from rsloader_provider.core.redshift.rows import (
     AmbiguousKey,
     Committed,
@@ -16,6 +17,7 @@ from rsloader_provider.core.redshift.rows import (
     CopiedFile,
     HistoryAnswer,
     HistoryRow,
+    OtherLoad,
     SkippedRow,
 )
 
@@ -36,24 +38,30 @@ REFUSED = ["s3://landing/1.csv", 2, "id", "x", "Invalid digit", 1207, 8]
         (FIND_END, ["committed"], True),
         (FIND_END, ["rolledback"], False),
         (FIND_END, ["of a kind that is not known yet"], None),
-        (FIND_LOADED, [0, None, None, None, None, None, 0, None], HistoryAnswer(None, None)),
-        (FIND_LOADED, [0, None, None, None, f"{NEWER}  ", None, 0, f"{BATCH}abc"], HistoryAnswer(None, NEWER)),
+        (FIND_LOADED, [0, None, None, None, None, None, 0, None, 0], HistoryAnswer(None, None)),
+        (FIND_LOADED, [0, None, None, None, f"{NEWER}  ", None, 0, f"{BATCH}abc", 0], HistoryAnswer(None, NEWER)),
         (
             FIND_LOADED,
-            [0, None, None, None, NEWER, None, 0, f"{NEWER}abc"],
+            [0, None, None, None, NEWER, None, 0, f"{NEWER}abc", 0],
             HistoryAnswer(None, NEWER, newest_digest="abc"),
         ),
         (
             FIND_LOADED,
-            [1, Decimal(3), Decimal(8), 2, None, "abc", 0, None],
+            [1, Decimal(3), Decimal(8), 2, None, "abc", 0, None, 0],
             HistoryAnswer(Committed(3, 8, 2, "abc"), None),
         ),
-        (FIND_LOADED, [1, 0, None, 2, NEWER, None, 0, None], HistoryAnswer(Committed(0, None, 2), NEWER)),
+        (FIND_LOADED, [1, 0, None, 2, NEWER, None, 0, None, 0], HistoryAnswer(Committed(0, None, 2), NEWER)),
         (
             FIND_LOADED,
-            [1, 0, None, 2, NEWER, "no such column", 1, f"{NEWER}no such column"],
-            HistoryAnswer(Committed(0, None, 2), NEWER, keeps_digests=False),
+            [1, 0, None, 2, NEWER, "no such column", 1, f"{NEWER}no such column", 1],
+            HistoryAnswer(Committed(0, None, 2), NEWER, keeps_digests=False, keeps_sources=False),
         ),
+        (
+            FIND_LOADED,
+            [0, None, None, None, None, None, 0, None, 1],
+            HistoryAnswer(None, None, keeps_sources=False),
+        ),
+        (FindOtherLoads(ORDERS, "orders", "s3://landing/"), ["sales", 3, f"{NEWER} "], OtherLoad("sales", 3, NEWER)),
         (
             sql.FindAmbiguousKeys(TemporaryTable("staging"), ("id", "day"), 9),
             ["a", None, 2],

@@ -284,3 +284,25 @@ def test_what_redshift_has_lost_waits_for_the_next_run(form: Form):
     assert form.send(Action.RECONCILE, since=NOON, confirmed=True)["count"] == 1
     run(form.world, "dag/run-2")
     assert len(form.world.warehouse.tables["public.orders"]) == 4
+
+
+def test_a_renamed_load_is_handed_over_and_another_accepted_once_it_is_confirmed(form: Form):
+    world, renamed = form.world, a_config(load="sales")
+
+    def send(action: Action, *, confirmed: bool, declared: frozenset[str] = frozenset({"sales"})) -> dict[str, Any]:
+        request = Request(action, "form/run-1", confirmed=confirmed, other="orders", declared=declared)
+        return operate(renamed, world.services, request, form.told.append)
+
+    with pytest.raises(ConfigurationError, match="accept needs 'other'"):
+        form.send(Action.ACCEPT, confirmed=True)
+    before = form.state()
+    send(Action.ACCEPT, confirmed=False)
+    assert not world.ledger.accepted("sales")
+    send(Action.ACCEPT, confirmed=True)
+    assert world.ledger.accepted("sales")["orders"].by == "form/run-1"
+    with pytest.raises(OperationRefusedError, match="still has a load file"):
+        send(Action.RENAME_LOAD, confirmed=True, declared=frozenset({"orders", "sales"}))
+    send(Action.RENAME_LOAD, confirmed=False)
+    assert form.state() == before
+    assert send(Action.RENAME_LOAD, confirmed=True)["objects"] == 3
+    assert form.state() == ([], [], [])

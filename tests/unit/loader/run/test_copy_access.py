@@ -18,6 +18,7 @@ from rsloader_provider.core.load_file.reading import LoadFileError, read_load_fi
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.access_key import AccessKey
 from rsloader_provider.core.redshift.names import TableName
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
 from rsloader_provider.core.redshift.render import render
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.copy_access import CopyAccess
@@ -169,7 +170,7 @@ def test_the_key_is_asked_for_once_the_history_is_locked_and_only_for_a_copy(key
     batch = locked(world, config)
     services = replace(world.services, access_key=access_key)
     assert load_batch(config, services, batch.batch, TARGET, FIRST).outcome is Outcome.LOADED
-    assert asked_after == [sql.FindLoaded]
+    assert asked_after == [FindOtherLoads]
     (copy,) = (each for each in world.warehouse.log if isinstance(each, sql.Copy))
     assert copy.access_key == AccessKey(ID, SECRET, TOKEN)
 

@@ -42,6 +42,7 @@ from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker, begin_attempt
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
 from rsloader_provider.loader.ports.ledger import LostRaceError
 from rsloader_provider.loader.ports.notifier import AnswerLostError
 from rsloader_provider.loader.ports.steps import Step
@@ -96,6 +97,7 @@ def test_a_load_is_one_transaction_in_this_order(world: World):
         sql.Begin(),
         sql.LockHistory(table),
         sql.FindLoaded(key),
+        FindOtherLoads(table, "orders", "s3://landing/orders/"),
         sql.UserStatement("SELECT 1"),
         sql.DeleteAll(table),
         sql.Copy(table, ("id",), manifest, config.copy_options),
@@ -108,6 +110,7 @@ def test_a_load_is_one_transaction_in_this_order(world: World):
             query_id=1000,
             run="dag/run-1",
             names_digest=digest_of_names(["landing/orders/1.csv", "landing/orders/2.csv"]),
+            source="s3://landing/orders/",
         ),
         sql.UserStatement("SELECT 2"),
         sql.Commit(),
@@ -851,12 +854,14 @@ def test_a_history_of_an_earlier_release_costs_no_statement_more_and_goes_by_the
 ):
     batch = locked(world)
     world.warehouse.without_digests.add("public.orders")
+    world.warehouse.without_sources.add("public.orders")
     load(world, batch)
     sent = [*map(type, world.warehouse.log)]
     assert sent == [
         sql.BackendPid, sql.Begin, sql.LockHistory, sql.FindLoaded, sql.Copy, sql.LastCopy, sql.RecordLoaded, sql.Commit
     ]  # fmt: skip
-    assert world.warehouse.histories["public.orders"][0].names_digest is None
+    (row,) = world.warehouse.histories["public.orders"]
+    assert (row.names_digest, row.source) == (None, None)
     with caplog.at_level(logging.INFO):
         assert load(world, refilled(world, batch), RETRY).outcome is Outcome.FOUND_LOADED
     assert "without a digest of the objects' names" in caplog.text

@@ -13,6 +13,7 @@ from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
 from rsloader_provider.core.ledger.manifest import Entry
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
 from rsloader_provider.loader.operate.deletions import delete_batches
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
@@ -73,7 +74,7 @@ def test_the_histories_are_asked_once_and_never_again(world: World):
     world.put("orders/1.csv")
     for _ in range(3):
         buffer_objects(CONFIG, world.services, run="dag/run-1", is_active=lambda _: False, max_work=99)
-        assert [type(each) for each in world.warehouse.log] == [sql.FindLoaded]
+        assert [type(each) for each in world.warehouse.log] == [sql.FindLoaded, FindOtherLoads]
         world.put("orders/2.csv", "orders/3.csv")
 
 

@@ -23,6 +23,7 @@ from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
+from rsloader_provider.core.redshift.other_loads import FindOtherLoads
 from rsloader_provider.loader.operate.batches import reprocess_batch
 from rsloader_provider.loader.operate.forget_objects import forget_objects
 from rsloader_provider.loader.run.buffer import buffer_objects
@@ -96,6 +97,7 @@ def test_each_mode_is_one_transaction_round_copy(
         sql.Begin(),
         sql.LockHistory(ORDERS),
         sql.FindLoaded(key),
+        FindOtherLoads(ORDERS, "orders", "s3://landing/orders/"),
         sql.UserStatement("SELECT 1"),
         *before,
         sql.Copy(into, None, f"s3://loader/manifests/orders/{batch.batch}.manifest", config.copy_options),
@@ -109,6 +111,7 @@ def test_each_mode_is_one_transaction_round_copy(
             query_id=1000,
             run="dag/run-1",
             names_digest=digest_of_names(["landing/orders/1.csv"]),
+            source="s3://landing/orders/",
         ),
         sql.UserStatement("SELECT 2"),
         sql.Commit(),
@@ -121,7 +124,7 @@ def test_truncate_commits_and_then_looks_again_before_it_loads(world: World, cap
     with caplog.at_level(logging.WARNING):
         load(world, config, batch)
     kinds = [type(each) for each in world.warehouse.log]
-    look = [sql.Begin, sql.LockHistory, sql.FindLoaded]
+    look = [sql.Begin, sql.LockHistory, sql.FindLoaded, FindOtherLoads]
     assert kinds == [
         sql.BackendPid, *look, sql.Truncate, *look, sql.DeleteAll, sql.Copy, sql.LastCopy, sql.RecordLoaded, sql.Commit
     ]  # fmt: skip
