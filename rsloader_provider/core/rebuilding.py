@@ -17,6 +17,19 @@ _SEGMENT_OBJECTS = 1000
 """Few enough for an item of DynamoDB."""
 
 
+def was_loaded(batch: Batch, progress: TargetProgress) -> bool:
+    """Tell whether a target of a batch is recorded as loaded because something was loaded under the batch's name.
+
+    A batch that has lost its objects ends as loaded without a look into the history. If the ledger was put back to a
+    moment at which it was open, another batch of its name may stand there. One that was put back, or that a person has
+    asked for again, was loaded before.
+    """
+    if progress.state is not TargetState.LOADED:
+        return False
+    has_loaded = batch.files > 0 or progress.rows or progress.query_id is not None
+    return bool(has_loaded or progress.generation > 1 or batch.reason == REBUILT)
+
+
 @dataclass(frozen=True, slots=True)
 class Read:
     """What a COPY of a batch may have read: a manifest of the batch, or what Redshift shows of the COPY.

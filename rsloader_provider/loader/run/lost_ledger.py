@@ -21,6 +21,7 @@ from rsloader_provider.core.errors import (
 from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
 from rsloader_provider.core.ledger.batch_ids import batch_time
 from rsloader_provider.core.ledger.manifest import digest_of_names
+from rsloader_provider.core.rebuilding import was_loaded
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.rows import HistoryAnswer, OtherLoad
 from rsloader_provider.loader.histories import Histories
@@ -99,14 +100,16 @@ def _is_known(ledger: Ledger, load: str, target: str, batch_id: str, digest: str
     """Tell whether the ledger knows a batch as the one that was loaded, or that a person deleted since.
 
     An open batch is not: what was loaded under its name was locked first. A locked one may have been open at the moment
-    to which the ledger was restored, and have filled up with other objects since. If it was not recorded as loaded, its
-    objects decide.
+    to which the ledger was restored, and have filled up with other objects since, or have lost its objects and ended.
+    If it was not recorded as loaded, its objects decide.
     """
     try:
         batch = ledger.get(load, batch_id)
         progress = batch.targets.get(target)
-        if batch.status is BatchStatus.OPEN or progress is None or progress.state is TargetState.LOADED:
+        if batch.status is BatchStatus.OPEN or progress is None:
             return batch.status is not BatchStatus.OPEN
+        if progress.state is TargetState.LOADED:
+            return was_loaded(batch, progress)
         if digest is None:
             return progress.attempt > 0
         # Since then objects may have left it; a generation that is to be loaded again may have fewer than the last.

@@ -1,7 +1,7 @@
 """S3 in memory."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from rsloader_provider.core.errors import NotSetUpError
@@ -11,7 +11,10 @@ WRITTEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class MemoryStorage:
+    """Buckets; `now` tells when an object is written, where a test cares."""
+
     def __init__(self, *buckets: str):
+        self.now: Callable[[], datetime] = lambda: WRITTEN
         self._buckets: dict[str, dict[str, bytes]] = {name: {} for name in buckets}
         self._written: dict[tuple[str, str], datetime] = {}
         self._classes: dict[tuple[str, str], str] = {}
@@ -28,6 +31,7 @@ class MemoryStorage:
 
     def write(self, bucket: str, key: str, content: bytes) -> None:
         self._bucket(bucket)[key] = content
+        self._written[bucket, key] = self.now()
         self._classes.pop((bucket, key), None)
 
     def read(self, bucket: str, key: str) -> bytes | None:

@@ -11,11 +11,11 @@ from operator import itemgetter
 from rsloader_provider.core.audit import Names, loaded_as_others
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import OperationRefusedError
-from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.manifest import Entry, batch_of_manifest, read_manifest
 from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.logs import logger_of
-from rsloader_provider.core.rebuilding import LostBatch, Read, lost_batch
+from rsloader_provider.core.rebuilding import LostBatch, Read, lost_batch, was_loaded
 from rsloader_provider.core.redshift.rows import HistoryRow
 from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.services import Services
@@ -81,7 +81,7 @@ def find_lost(config: LoadConfig, services: Services) -> Lost:
     unloaded: dict[str, Batch] = {}
     for each in ledger.batches(config.load):
         known.add(each.batch)
-        if not each.is_marked and not any(one.state is TargetState.LOADED for one in each.targets.values()):
+        if not each.is_marked and not any(was_loaded(each, one) for one in each.targets.values()):
             unloaded[each.batch] = each
     rows: dict[str, dict[str, Sequence[HistoryRow]]] = {}
     with Histories(config, services.warehouse) as histories:

@@ -150,6 +150,24 @@ def test_a_batch_that_filled_up_with_others_after_a_restore_counts_as_unknown(
         assert rows(world) == 2
 
 
+@pytest.mark.parametrize(("generation", "is_known"), [(1, False), (2, True)])
+def test_a_batch_that_ended_without_objects_tells_nothing_of_what_was_loaded_under_its_name(
+    world: World, loaded: str, generation: int, is_known: bool
+):
+    """It was open at the moment of the backup, and lost its objects since. One that is asked for again was loaded."""
+    batch = world.ledger.get("orders", loaded)
+    ended = replace(batch.progress(TARGET), generation=generation, rows=0, query_id=None)
+    world.ledger.edit(replace(batch, files=0, size_bytes=0, targets={TARGET: ended}))
+    world.ledger.edit_entries(batch, [])
+    world.put("orders/3.csv", "orders/4.csv")
+    if is_known:
+        assert len(run(world)) == 1
+    else:
+        with pytest.raises(LedgerLostError, match=loaded):
+            run(world)
+    assert rows(world) == (4 if is_known else 2)
+
+
 def test_a_batch_whose_commit_nobody_heard_of_is_known_by_its_objects(world: World, loaded: str):
     batch = world.ledger.get("orders", loaded)
     waiting = replace(batch.progress(TARGET), state=TargetState.WAITING, rows=None, query_id=None)
