@@ -22,7 +22,7 @@ from rsloader_provider.core.errors import (
 )
 from rsloader_provider.core.ledger.manifest import digest_of_names
 from rsloader_provider.core.redshift import sql
-from rsloader_provider.core.redshift.names import LoadKey, TableName
+from rsloader_provider.core.redshift.names import LoadKey, TableName, TemporaryTable
 from rsloader_provider.core.redshift.other_loads import FindOtherLoads, GiveRows
 from rsloader_provider.core.redshift.rows import (
     Committed,
@@ -301,6 +301,50 @@ def test_after_an_error_the_transaction_takes_nothing_but_its_rollback(house: Ho
             session.execute(house.recorded())
         session.execute(sql.Rollback())
         session.execute(sql.UserStatement("SELECT 1 WHERE 'a%s' LIKE '100 %'"))
+
+
+@pytest.mark.parametrize("text", ["COMMIT", "TRUNCATE {table}"])
+def test_sql_of_a_user_that_commits_ends_the_transaction_and_gives_the_lock_away(house: House, text: str):
+    """Why the loader refuses it: the history's row and the rows are committed each by itself, and others come in."""
+    with house.connect() as session, house.connect() as other:
+        session.execute(sql.Begin())
+        session.execute(sql.LockHistory(house.table))
+        session.execute(house.recorded())
+        session.execute(sql.UserStatement(text.format(table=house.table)))
+        assert found(other, house.key).committed
+        for locks_once_more in (False, True):
+            if locks_once_more:
+                session.execute(sql.LockHistory(house.table))
+            other.execute(sql.Begin())
+            other.execute(sql.LockHistory(house.table))
+            other.execute(sql.Rollback())
+        session.execute(house.copy(("1.csv", "1\n2\n")))
+        assert house.count_rows() == 2
+        session.execute(sql.Rollback())
+        assert house.count_rows() == 2
+
+
+def test_a_temporary_table_outlives_the_transaction_that_a_user_has_ended(house: House):
+    staging = TemporaryTable("staged")
+    with house.connect() as session:
+        session.execute(sql.Begin())
+        session.execute(sql.CreateStaging(staging, house.table))
+        session.execute(sql.UserStatement("COMMIT"))
+        session.execute(replace(house.copy(("1.csv", "1\n")), target=staging))
+        session.execute(sql.Merge(house.table, staging, ("id",), None))
+    assert house.count_rows() == 1
+
+
+def test_a_procedure_that_commits_is_refused_in_a_transaction(house: House):
+    name = f"public.commits_{house.table.table}()"
+    with house.connect() as session:
+        session.execute(sql.UserStatement(f"CREATE PROCEDURE {name} AS $$ BEGIN COMMIT; END; $$ LANGUAGE plpgsql"))
+        session.execute(sql.Begin())
+        session.execute(house.recorded())
+        with pytest.raises(StatementError):
+            session.execute(sql.UserStatement(f"CALL {name}"))
+        session.execute(sql.Rollback())
+        assert found(session, house.key) == NOT_LOADED
 
 
 def test_a_session_that_was_ended_by_another_does_not_know_the_outcome(house: House):

@@ -106,7 +106,9 @@ and the type of columns)"""
 def refusal(statement: UserSql) -> tuple[str, str] | None:
     """Say why a statement may not run in the load's transaction, and what to write instead; None if it may.
 
-    A stored procedure may commit as well; that cannot be seen here.
+    That a stored procedure commits cannot be seen here. Redshift refuses COMMIT, ROLLBACK and TRUNCATE in one that is
+    called in a transaction block.
+    Source: https://docs.aws.amazon.com/redshift/latest/dg/stored-procedure-transaction-management.html
     """
     for kind in _ENDS_TRANSACTION:
         if kind.matches(statement.words):

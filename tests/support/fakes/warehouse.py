@@ -3,6 +3,9 @@
 COPY takes each line of each object as a row, whatever the format. A line that reads `bad` is refused, as Redshift
 refuses a row; and so is a columnar object whose size is not the manifest's. What stands before the first comma
 is the key that rows are merged on.
+
+Outside of a transaction each statement commits by itself, as it also does once SQL of a user has ended the transaction.
+Of such SQL it carries out what ends one.
 """
 
 import json
@@ -94,6 +97,7 @@ class MemoryWarehouse:
     sees_transactions: bool = True
     slow_to_end: set[int] = field(default_factory=set)
     loads: list["MemoryLoad"] = field(default_factory=list)
+    procedures_that_commit: set[str] = field(default_factory=set)
     unreachable: bool = False
 
     def __post_init__(self) -> None:
@@ -146,6 +150,7 @@ class MemorySession:
         self.broken = False
         self.last_copy: tuple[int, int | None] = (0, None)
         self.refused: list[tuple[Any, ...]] = []
+        self.temporary: Tables = {}
         self._reset()
 
     def _reset(self) -> None:
@@ -169,6 +174,8 @@ class MemorySession:
         except (AccessDeniedError, BadDataError, ObjectsMissingError, NotSetUpError, StatementError):
             self.failed = self.in_transaction
             raise
+        if not self.in_transaction and (self.writes or self.recorded or self.given or self.held):
+            self._commit()
         self._accident(statement, after=True)
         return [statement.read(values) for values in rows] if isinstance(statement, sql.Query) else None
 
@@ -182,6 +189,7 @@ class MemorySession:
 
     def close(self) -> None:
         self._end()
+        self.temporary = {}
         self.broken = True
 
     def _end(self, end: str = "rolledback") -> None:
@@ -258,8 +266,7 @@ class MemorySession:
             case sql.DeleteAll(target):
                 self._write(lambda tables: tables.update({str(target): []}))
             case sql.Truncate(target):
-                self._write(lambda tables: tables.update({str(target): []}))
-                self._commit()
+                self._truncate(str(target))
             case sql.CreateStaging(staging, like):
                 self._rows(str(like))
                 self._write(lambda tables: tables.update({str(staging): []}))
@@ -296,20 +303,40 @@ class MemorySession:
                 skipped = self.warehouse.skipped[query_id]
                 return [[len(skipped), len(skipped), *row] for row in skipped][:limit] or [[0, 0, *[None] * 7]]
             case sql.UserStatement(text):
-                if text.startswith("syntax error"):
-                    raise StatementError("syntax error", "42601")
+                self._run_text(text)
             case sql.SetStatementTimeout():
                 pass
             case _:
                 raise StatementError(f"the fake does not know {statement}", "0A000")
         return ()
 
+    def _run_text(self, text: str) -> None:
+        match text.split():
+            case ["syntax", "error", *_]:
+                raise StatementError("syntax error", "42601")
+            case ["TRUNCATE", table]:
+                self._truncate(table)
+            case ["COMMIT"]:
+                self._commit()
+            case ["CREATE", "PROCEDURE", name, *_] if "COMMIT;" in text:
+                self.warehouse.procedures_that_commit.add(name)
+            case ["CALL", name] if name in self.warehouse.procedures_that_commit and self.in_transaction:
+                # https://docs.aws.amazon.com/redshift/latest/dg/stored-procedure-transaction-management.html
+                raise StatementError(
+                    "COMMIT cannot be invoked from a procedure that is executing in an atomic context.", "2D000"
+                )
+
+    def _truncate(self, table: str) -> None:
+        self._rows(table)
+        self._write(lambda tables: tables.update({table: []}))
+        self._commit()
+
     def _write(self, write: Callable[[Tables], object]) -> None:
         """Change tables when the transaction commits; until then only this session sees it."""
         self.writes.append(write)
 
     def _tables(self) -> Tables:
-        tables = {name: [*rows] for name, rows in self.warehouse.tables.items()}
+        tables = {name: [*rows] for name, rows in (self.warehouse.tables | self.temporary).items()}
         for write in self.writes:
             write(tables)
         return tables
@@ -348,6 +375,7 @@ class MemorySession:
         tables = self._tables()
         self.warehouse.tables.clear()
         self.warehouse.tables.update({name: rows for name, rows in tables.items() if "." in name})
+        self.temporary = {name: rows for name, rows in tables.items() if "." not in name}
         for given in self.given:
             self._give(given)
         for row in self.recorded:

@@ -101,6 +101,20 @@ def test_what_is_wrong_once_rendered_names_the_statement_and_nothing_is_loaded(w
     assert sent(world)[-1] == "Rollback"
 
 
+@pytest.mark.parametrize("setting", ["pre_sql", "post_sql"])
+def test_a_procedure_that_commits_fails_in_the_transaction_and_nothing_is_loaded(world: World, setting: str):
+    """No word of it shows that it does: Redshift refuses it there. Without it the batch is loaded, once."""
+    world.warehouse.procedures_that_commit.add("refresh()")
+    with pytest.raises(StatementError, match="COMMIT cannot be invoked from a procedure"):
+        load(world, **{setting: "CALL refresh()"})
+    (failed,) = [each for each in world.ledger.batches("orders") if each.targets]
+    assert (failed.status, failed.targets[TARGET].is_undecided) == (BatchStatus.ERROR, False)
+    assert (world.warehouse.tables["public.orders"], world.warehouse.histories["public.orders"]) == ([], [])
+    cleared = Asker("run-1/load_batch/0/2", "dag/run-1", cleared=True)
+    load_batch(a_config(), world.services, failed.batch, TARGET, cleared)
+    assert sorted(world.warehouse.tables["public.orders"]) == ["1", "1", "2", "2"]
+
+
 def test_rows_before_copy_are_an_error_that_says_so(world: World):
     """A load that somebody built by hand, past the check of the load file: through a name of the template's own."""
     with pytest.raises(StatementError, match="'rows' is known after COPY only: use it in post_sql"):
