@@ -9,22 +9,19 @@ from typing import Any, Self
 
 from support.objects import a_config
 
-from crash.cells import Isolation, Side
+from crash.cells import Isolation
 from crash.stage import LANDING, LOADER, Stage
-from crash.worker import Ended, Worker
+from crash.worker import Ended, Hold, Worker
 from rsloader_provider.core.config.target import Mode, Transport
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.render import render
-from rsloader_provider.loader.ports.steps import Step
 from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 from rsloader_provider.loader.run.take_over import Work
 from rsloader_provider.loader.services import Services
-
-Hold = tuple[Step, Side]
 
 OBJECTS = {"1.csv": "1\n2\n3\n", "2.csv": "4\n5\n6\n"}
 """The objects of a scene, two of three rows; with them its only batch is full."""

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -21,6 +21,11 @@ from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 
 TABLES = "crash_"
+_NAMES = TableNames(TABLES)
+_LEDGER_KEYS = {_NAMES.files: "object", _NAMES.batches: "batch"}
+"""The tables of the ledger, each with the key beside the load."""
+Backup = Mapping[str, Sequence[dict[str, Any]]]
+"""Items by table."""
 LANDING = "crash-landing"
 LOADER = "crash-loader"
 KEEP_ALIVE_SECONDS = 30
@@ -110,13 +115,26 @@ class Stage:
         cursor.execute(text)
         return [list(row) for row in cursor.fetchall()] if cursor.description else []
 
+    def backup(self, load: str) -> Backup:
+        """Give everything that the ledger has of a load."""
+        of_load = Key("load").eq(load)
+        return {
+            name: self._dynamodb.Table(name).query(KeyConditionExpression=of_load)["Items"] for name in _LEDGER_KEYS
+        }
+
+    def restore(self, load: str, backup: Backup) -> None:
+        """Put the ledger of a load back to what it was."""
+        for name, items in self.backup(load).items():
+            for item in items:
+                key = _LEDGER_KEYS[name]
+                self._dynamodb.Table(name).delete_item(Key={"load": load, key: item[key]})
+        for name, items in backup.items():
+            for item in items:
+                self._dynamodb.Table(name).put_item(Item=item)
+
     def lose(self, load: str) -> None:
         """Delete everything that the ledger has of a load."""
-        names = TableNames(TABLES)
-        for name, key in ((names.files, "object"), (names.batches, "batch")):
-            table = self._dynamodb.Table(name)
-            for item in table.query(KeyConditionExpression=Key("load").eq(load))["Items"]:
-                table.delete_item(Key={"load": load, key: item[key]})
+        self.restore(load, {})
 
     def put(self, key: str, body: str) -> None:
         """Put an object under the landing bucket."""

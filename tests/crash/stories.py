@@ -7,6 +7,7 @@ from support.airflow_task import AirflowTask
 
 from crash.cells import Isolation, Side
 from crash.checks import ROWS, Told, problems
+from crash.commands import COMMANDS
 from crash.play import Verdict
 from crash.scene import OBJECTS, Scene
 from crash.stage import LANDING, Stage
@@ -118,5 +119,6 @@ STORIES: Mapping[str, Callable[[Stage, Isolation], Verdict]] = {
     "buffer_objects is cleared with downstream": buffering_cleared_with_downstream,
     "the history is switched off in doubt": history_switched_off,
     "a batch loses its only object": batch_emptied,
+    **COMMANDS,
 }
 """The stories by name."""

@@ -40,12 +40,16 @@ class Ended:
     bug: str | None = None
 
 
+Hold = tuple[Step | None, Side]
+"""A step and the side of it at which a process stops; no step stands for the first that it takes."""
+
+
 class HeldSteps:
     """Stops the process at one side of one step, the first time that it is there, until somebody says go on."""
 
-    def __init__(self, control: Connection, stop: tuple[Step, Side]):
+    def __init__(self, control: Connection, stop: Hold):
         self._control = control
-        self._stop: tuple[Step, Side] | None = stop
+        self._stop: Hold | None = stop
 
     @contextmanager
     def taking(self, step: Step, subject: object) -> Iterator[None]:
@@ -54,7 +58,7 @@ class HeldSteps:
         self._pass(step, Side.AFTER, subject)
 
     def _pass(self, step: Step, side: Side, subject: object) -> None:
-        if self._stop == (step, side):
+        if self._stop in {(step, side), (None, side)}:
             self._stop = None
             self._control.send(f"{side} {step}: {subject}")
             self._control.recv()
@@ -68,14 +72,14 @@ class Worker:
     Args:
         job: What it does.
         services: Makes its services.
-        hold: The step and the side at which it stops; None for nowhere.
+        hold: Where it stops; None for nowhere.
     """
 
     def __init__(
         self,
         job: Callable[[Services], Any],
         services: Callable[[Steps | None], Services],
-        hold: tuple[Step, Side] | None = None,
+        hold: Hold | None = None,
     ):
         self._control, theirs = Pipe()
         self._is_over = False
@@ -91,10 +95,20 @@ class Worker:
         Raises:
             StuckError: It ended without coming there, or it hangs.
         """
+        if ended := self.reach():
+            raise StuckError(f"the process was not stopped, but ended: {ended}")
+
+    def reach(self) -> Ended | None:
+        """Return when it is at its step, or at its end; give how it ended, None if it is at its step.
+
+        Raises:
+            StuckError: It hangs, or it died.
+        """
         message = self._receive()
-        if isinstance(message, Ended):
-            self._reap()
-            raise StuckError(f"the process was not stopped, but ended: {message}")
+        if not isinstance(message, Ended):
+            return None
+        self._reap()
+        return message
 
     def go_on(self) -> None:
         """Let it go on from its step."""
@@ -106,11 +120,9 @@ class Worker:
         Raises:
             StuckError: It hangs, or it died.
         """
-        message = self._receive()
-        if not isinstance(message, Ended):
-            raise StuckError(f"the process stopped {message}, where nobody awaits it")
-        self._reap()
-        return message
+        if (ended := self.reach()) is None:
+            raise StuckError("the process stopped at a step where nobody awaits it")
+        return ended
 
     def let_end(self) -> Ended:
         """Wait for its end, and let it go on from its step if it stops there first.
@@ -118,12 +130,10 @@ class Worker:
         Raises:
             StuckError: It hangs, or it died.
         """
-        message = self._receive()
-        if not isinstance(message, Ended):
+        if (ended := self.reach()) is None:
             self.go_on()
             return self.end()
-        self._reap()
-        return message
+        return ended
 
     def has_reported(self, seconds: float) -> bool:
         """Tell whether it stopped or ended within so many seconds."""
@@ -153,7 +163,7 @@ class Worker:
 def _work(
     job: Callable[[Services], Any],
     services: Callable[[Steps | None], Services],
-    hold: tuple[Step, Side] | None,
+    hold: Hold | None,
     control: Connection,
 ) -> None:
     """Do the job, report its end and leave without cleaning up: what there is belongs to the process forked from."""
