@@ -66,6 +66,8 @@ def test_unclaimed_objects_are_claimed_for_a_batch_that_is_written_later(ledger:
 
 def test_objects_leave_the_batch_that_has_claimed_them_meanwhile(ledger: Ledger):
     place = claimed(ledger, 1, 2, 3)
+    with pytest.raises(LostRaceError):
+        ledger.take_back(objects(1), None, None, LOST, LATER)
     left = ledger.take_back(objects(1, 3), place.batch.batch, place, LOST, LATER)
     assert left is not None
     assert left.files == 1

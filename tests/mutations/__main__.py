@@ -16,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 from support.mutations import Mutation, mutate
 
+from mutations.judges import Cells, Safeguard
 from mutations.players import Told, play, play_cells
-from mutations.safeguards import SAFEGUARDS, Cells, Safeguard
+from mutations.safeguards import SAFEGUARDS
 
 AS_IT_IS = "as it is"
 
@@ -25,10 +26,21 @@ AS_IT_IS = "as it is"
 def main(
     date: Annotated[str | None, typer.Option(help="The date to write into the document; none without it.")] = None,
     cells: Annotated[bool, typer.Option(help="Play those too that the crash matrix judges, which takes long.")] = True,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only those with this in their names; may be repeated.")
+    ] = None,
 ) -> None:
     """Play each. Exits with 1 if one survives, or if the loader as it is fails. What is not played keeps its row."""
     console = Console()
-    wanted = [each for each in SAFEGUARDS if cells or not isinstance(each.judge, Cells)]
+    wanted = [
+        each
+        for each in SAFEGUARDS
+        if (cells or not isinstance(each.judge, Cells))
+        and (only is None or any(part in each.mutation.name for part in only))
+    ]
+    if not wanted:
+        raise typer.BadParameter(f"no safeguard has a name with {only} in it.")
+    cells = any(isinstance(each.judge, Cells) for each in wanted)
     told: dict[str, Told] = {}
     with ExitStack() as stack:
         bar = stack.enter_context(progress(console))

@@ -17,7 +17,7 @@ from interleavings.teeth import play_scenario
 from support.checkout import CHECKOUT
 from support.mutations import environment
 
-from mutations.safeguards import Cells, Interleaving, Judge
+from mutations.judges import Cells, Interleaving, Judge
 from rsloader_provider.loader.ports.steps import Step
 
 if TYPE_CHECKING:

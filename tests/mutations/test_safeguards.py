@@ -9,7 +9,8 @@ from support.checkout import CHECKOUT
 from support.mutations import PACKAGE, Mutation, Replacement, StaleMutationError, mutate
 
 from mutations.__main__ import AS_IT_IS
-from mutations.safeguards import SAFEGUARDS, Interleaving, NamedTests, Safeguard
+from mutations.judges import Interleaving, NamedTests, Safeguard
+from mutations.safeguards import SAFEGUARDS
 
 
 @pytest.mark.parametrize("safeguard", SAFEGUARDS, ids=lambda safeguard: safeguard.mutation.name)
