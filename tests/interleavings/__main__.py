@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from mutations.safeguards import SAFEGUARDS, Interleaving
+from mutations.judges import Interleaving
+from mutations.safeguards import SAFEGUARDS
 from rich.console import Console
-from rich.table import Table
-from support.mutations import Mutation, mutate
+from support.mutations import mutate
 
 import rsloader_provider
 from interleavings.explore import EVERY_ORDER, THREE_AT_ONCE, Bound, Explored, explore, replay
@@ -36,14 +36,32 @@ def main(
         for line in replay(played, parse(schedule)):
             console.print(line)
         return
-    failed = _play(console, wanted)
-    if teeth:
-        failed += sum(
-            not _bites(console, each.mutation, each.judge.scenario)
-            for each in SAFEGUARDS
-            if isinstance(each.judge, Interleaving) and each.judge.scenario in wanted
-        )
-    if failed:
+    copies = [
+        number
+        for number, each in enumerate(SAFEGUARDS)
+        if teeth and isinstance(each.judge, Interleaving) and each.judge.scenario in wanted
+    ]
+    began, played, holes, missed = time.monotonic(), Explored(), 0, 0
+    with ProcessPoolExecutor() as pool:
+        # What takes longest comes first, so that no processor is left to wait for it.
+        order = sorted(wanted, key=lambda name: name not in THREE)
+        running = {name: pool.submit(_explored, name, wanted[name][1]) for name in order}
+        biting = [pool.submit(_bites, number) for number in copies]
+        for name in wanted:
+            explored, seconds = running[name].result()
+            holes += explored.hole is not None
+            played.states += explored.states
+            played.schedules += explored.schedules
+            console.print(told(name, explored, seconds))
+        for number, bites in zip(copies, biting, strict=True):
+            missed += not bites.result()
+            said = "noticed" if bites.result() else "NOT NOTICED"
+            console.print(f"on a copy {SAFEGUARDS[number].mutation.name}: {said}")
+    console.print(
+        f"{len(wanted)} scenarios, {played.states:,} states, {played.schedules:,} schedules: {holes} holes. "
+        f"{len(copies)} copies without a safeguard: {len(copies) - missed} noticed. {time.monotonic() - began:.0f} s"
+    )
+    if holes or missed:
         raise typer.Exit(HOLE_FOUND)
 
 
@@ -53,29 +71,17 @@ def everything() -> dict[str, tuple[Scenario, Bound]]:
     return two | {name: (scenario, THREE_AT_ONCE) for name, scenario in THREE.items()}
 
 
-def told(name: str, explored: Explored) -> str:
+def told(name: str, explored: Explored, seconds: float) -> str:
     """Say how a scenario went; where there is a hole, also how to play it again."""
+    line = (
+        f"{name}: {explored.states:,} states, {explored.schedules:,} schedules, the longest of {explored.longest} "
+        f"turns, {seconds:.1f} s"
+    )
     if explored.hole is None:
-        return f"{name}: no hole"
+        return f"{line}: no hole"
     problems = "\n".join(f"  {problem}" for problem in explored.hole.problems)
     schedule = f"--scenario '{name}' --schedule '{as_text(explored.hole.schedule)}'"
-    return f"{name}: A HOLE\n{problems}\n  {schedule}"
-
-
-def _play(console: Console, wanted: dict[str, tuple[Scenario, Bound]]) -> int:
-    """Play scenarios side by side, one on each processor; give the number of holes."""
-    table = Table("scenario", "actors", "states", "stories to the end", "longest", "seconds", "hole")
-    holes = 0
-    with ProcessPoolExecutor() as pool:
-        bounds = [bound for _, bound in wanted.values()]
-        for name, (explored, seconds) in zip(wanted, pool.map(_explored, wanted, bounds), strict=True):
-            holes += explored.hole is not None
-            actors = "2" if name in TWO else "3"
-            numbers = f"{explored.states:,}", f"{explored.ends:,}", str(explored.longest), f"{seconds:.1f}"
-            table.add_row(name, actors, *numbers, "none" if explored.hole is None else "FOUND")
-            console.print(told(name, explored))
-    console.print(table)
-    return holes
+    return f"{line}: A HOLE\n{problems}\n  {schedule}"
 
 
 def _explored(name: str, bound: Bound) -> tuple[Explored, float]:
@@ -83,13 +89,13 @@ def _explored(name: str, bound: Bound) -> tuple[Explored, float]:
     return explore(everything()[name][0], bound), time.process_time() - began
 
 
-def _bites(console: Console, mutation: Mutation, scenario: str) -> bool:
+def _bites(number: int) -> bool:
+    safeguard = SAFEGUARDS[number]
+    assert isinstance(safeguard.judge, Interleaving)
     with tempfile.TemporaryDirectory(prefix="rsloader-mutation-") as name:
         folder = Path(name).resolve()
-        mutate(mutation, folder)
-        found = play_scenario(scenario, folder)
-    console.print(f"{scenario}, on a copy {mutation.name}: {'noticed' if found else 'NOT NOTICED'}")
-    return found is not None
+        mutate(safeguard.mutation, folder)
+        return play_scenario(safeguard.judge.scenario, folder) is not None
 
 
 if __name__ == "__main__":

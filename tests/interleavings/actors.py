@@ -4,6 +4,7 @@ Each is a greenlet, so that the same turns give the same story, and a turn costs
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from greenlet import greenlet
@@ -30,6 +31,25 @@ MOST_CALLS = 150
 """Calls of one actor. One that makes more goes round in a circle."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a call touches of what actors share, by the names of the ports. Calls that do not meet can be swapped."""
+
+    reads: frozenset[str] = frozenset()
+    writes: frozenset[str] = frozenset()
+
+    def meets(self, other: "Reach") -> bool:
+        """Tell whether the order of two calls may make a difference."""
+        return not (
+            self.writes.isdisjoint(other.reads | other.writes) and other.writes.isdisjoint(self.reads | self.writes)
+        )
+
+
+NOTHING = Reach()
+WAREHOUSE = Reach(writes=frozenset({"tables", "sessions"}))
+EVERYTHING = Reach(writes=WAREHOUSE.writes | {"ledger", "storage", "notifier"})
+
+
 class StoppedError(BaseException):
     """The process of an actor ends here, without a chance to clear up."""
 
@@ -48,6 +68,7 @@ class Actor:
 
     Attributes:
         place: The call before which it stands.
+        reach: What that call touches.
         is_ready: Tells whether that call can be made; while it cannot, the actor waits.
         may_time_out: Whether the call may end in TimedOutError instead.
         is_done: Whether it has come to its end.
@@ -61,9 +82,10 @@ class Actor:
         self.name = name
         self.request = request
         self.place = ""
+        self.reach = EVERYTHING
         self.is_ready: Callable[[], bool] = _at_once
         self.may_time_out = False
-        self.is_done = self.is_stopped = False
+        self.is_done = self.is_stopped = self._is_stopping = False
         self.error: RsloaderError | None = None
         self.bug: BaseException | None = None
         self.calls = 0
@@ -87,12 +109,15 @@ class Actor:
     def stop(self) -> None:
         """End it where it stands."""
         if not self.is_over:
+            self._is_stopping = True
             self._outside = greenlet.getcurrent()
             self._inside.throw(StoppedError)
 
-    def call(self, place: str, function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
+    def call(
+        self, place: str, function: Callable[..., Any], *args: Any, reach: Reach = EVERYTHING, **settings: Any
+    ) -> Any:
         """Make a call of a port once it is the actor's turn; in the actor."""
-        self.pause(place)
+        self.pause(place, reach=reach)
         return self.call_at_once(function, *args, **settings)
 
     def call_at_once(self, function: Callable[..., Any], *args: Any, **settings: Any) -> Any:
@@ -110,19 +135,30 @@ class Actor:
         self._answers.append(answer)
         return answer
 
-    def pause(self, place: str, is_ready: Callable[[], bool] | None = None, *, may_time_out: bool = False) -> None:
+    def pause(
+        self,
+        place: str,
+        is_ready: Callable[[], bool] | None = None,
+        *,
+        may_time_out: bool = False,
+        reach: Reach = EVERYTHING,
+    ) -> None:
         """Stand still until it is the actor's turn; in the actor.
 
         Args:
             place: What comes next.
             is_ready: Tells whether it can come; None for always.
             may_time_out: Whether it may be told instead that it has waited for too long.
+            reach: What it touches.
 
         Raises:
             TimedOutError: It was told so.
             StoppedError: It ends here.
         """
+        if self._is_stopping:
+            raise StoppedError  # what would be cleared up on the way out is not
         self.place, self.is_ready, self.may_time_out = place, is_ready or _at_once, may_time_out
+        self.reach = reach
         if self._outside.switch():
             raise TimedOutError
 
@@ -165,6 +201,7 @@ class Late:
     """
 
     may_time_out = is_stopped = False
+    reach = WAREHOUSE
     request = error = bug = None
     digest = 0
 

@@ -326,4 +326,4 @@ THREE: Mapping[str, Scenario] = {
     "three runs buffer": Scenario(three_runs_buffer),
     "history dropped": Scenario(history_dropped, settings=_UNSURE),
 }
-"""Three actors, by name; at most MOST_PREEMPTIONS and MOST_STOPS."""
+"""Three actors, by name; as THREE_AT_ONCE bounds them."""

@@ -1,10 +1,10 @@
-"""What the actors of one story work on, and the ports as each of them has them: every call waits for its turn."""
+"""What the actors of one story work on."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 from support.fakes.ledger import MemoryLedger
 from support.fakes.notifier import MemoryNotifier
@@ -13,21 +13,13 @@ from support.fakes.warehouse import MemorySession, MemoryWarehouse
 from support.fakes.world import OK_TOPIC
 from support.objects import Clock, counting_randomness
 
-from interleavings.actors import Actor, Late, StoppedError, TimedOutError
+from interleavings.actors import NOTHING, WAREHOUSE, Actor, Late, Reach
 from interleavings.asked import Asked
+from interleavings.ports import LedgerOfOne, NotifierOfOne, SessionOfOne, StorageOfOne, WarehouseOfOne
 from interleavings.schedules import Move, Turn, letter_of
 from rsloader_provider.core.config import LoadConfig
-from rsloader_provider.core.errors import ConnectionLostError, NotSetUpError, TransientError
-from rsloader_provider.core.ledger.batch import Batch
-from rsloader_provider.core.ledger.claims import Place
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.loader.services import Services
-
-NUMBERS_APART = 100
-"""Each actor's sessions and COPYs have numbers of their own: who comes first makes no other state by that alone."""
-
-OF_ONES_OWN = (sql.BackendPid, sql.Begin, sql.LastCopy)
-"""Statements that take no turn, as opening a session takes none: nobody else sees them, and they see nobody."""
 
 
 class _Silent:
@@ -97,10 +89,10 @@ class Stage:
     def services_of(self, actor: Actor) -> Services:
         """The ports with turns."""
         return Services(
-            _LedgerOfOne(self, actor),
-            _StorageOfOne(self.storage, actor),
-            _WarehouseOfOne(self, actor),
-            _NotifierOfOne(self.notifier, actor),
+            LedgerOfOne(self, actor),
+            StorageOfOne(self.storage, actor),
+            WarehouseOfOne(self, actor),
+            NotifierOfOne(self.notifier, actor),
             self.clock,
             _Silent(),
             sleep=lambda _: None,
@@ -130,16 +122,16 @@ class Stage:
         if move.turn is not Turn.STOP:
             actor.advance(times_out=move.turn is Turn.TIME_OUT)
             return
-        is_committing = actor.place == sql.Commit.__name__
+        is_committing = self._is_committing(actor)
         actor.stop()
         for session in self._sessions_of(actor):
             if is_committing and session.in_transaction and not session.broken:
                 # It may have been sent with the last breath.
                 self.actors.append(Late(f"COMMIT of {actor.name} arrives", lambda session=session: _arrive(session)))
 
-    def _sessions_of(self, actor: Actor | Late) -> list["_Session"]:
+    def _sessions_of(self, actor: Actor | Late) -> list["SessionOfOne"]:
         sessions = self.warehouse.sessions.values()
-        return [each for each in sessions if isinstance(each, _Session) and each.actor is actor]
+        return [each for each in sessions if isinstance(each, SessionOfOne) and each.actor is actor]
 
     def terminate_later(self, session: MemorySession) -> None:
         """The session ends at some moment, and may go on until then."""
@@ -155,24 +147,50 @@ class Stage:
         """Tell whether a move is that something arrives that was on its way."""
         return isinstance(self.actors[move.actor], Late)
 
-    def fingerprint(self) -> int:
+    def state(self) -> "State":
         """Tell this state from others: from equal ones everything goes on in the same way."""
         ledger, warehouse = self.ledger, self.warehouse
         outside = (
-            ledger._seen(ledger._batches), ledger._seen(ledger._claims), ledger._batches, ledger._claims,
-            ledger._segments, ledger._current, self.storage._buckets, warehouse.tables, warehouse.histories,
-            warehouse.loads, self.notifier.messages, self.is_lost, self.asked,
-            [_state(session) for session in warehouse.sessions.values() if isinstance(session, _Session)],
+            _sorted(ledger._batches), _sorted(ledger._claims), _sorted(ledger._segments), ledger._current,
+            self.lags and (_sorted(ledger._seen(ledger._batches)), _sorted(ledger._seen(ledger._claims))),
+            [_sorted(objects) for objects in self.storage._buckets.values()],
+            [(name, sorted(rows)) for name, rows in _sorted(warehouse.tables)],
+            [(name, sorted(map(repr, rows))) for name, rows in _sorted(warehouse.histories)],
+            sorted(map(repr, warehouse.loads)), [sorted(map(repr, each)) for each in self.notifier.messages.values()],
+            sorted(self.is_lost), self.asked,
+            sorted(_state(each) for each in warehouse.sessions.values() if isinstance(each, SessionOfOne)),
         )  # fmt: skip
-        return hash((repr(outside), *map(self._knowledge, range(len(self.actors)))))
+        return State(hash(repr(outside)), tuple(map(self._knowledge, range(len(self.actors)))))
 
-    def _knowledge(self, number: int) -> object:
+    def _knowledge(self, number: int) -> int:
         """Tell what makes a difference of an actor: what it knows, and once it is over, what is left to others."""
         actor = self.actors[number]
         if not actor.is_over:
-            return actor.place, actor.digest
-        left = repr(self.cast[number]) if number < len(self.cast) else ""
-        return actor.is_stopped, actor.error and actor.error.retryable, actor.bug and repr(actor.bug), left
+            return hash((actor.place, actor.digest))
+        error = actor.error and actor.error.retryable
+        return hash((actor.is_stopped, error, actor.bug and repr(actor.bug), self._left(number)))
+
+    def _left(self, number: int) -> str:
+        return repr(self.cast[number]) if number < len(self.cast) else ""
+
+    def reach(self, move: Move) -> Reach:
+        """Tell what a move touches of what the actors share."""
+        actor = self.actors[move.actor]
+        if move.turn is Turn.STOP:
+            return WAREHOUSE if self._is_committing(actor) else NOTHING
+        return actor.reach
+
+    def foresee_stop(self, state: "State", move: Move) -> "State | None":
+        """Give the state that this one becomes when an actor is stopped; None if more happens, or it is no stop."""
+        if move.turn is not Turn.STOP or self._is_committing(self.actors[move.actor]):
+            return None
+        knowledge = [*state.knowledge]
+        knowledge[move.actor] = hash((True, None, None, self._left(move.actor)))
+        return State(state.outside, tuple(knowledge))
+
+    @staticmethod
+    def _is_committing(actor: Actor | Late) -> bool:
+        return actor.place == sql.Commit.__name__
 
     def describe(self, move: Move) -> str:
         """Say in one line what a move is."""
@@ -186,142 +204,29 @@ class Stage:
             actor.stop()
 
 
-def _arrive(session: "_Session") -> None:
+class State(NamedTuple):
+    """A state of the story, as far as it makes a difference for what may follow.
+
+    Attributes:
+        outside: What the actors share.
+        knowledge: What each of them knows.
+    """
+
+    outside: int
+    knowledge: tuple[int, ...]
+
+
+def _sorted(items: Mapping[Any, Any]) -> list[tuple[Any, Any]]:
+    """Give items by key: who came first makes no other state."""
+    return sorted(items.items(), key=lambda item: item[0])
+
+
+def _arrive(session: "SessionOfOne") -> None:
     if not session.broken:
         session._commit()
 
 
-def _state(session: "_Session") -> object:
-    seen = session._tables() if session.writes else None
+def _state(session: "SessionOfOne") -> str:
+    seen = session._tables() if session.writes or session.temporary else None
     held = sorted(table for table, lock in session.warehouse.locks.items() if lock in session.held)
-    return session.pid, session.broken, session.in_transaction, session.failed, session.recorded, seen, held
-
-
-class _OfOne:
-    """A port as one actor has it."""
-
-    def __init__(self, port: Any, actor: Actor):
-        self._port = port
-        self._actor = actor
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        function = getattr(self._port, name)
-        return lambda *args, **settings: self._actor.call(name, function, *args, **settings)
-
-
-class _StorageOfOne(_OfOne):
-    """S3."""
-
-
-class _NotifierOfOne(_OfOne):
-    """The topics."""
-
-
-class _LedgerOfOne(_OfOne):
-    """The ledger; what people ask for by it is counted."""
-
-    def __init__(self, stage: Stage, actor: Actor):
-        super().__init__(stage.ledger, actor)
-        self._stage = stage
-
-    def replace(self, before: Batch, after: Batch) -> Batch:
-        return self._actor.call("replace", self._replace, before, after)
-
-    def forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
-        return self._actor.call("forget", self._forget, load, names, batch, place)
-
-    def move(self, objects: Sequence[Any], batch: str, place: Place | None, *rest: Any) -> Any:
-        return self._actor.call("move", self._move, objects, batch, place, *rest)
-
-    def _replace(self, before: Batch, after: Batch) -> Batch:
-        written = self._port.replace(before, after)
-        entries = self._port.entries(before)
-        self._stage.asked.hear_change(before, after, entries, self._actor.request)
-        return written
-
-    def _forget(self, load: str, names: Sequence[str], batch: str, place: Place | None) -> Batch | None:
-        left = self._port.forget(load, names, batch, place)
-        if place is not None:
-            self._stage.asked.hear_taken_out(place.batch, names)
-        return left
-
-    def _move(self, objects: Sequence[Any], batch: str, place: Place | None, *rest: Any) -> Any:
-        moved = self._port.move(objects, batch, place, *rest)
-        if place is not None:
-            self._stage.asked.hear_taken_out(place.batch, [each.name for each in objects])
-        return moved
-
-
-class _WarehouseOfOne:
-    """Redshift; a session whose client is stopped lives on, as Redshift does not know of that."""
-
-    def __init__(self, stage: Stage, actor: Actor):
-        self._stage = stage
-        self._actor = actor
-        self._numbers = count(NUMBERS_APART * next(stage.numbers))
-
-    @contextmanager
-    def connect(self, conn_id: str, transport: str = "driver") -> Iterator["_Session"]:
-        session = self._actor.call_at_once(self._open)
-        try:
-            yield session
-        except StoppedError:
-            raise
-        except BaseException:
-            session.close()
-            raise
-        self._actor.call("close", session.close)
-
-    def _open(self) -> "_Session":
-        session = _Session(self._stage, self._actor, next(self._numbers), self._numbers)
-        self._stage.warehouse.sessions[session.pid] = session
-        return session
-
-
-class _Session(MemorySession):
-    """A session each of whose statements waits for its turn."""
-
-    def __init__(self, stage: Stage, actor: Actor, pid: int, numbers: "count[int]"):
-        super().__init__(stage.warehouse, pid)
-        self.actor = actor
-        self._stage = stage
-        self._numbers = numbers
-
-    def __repr__(self) -> str:
-        """As an answer that an actor gets."""
-        return f"session {self.pid}"
-
-    def execute(self, statement: sql.Statement) -> list[Any] | None:
-        if isinstance(statement, OF_ONES_OWN):
-            return self.actor.call_at_once(super().execute, statement)
-        return self.actor.call(type(statement).__name__, super().execute, statement)
-
-    def _run(self, statement: sql.Statement) -> Sequence[Any]:
-        if isinstance(statement, sql.TerminateSession) and self._stage.has_slow_ends:
-            if statement.pid in self.warehouse.sessions:
-                self._stage.terminate_later(self.warehouse.sessions[statement.pid])
-            return ()
-        if isinstance(statement, sql.Copy):
-            self.warehouse.query_ids = self._numbers
-        return super()._run(statement)
-
-    def _lock(self, table: str) -> None:
-        locks: Mapping[str, Any] = self.warehouse.locks
-        if table not in locks:
-            return super()._lock(table)
-        lock = locks[table]
-        while not lock.acquire(blocking=False):
-            try:
-                self.actor.pause(
-                    "LockHistory, which waits",
-                    lambda: self.broken or not lock.locked() or locks.get(table) is not lock,
-                    may_time_out=self._stage.cancels_waits,
-                )
-            except TimedOutError:
-                raise TransientError("LockHistory: canceled") from None
-            if self.broken:
-                raise ConnectionLostError("the session was ended while it waited for the lock")
-            if locks.get(table) is not lock:
-                raise NotSetUpError(f"relation rsloader.{table} does not exist")
-        self.held.append(lock)
-        return None
+    return repr((session.pid, session.broken, session.in_transaction, session.failed, session.recorded, seen, held))

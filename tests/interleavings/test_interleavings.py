@@ -4,14 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from mutations.safeguards import SAFEGUARDS, Interleaving, Safeguard
+from mutations.judges import Interleaving, Safeguard
+from mutations.safeguards import SAFEGUARDS
 from support.mutations import mutate
 
 from interleavings.actors import Actor
 from interleavings.explore import EVERY_ORDER, Bound, explore, replay
+from interleavings.foresight import Foresight, Step
 from interleavings.scenarios import THREE, TWO, Scenario
 from interleavings.schedules import Move, Turn, as_text, parse
-from interleavings.stage import Stage
+from interleavings.stage import Stage, State
 from interleavings.teeth import play_scenario
 from interleavings.use_cases import Command, enter
 
@@ -27,6 +29,47 @@ def test_no_order_of_two_actors_makes_a_hole(name: str):
 def test_three_runs_that_buffer_at_once_make_no_hole():
     explored = explore(THREE["three runs buffer"], Bound(preemptions=1, stops=0))
     assert explored.hole is None
+
+
+class _Blind(Foresight):
+    """Foresees nothing, so that every way is played."""
+
+    def foresee(self, last: Step | None, step: Step) -> State | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("scenario", "bound"),
+    [
+        (TWO["two batches"], Bound(preemptions=2, stops=1)),
+        (TWO["reprocessed and forgotten"], EVERY_ORDER),
+        (TWO["a run and a person lock"], EVERY_ORDER),
+        (THREE["three runs buffer"], Bound(preemptions=1, stops=0)),
+    ],
+)
+def test_what_is_foreseen_need_not_be_played(scenario: Scenario, bound: Bound):
+    """The same states are seen, and the same ends, in fewer schedules."""
+    played, all_played = explore(scenario, bound), explore(scenario, bound, _Blind())
+    assert (played.states, played.ends, played.hole) == (all_played.states, all_played.ends, all_played.hole)
+    assert played.schedules < all_played.schedules
+
+
+@dataclass
+class _Tidy(Command):
+    """Wants to leave things in order, whatever ends it."""
+
+    def do(self, stage: Stage, actor: Actor) -> object:
+        try:
+            return actor.call("begin", lambda: None)
+        finally:
+            actor.call("clear up", lambda: stage.objects.append("cleared up"))
+
+
+def test_a_process_that_is_stopped_clears_nothing_up():
+    stage = Stage(CARELESS.config)
+    enter(stage, _Tidy("one"))
+    stage.make(Move(0, Turn.STOP))
+    assert (stage.actors[0].is_over, stage.objects) == (True, [])
 
 
 HOLES = [each for each in SAFEGUARDS if isinstance(each.judge, Interleaving)]
