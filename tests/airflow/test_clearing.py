@@ -1,13 +1,12 @@
 """What becomes of a batch whose task is cleared or tried again, on real task instances of Airflow."""
 
 import json
-import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
-from airflow.dag_processing.dagbag import DagBag
+from support.airflow_versions import dag_of
 from support.load_task import LoadTask
 from support.objects import a_config
 
@@ -64,7 +63,7 @@ def a_task(loads: "Loads", *, loaded: bool | None, **settings: Any) -> ClearedTa
     loads.put("1.csv", content="1\n")
     loads.put("2.csv", content="2\n")
     loads.write(**settings)
-    dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags[f"rsloader_{loads.load}"]
+    dag = dag_of(f"rsloader_{loads.load}")
     run = dag.test(mark_success_pattern="load_batch" if loaded is False else None)
     assert loaded is None or loads.rows() == ([1, 2] if loaded else [])
     return ClearedTask(loads, dag, run.run_id)

@@ -1,14 +1,14 @@
 """Loads with several targets: what one of them suffers is no business of the others."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.dag_processing.dagbag import DagBag
+from support.airflow_versions import dag_of
 from support.load_task import LoadTask
+from support.servers import PYTHON
 
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus, TargetState
 from rsloader_provider.core.redshift import sql
@@ -31,7 +31,7 @@ def other_cluster(
     """A second cluster with the load's table, behind the connection `other_cluster`; gives what queries it."""
     import redshift_connector  # noqa: PLC0415
 
-    with LocalRedshift(s3_endpoint=local_aws.endpoint_url) as server:
+    with LocalRedshift(s3_endpoint=local_aws.endpoint_url, python=PYTHON) as server:
         login = {"host": server.host, "port": server.port, "password": server.password}
         connection = {"conn_type": "redshift", "login": server.user, "schema": server.database, "extra": {"ssl": False}}
         monkeypatch.setenv("AIRFLOW_CONN_OTHER_CLUSTER", json.dumps(connection | login))
@@ -55,7 +55,7 @@ def run(loads: "Loads", retries: int = 0, **settings: Any) -> tuple[Any, dict[tu
     loads.write(**settings)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AIRFLOW__RSLOADER__LOADS_FOLDER", str(loads.folder))
-        dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags[f"rsloader_{loads.load}"]
+        dag = dag_of(f"rsloader_{loads.load}")
         for task in dag.tasks:
             task.retries, task.retry_delay = retries, timedelta(0)
         found = dag.test()

@@ -1,10 +1,12 @@
 """One task instance that loads a batch, in an Airflow database, without a scheduler."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow.models.taskinstance import TaskInstance, clear_task_instances
-from airflow.sdk.definitions.dag import _run_task
 from airflow.utils.session import create_session
+
+from support.airflow_versions import run_task
 
 
 class LoadTask:
@@ -34,10 +36,13 @@ class LoadTask:
         with create_session() as session:
             instance = self._instance(session)
             instance.task = self.dag.task_dict[self.task_id]
-            instance.get_dagrun(session=session).schedule_tis([instance], session=session)
+            run = instance.get_dagrun(session=session)
+            if run.start_date is None:  # it was cleared, and begins again before any of its tasks does
+                run.state, run.start_date = "running", datetime.now(UTC)
+            run.schedule_tis([instance], session=session)
             session.commit()
             session.refresh(instance)
-            _run_task(ti=instance, task=instance.task)
+            run_task(instance, self.dag.task_dict[self.task_id], session)
         return self.state
 
     @property

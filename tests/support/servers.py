@@ -3,6 +3,7 @@
 This is a plugin: if the conftests of several folders imported it, each folder would have fixtures of its own.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,10 +13,13 @@ from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.redshift import LocalRedshift
 from support import secret_search
 
+PYTHON = os.environ.get("RSLOADER_TESTS_LOCAL_PYTHON")
+"""Where the extra `local` is installed, if not here: the pins of some versions of Airflow do not allow it."""
+
 
 @pytest.fixture(scope="session")
 def local_aws() -> Iterator[LocalAws]:
-    with LocalAws() as aws:
+    with LocalAws(python=PYTHON) as aws:
         yield aws
 
 
@@ -32,7 +36,7 @@ def aws_arguments(local_aws: LocalAws) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def redshift(local_aws: LocalAws) -> Iterator[LocalRedshift]:
-    with LocalRedshift(s3_endpoint=local_aws.endpoint_url) as server:
+    with LocalRedshift(s3_endpoint=local_aws.endpoint_url, python=PYTHON) as server:
         local_aws.use_redshift(
             host=server.host,
             port=server.port,

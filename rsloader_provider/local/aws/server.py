@@ -30,6 +30,7 @@ class LocalAws(Started):
         stopping: Asked while waiting; True makes `start` give up.
         enforce_iam: Whether keys of IAM users and of assumed roles may do only what their policies allow. The key
             `local` may do everything either way.
+        python: An interpreter for which the extra `local` is installed; None for this one.
     """
 
     def __init__(
@@ -39,7 +40,9 @@ class LocalAws(Started):
         log: Path | None = None,
         stopping: Callable[[], bool] | None = None,
         enforce_iam: bool = False,
+        python: str | None = None,
     ) -> None:
+        self._python = python or sys.executable
         self._wanted_port = port
         self._enforce_iam = enforce_iam
         self._log = log
@@ -54,7 +57,7 @@ class LocalAws(Started):
             ProcessFailedError: It ended, or did not answer within a minute.
             Interrupted: `stopping` said so.
         """
-        command = [sys.executable, "-m", "rsloader_provider.local.aws", "--port", str(self._wanted_port)]
+        command = [self._python, "-m", "rsloader_provider.local.aws", "--port", str(self._wanted_port)]
         command += ["--enforce-iam"] if self._enforce_iam else []
         self._process = LeashedProcess("local AWS", command, log=self._log)
         try:

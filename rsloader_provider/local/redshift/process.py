@@ -33,6 +33,7 @@ class LocalRedshift:
         tls: The files of a certificate and its key; with None, encryption is declined.
         log: Where its messages go; None for nowhere.
         stopping: Asked while waiting; True makes the start give up.
+        python: An interpreter for which the extra `local` is installed; None for this one.
 
     Attributes:
         host: Its address.
@@ -59,12 +60,13 @@ class LocalRedshift:
         tls: tuple[Path, Path] | None = None,
         log: Path | None = None,
         stopping: Callable[[], bool] | None = None,
+        python: str | None = None,
     ):
         self.host = "127.0.0.1"
         self.database = database
         self.user = user
         self.password = password
-        command = [sys.executable, "-m", "rsloader_provider.local.redshift"]
+        command = [python or sys.executable, "-m", "rsloader_provider.local.redshift"]
         command += ["--host", self.host, "--port", str(port), "--database", database, "--isolation", isolation]
         for name, secret in {user: password, **(users or {})}.items():
             command += ["--user", f"{name}:{secret}"]

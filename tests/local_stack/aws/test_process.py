@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pytest
@@ -14,6 +14,9 @@ from support.aws_fixtures import client, running_aws
 
 from rsloader_provider.local.aws import LocalAws
 from rsloader_provider.local.leash import Interrupted, ProcessFailedError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def wait_until_gone(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -76,6 +79,15 @@ def test_stopping_leaves_no_process() -> None:
 def test_a_port_that_is_taken_is_a_clear_failure() -> None:
     with running_aws() as aws, pytest.raises(ProcessFailedError, match="local AWS ended"):
         LocalAws(port=aws.port).start()
+
+
+def test_another_interpreter_may_be_the_one_that_has_what_it_needs(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ntouch {tmp_path}/used\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with LocalAws(python=str(python)) as aws:
+        assert aws.requests()
+    assert (tmp_path / "used").exists()
 
 
 def test_starting_can_be_interrupted() -> None:

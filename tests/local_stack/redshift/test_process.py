@@ -72,6 +72,15 @@ def test_nothing_stays_behind(end: signal.Signals) -> None:
     redshift.stop()  # which does no harm
 
 
+def test_another_interpreter_may_be_the_one_that_has_what_it_needs(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ntouch {tmp_path}/used\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    with LocalRedshift(python=str(python)) as redshift:
+        assert Client(redshift).value("SELECT 1") == 1
+    assert (tmp_path / "used").exists()
+
+
 def test_it_dies_with_whoever_started_it() -> None:
     """A test run that is killed must not leave a database behind."""
     starter = (
