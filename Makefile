@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-SOURCES := $(shell find rsloader_provider dags -type f -not -name '*.pyc')
+SOURCES := airflow_provider_rsloader.py $(shell find rsloader_provider dags -type f -not -name '*.pyc')
 
 # Nothing is imported from the checkout unless it is asked for: what is tested and shown is the wheel.
 export PYTHONSAFEPATH := 1

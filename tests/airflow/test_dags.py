@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+from airflow.dag_processing.bundles.manager import _add_provider_example_dags_to_bundle
 from airflow.providers_manager import ProvidersManager
 from airflow.serialization.serialized_objects import DagSerialization
 from support.objects import a_config
@@ -196,6 +197,12 @@ def test_airflow_finds_the_provider_under_its_own_name():
     found = ProvidersManager().providers["airflow-provider-rsloader"]
     assert found.version == importlib.metadata.version("airflow-provider-rsloader")
     assert "loads_folder" in found.data["config"]["rsloader"]["options"]
+
+
+def test_airflow_looks_for_our_examples_without_a_traceback(caplog: pytest.LogCaptureFixture):
+    """With `load_examples`, it makes a module's name of the distribution's."""
+    _add_provider_example_dags_to_bundle([])
+    assert [text for text in caplog.messages if "rsloader" in text] == []
 
 
 def test_default_args_of_the_dag_file_are_added_to_the_loaders_own(tmp_path: Path):

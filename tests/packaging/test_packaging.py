@@ -18,7 +18,7 @@ def test_the_wheel_holds_the_package_and_nothing_else():
     files = importlib.metadata.files("airflow-provider-rsloader")
     assert files is not None
     roots = {file.parts[0] for file in files if not file.parts[0].endswith(".dist-info")}
-    assert roots == {"rsloader_provider", ".."}, "'..' is the command in bin/"
+    assert roots == {"rsloader_provider", "airflow_provider_rsloader.py", ".."}, "'..' is the command in bin/"
     names = {str(file) for file in files}
     assert "rsloader_provider/py.typed" in names
     for script in ("catalog", "databases", "driver_lookups", "users"):
@@ -28,9 +28,11 @@ def test_the_wheel_holds_the_package_and_nothing_else():
 
 def test_pins_are_names_and_versions_and_say_nothing_else():
     """No address of a package registry, no marker of one machine."""
-    lists = [CHECKOUT / "constraints.txt", *(CHECKOUT / "tests" / "drivers").glob("*.txt")]
+    lists = [CHECKOUT / "constraints.txt"]
+    for folder in ("drivers", "versions/pins"):
+        lists += (CHECKOUT / "tests" / folder).glob("*.txt")
     lines = [line for each in lists for line in each.read_text().splitlines()]
-    assert len(lists) > 1
+    assert len(lists) > 10
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.!+_-]+", line) for line in lines)
 
 
