@@ -98,6 +98,7 @@ __all__ = [
     "conf",
     "get_parsing_context",
     "is_run_active",
+    "is_run_waiting",
     "log_to_standard_error",
     "mask_secret",
     "redact",
@@ -151,6 +152,18 @@ def is_run_active(task_instance: Any, dag_id: str, run_id: str) -> bool:
     from airflow.models.dagrun import DagRun  # noqa: PLC0415 (Airflow 3 forbids the import in a task)
 
     return any(str(run.state) in _ACTIVE for run in DagRun.find(dag_id=dag_id, run_id=run_id))
+
+
+def is_run_waiting(dag_id: str) -> bool:
+    """Tell, in the triggerer, whether a run of a DAG waits for another one to end."""
+    try:
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 (a worker has it)
+    except ImportError:
+        from airflow.models.dagrun import DagRun  # noqa: PLC0415
+        from airflow.utils.state import DagRunState  # noqa: PLC0415
+
+        return bool(DagRun.find(dag_id=dag_id, state=DagRunState.QUEUED))
+    return bool(RuntimeTaskInstance.get_dr_count(dag_id=dag_id, states=["queued"]))
 
 
 def run_state(context: Context) -> tuple[int, str | None]:

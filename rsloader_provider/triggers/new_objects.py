@@ -7,7 +7,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 
-from rsloader_provider.airflow_compat import BaseTrigger, TriggerEvent
+from rsloader_provider.airflow_compat import BaseTrigger, TriggerEvent, is_run_waiting
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import concerning
 from rsloader_provider.hooks.rsloader import RsloaderHook
@@ -16,6 +16,9 @@ from rsloader_provider.loader.run.discover import Found, look_for_work
 
 class NewObjectsTrigger(BaseTrigger):
     """Fires for a new object, for a batch that is due, after a pause for a batch left to load, or at its deadline.
+
+    It also gives up when another run of its DAG is queued: one whose task a person has cleared, which could not begin
+    before this run ends.
 
     The event is only `{"found": bool}`: the tasks look again at what there is, as anything may have changed since.
 
@@ -59,8 +62,13 @@ class NewObjectsTrigger(BaseTrigger):
             if found is Found.NEW_OR_DUE or (found is Found.LEFT_OVER and paused):
                 yield TriggerEvent({"found": True})
                 return
-            if datetime.now(UTC) >= datetime.fromisoformat(self.deadline):
+            if datetime.now(UTC) >= datetime.fromisoformat(self.deadline) or await self._holds_up_a_run():
                 yield TriggerEvent({"found": found is not Found.NOTHING})
                 return
             await asyncio.sleep(self.poke_interval)
             paused = True
+
+    async def _holds_up_a_run(self) -> bool:
+        # Without a triggerer, as in `dag.test`, nobody says which task waits.
+        waiting = self.task_instance
+        return waiting is not None and await sync_to_async(is_run_waiting)(waiting.dag_id)

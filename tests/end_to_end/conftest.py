@@ -22,6 +22,7 @@ BY_HAND = [
     ("killed_after_commit", 3, "@yearly"),
     ("scheduler_killed", 3, "@yearly"),
     ("triggerer_killed", 3, "@continuous"),
+    ("cleared_meanwhile", 3, "@continuous"),
     ("given_up", 0, "@yearly"),
 ]
 

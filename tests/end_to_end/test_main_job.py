@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import pytest
+from support.killable_airflow import put_two, task_state, wait_until_loaded
 from support.running_stack import Stack, wait_until
 
 from rsloader_provider.core.ledger.batch import BatchStatus, TargetState
@@ -62,6 +63,24 @@ def test_clearing_a_loaded_batch_loads_it_again_each_time_a_person_asks(stack: S
         assert finished(stack, "cleared", run_id) == "success"
         assert stack.rows("cleared") == sorted([0, 1] * times + [2, 3])
     assert [generation for name, generation, _ in stack.history("cleared") if name == batch] == [1, 2, 3]
+
+
+def test_a_cleared_task_does_not_wait_for_the_run_that_waits_for_objects(stack: Stack):
+    """A load that runs all the time has one run at a time, and the next one waits an hour for something to do."""
+    load = "cleared_meanwhile"
+    stack.create_table(load)
+    put_two(stack, load)
+    stack.run(load)
+    wait_until_loaded(stack, load, [1, 2])
+    wait_until(
+        lambda: any(task_state(stack, load, run["dag_run_id"], "detect_new_objects") == "deferred"
+                    for run in stack.api.runs(f"rsloader_{load}")),
+        "the next run waits in the triggerer",
+    )  # fmt: skip
+    loaded_by = next(run for run, task in stack.load_tasks(load) if task["state"] == "success")
+    stack.api.clear(f"rsloader_{load}", loaded_by, "load_batch", map_index=0)
+    wait_until(lambda: stack.rows(load) == [1, 1, 2, 2], "the batch is loaded again", seconds=60)
+    stack.api.unpause(f"rsloader_{load}", paused=True)
 
 
 def test_bad_data_fails_at_once_says_where_and_is_loaded_once_when_repaired_and_cleared(stack: Stack):
