@@ -109,14 +109,15 @@ class Buffering:
             LedgerLostError: Nothing is claimed yet, but a load history has batches of the load.
         """
         pending: list[S3Object] = []
-        may_be_lost = self.batch.is_first and not self.config.shadow
+        needs_asking = not self.config.shadow
         while True:
             pending.extend(islice(objects, CLAIM_OBJECTS - len(pending)))
             if not pending:
                 return
-            if may_be_lost:
+            # Looked at each time: meanwhile the load may have been renamed, and this be its first batch once more.
+            if needs_asking and self.batch.is_first:
                 ask_histories(self.config, self._services)
-                may_be_lost = False
+                needs_asking = False
             fitting = pending[: count_fitting(pending, self.batch, self.config.batch)]
             if not fitting:
                 self.lock_if_due()

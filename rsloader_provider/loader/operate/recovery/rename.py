@@ -22,9 +22,9 @@ from rsloader_provider.core.logs import logger_of
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.names import TableName
 from rsloader_provider.core.redshift.other_loads import GiveRows
-from rsloader_provider.loader.histories import Histories
 from rsloader_provider.loader.operate.object_fates import ObjectFate, find_batch
 from rsloader_provider.loader.operate.objects_named import WINDOW_OBJECTS, ClaimedObject, as_claimed, some
+from rsloader_provider.loader.operate.recovery.rows_under_name import histories_of, knows, with_left_targets
 from rsloader_provider.loader.operate.take_objects import Removal, take_objects
 from rsloader_provider.loader.ports.ledger import AlreadyClaimedError, LostRaceError
 from rsloader_provider.loader.ports.renames import RENAMED_ITEMS
@@ -59,7 +59,7 @@ class RenamePlan:
     @property
     def is_nothing(self) -> bool:
         """Whether there is nothing to do."""
-        return self.under_way is None and not (self.batches or self.objects)
+        return self.under_way is None and not (self.batches or self.objects or self.histories)
 
 
 def plan_rename(config: LoadConfig, services: Services, old: str, declared: Collection[str]) -> RenamePlan:
@@ -89,20 +89,22 @@ def plan_rename(config: LoadConfig, services: Services, old: str, declared: Coll
     for window in _windows(ledger.claims_of_now(old), WINDOW_OBJECTS):
         objects += len(window)
         anew += len(_claimed_anew(services, new, window))
-    there = tuple(str(table) for table in _histories_of(config, services, old))
+    newest = dict(histories_of(with_left_targets(config, batches), services, old))
     plan = RenamePlan(
         under_way,
         batches=len(batches),
         waiting=sum(batch.status is not BatchStatus.OPEN and bool(batch.unfinished_targets) for batch in batches),
         objects=objects,
         claimed_anew=anew,
-        histories=there,
+        histories=tuple(map(str, newest)),
     )
-    if plan.is_nothing and there:
+    has_nothing = under_way is None and not (batches or objects)
+    # What the new load knows came over before: its rows are of a target that was away then, or of a late COMMIT.
+    if has_nothing and not all(knows(ledger, new, batch) for batch in newest.values()):
         raise OperationRefusedError(
-            f"DynamoDB knows nothing of load {old}, but the load histories of {', '.join(there)} do. Its ledger was "
-            f"lost: put the old load file back, run `rsloader rebuild-ledger {old}`, take the file away again, and "
-            "then ask once more. Nothing was changed."
+            f"DynamoDB knows nothing of load {old}, but the load histories of {', '.join(plan.histories)} do. Its "
+            f"ledger was lost: put the old load file back, run `rsloader rebuild-ledger {old}`, take the file away "
+            "again, and then ask once more. Nothing was changed."
         )
     return plan
 
@@ -184,6 +186,7 @@ class _OverError(OperationRefusedError):
 class _HandingOver:
     def __init__(self, config: LoadConfig, services: Services, renaming: Renaming, by: str):
         self._config = config
+        self._targets = with_left_targets(config, services.ledger.batches(renaming.old)).targets
         self._services = services
         self._ledger = services.ledger
         self._renaming = renaming
@@ -213,7 +216,7 @@ class _HandingOver:
 
     def give_rows(self) -> None:
         """Give the rows of the histories to the new load, each history in a transaction that holds its lock."""
-        for target in self._config.targets:
+        for target in self._targets:
             if target.history != "table":
                 continue
             table = TableName(target.schema_name, target.table_name)
@@ -350,28 +353,6 @@ def _refuse_while_loading(batch: Batch) -> None:
             f"an attempt has not come to its end: put the load file of {batch.load} back in the place of the new one, "
             "clear the task load_batch of that run, exchange the files again once it has ended, and ask once more."
         )
-
-
-def _histories_of(config: LoadConfig, services: Services, old: str) -> Iterator[TableName]:
-    """Give the tables whose history has rows of the old load.
-
-    Raises:
-        OperationRefusedError: A history cannot be read, or cannot be written by this release.
-    """
-    earlier = config.model_copy(update={"load": old})
-    with Histories(earlier, services.warehouse) as histories:
-        for name, table in histories.tables.items():
-            answer = histories.newest(name)
-            if answer is None:
-                error = histories.unreadable[name]
-                raise OperationRefusedError(f"The load history of {table} cannot be read: {error} Nothing was changed.")
-            if not answer.keeps_sources:
-                raise OperationRefusedError(
-                    f"The load history of {table} was created by an earlier release. Run `rsloader setup` first. "
-                    "Nothing was changed."
-                )
-            if answer.newest is not None:
-                yield table
 
 
 def _windows(claims: Iterable[Claim], size: int) -> Iterator[list[Claim]]:

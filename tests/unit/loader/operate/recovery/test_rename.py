@@ -1,6 +1,7 @@
 """A renamed load goes on where its old name has stopped, whatever stops meanwhile, and loads nothing twice."""
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -18,8 +19,10 @@ from rsloader_provider.core.errors import (
     OperationRefusedError,
     RenamedLoadError,
     RsloaderError,
+    TransientError,
 )
 from rsloader_provider.core.ledger.batch import RENAMED, Batch, BatchStatus, TargetState
+from rsloader_provider.core.ledger.objects import S3Object
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.other_loads import GiveRows
@@ -31,11 +34,13 @@ from rsloader_provider.loader.operate.operations.operation import unheard
 from rsloader_provider.loader.operate.operations.rename import accepting, renaming
 from rsloader_provider.loader.operate.recovery.rename import plan_rename, rename_load
 from rsloader_provider.loader.ports.ledger import LostRaceError
-from rsloader_provider.loader.run.buffer import buffer_objects
+from rsloader_provider.loader.run.buffer import Buffering, buffer_objects
+from rsloader_provider.loader.run.discover import new_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 
 OLD = a_config()
 NEW = a_config(load="sales")
+BOTH = [{"table": "public.orders"}, {"table": "public.other"}]
 WRITES = (
     "begin_renaming", "lock", "retire", "take_claims", "hand_over", "hand_over_deletions", "drop_claims",
     "end_renaming", "forget",
@@ -440,3 +445,91 @@ def test_the_old_name_does_not_begin_anew_with_the_same_source(world: World, loa
     with pytest.raises(RenamedLoadError, match="rename-load sales orders"):
         run(world, OLD)
     assert rows(world) == Counter(["1", "2", "3", "4"])
+
+
+def test_a_task_of_the_old_name_that_wakes_up_after_the_end_asks_the_histories_before_it_claims(
+    world: World, loaded: list[Batch]
+):
+    """A target without history would take its rows a second time."""
+    targets = [BOTH[0], {"table": "public.other", "history": "none"}]
+    late = Buffering(a_config(targets=targets), world.services, "dag/late")
+
+    def found() -> Iterator[S3Object]:
+        objects = [*new_objects(late.config, world.services)]
+        rename(world)
+        yield from objects
+
+    with pytest.raises(RenamedLoadError, match="rename-load sales orders"):
+        late.claim_all(found())
+    assert nothing_is_left(world)
+
+
+def commit_that_nobody_heard_of(world: World) -> str:
+    """A batch of two rows is in the table, and the attempt after the one that loaded it could not reach Redshift."""
+    put(world, "1", "2")
+    world.clock.go(hours=1)
+    (work,) = buffer_objects(OLD, world.services, run="dag/run", is_active=lambda _: False, max_work=99)
+    world.warehouse.accidents.append(Accident(sql.Commit, after=True))
+    with pytest.raises(ConnectionLostError):
+        load_batch(OLD, world.services, work.batch.batch, TARGET, Asker("try-1", "dag/run"))
+    world.warehouse.unreachable = True
+    with pytest.raises(TransientError):
+        load_batch(OLD, world.services, work.batch.batch, TARGET, Asker("try-2", "dag/run"))
+    world.warehouse.unreachable = False
+    return work.batch.batch
+
+
+@pytest.mark.parametrize(
+    "targets", [[{"table": "public.other"}], [{"table": "public.orders", "history": "none"}]], ids=["removed", "none"]
+)
+def test_a_commit_nobody_heard_of_is_found_in_a_history_that_the_new_name_does_not_keep(
+    world: World, targets: list[dict[str, str]]
+):
+    world.warehouse.create("public.other")
+    batch = commit_that_nobody_heard_of(world)
+    new = a_config(load="sales", targets=targets)
+    rename(world, new)
+    run(world, new)
+    assert world.ledger.get("sales", batch).progress(TARGET).state is TargetState.LOADED
+    assert rows(world) == Counter(["1", "2"])
+
+
+def test_a_target_that_comes_back_after_the_renaming_gets_its_rows_by_the_same_command(world: World):
+    """Its history still has them under the old name, of which DynamoDB knows nothing any more."""
+    world.warehouse.create("public.other")
+    put(world, "1", "2")
+    run(world, a_config(targets=BOTH))
+    rename(world)
+    put(world, "3", "4")
+    new = a_config(load="sales", targets=BOTH)
+    with pytest.raises(RenamedLoadError, match="rename-load orders sales"):
+        run(world, new)
+    assert plan_rename(new, world.services, "orders", {"sales"}).histories == ("public.other",)
+    rename(world, new)
+    run(world, new)
+    assert Counter(world.warehouse.tables["public.other"]) == Counter(["1", "2", "3", "4"])
+    assert plan_rename(new, world.services, "orders", {"sales"}).is_nothing
+
+
+def test_a_commit_of_the_old_name_after_the_end_is_handed_over_by_the_same_command(world: World):
+    """The history was empty, so that nothing in it refused the attempt, which had been overtaken."""
+    put(world, "1", "2")
+    world.clock.go(hours=1)
+    (work,) = buffer_objects(OLD, world.services, run="dag/run", is_active=lambda _: False, max_work=99)
+
+    def overtaken() -> None:
+        world.warehouse.unreachable = True
+        with pytest.raises(TransientError):
+            load_batch(OLD, world.services, work.batch.batch, TARGET, Asker("try-2", "dag/run"))
+        world.warehouse.unreachable = False
+        rename(world)
+
+    world.warehouse.before(sql.Begin, overtaken)
+    with suppress(RsloaderError):
+        load_batch(OLD, world.services, work.batch.batch, TARGET, Asker("try-1", "dag/run"))
+    with pytest.raises(RenamedLoadError, match="rename-load orders sales"):
+        run(world, NEW)
+    rename(world)
+    run(world, NEW)
+    assert rows(world) == Counter(["1", "2"])
+    nothing_is_wrong(world)
