@@ -7,10 +7,11 @@ import boto3
 import pytest
 from support.fakes.warehouse import MemoryWarehouse
 from support.loader_services import aws_client_arguments, loader_services, make_tables
-from support.objects import TARGET, a_config
+from support.objects import NOON, TARGET, a_config, an_object
 
 from rsloader_provider.core.ledger.batch import BatchStatus
 from rsloader_provider.core.ledger.clearing import TaskFacts
+from rsloader_provider.core.ledger.renaming import Renaming
 from rsloader_provider.core.ledger.transitions import Asker
 from rsloader_provider.core.redshift import sql
 from rsloader_provider.core.redshift.other_loads import FindOtherLoads
@@ -95,3 +96,23 @@ def test_finding_buffering_and_loading_cost_no_more_than_promised(
     sent_before = len(warehouse.log)
     assert not buffer_objects(config, services, run="dag/next", is_active=lambda _: False, max_work=1024)
     assert len(warehouse.log) == sent_before, "and never again"
+
+
+def test_segments_are_handed_over_few_at_a_time_as_a_transaction_takes_four_megabytes(counted_aws: LocalAws):
+    """A segment with long keys has up to 400 KB."""
+    make_tables(counted_aws.endpoint_url, "pages_")
+    sent: list[str] = []
+    services = loader_services(counted_aws.endpoint_url, "pages_", sent=sent)
+    ledger, limits = services.ledger, a_config(batch={"max_files": 20}).batch
+    for number in range(20):
+        ledger.claim(ledger.open_batch("orders", NOON), [an_object(f"orders/{number}")], limits, NOON)
+    batch, _ = ledger.lock(
+        ledger.open_batch("orders", NOON), reason="max_age", run="dag/run", targets={TARGET: {}}, now=NOON
+    )
+    ledger.open_batch("sales", NOON)
+    renaming = Renaming("orders", "sales", "a test", NOON)
+    ledger.begin_renaming(renaming)
+    sent.clear()
+    ledger.hand_over(renaming, batch)
+    assert len(ledger.segments(ledger.get("sales", batch.batch))) == 20
+    assert sent.count("TransactWriteItems") == 5, "three for 20 segments, one for the batch, one for what is dropped"

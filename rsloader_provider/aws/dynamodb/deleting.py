@@ -14,7 +14,7 @@ from rsloader_provider.aws.dynamodb.items import (
     segment_key,
 )
 from rsloader_provider.aws.dynamodb.reading import Reading
-from rsloader_provider.aws.dynamodb.requests import PAGE_ITEMS, LedgerRequests
+from rsloader_provider.aws.dynamodb.requests import PAGE_ITEMS, PAGE_SEGMENTS, LedgerRequests
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import DeletedBatch
 from rsloader_provider.core.ledger.contents import restored
@@ -66,8 +66,8 @@ class Deleting:
         back, kept = restored(deleted, claims.get)
         # What was read holds only while nobody takes objects or segments away, or puts the batch back as well.
         changes, unchanged = int(note["changes"]), "#changes = :changes AND #deleted_at = :deleted_at"
-        for start in range(0, len(kept), PAGE_ITEMS - 1):
-            page = kept[start : start + PAGE_ITEMS - 1]
+        for start in range(0, len(kept), PAGE_SEGMENTS):
+            page = kept[start : start + PAGE_SEGMENTS]
             seen = {":changes": changes, ":deleted_at": note["deleted_at"]}
             self._requests.transact_or_lose(
                 [

@@ -19,7 +19,7 @@ from rsloader_provider.aws.dynamodb.items import (
     item_of_claim,
     segment_prefix,
 )
-from rsloader_provider.aws.dynamodb.requests import LedgerRequests
+from rsloader_provider.aws.dynamodb.requests import PAGE_SEGMENTS, LedgerRequests
 from rsloader_provider.core.ledger.batch import Batch, BatchStatus
 from rsloader_provider.core.ledger.claims import Claim
 from rsloader_provider.core.ledger.renaming import Accepted, Renaming
@@ -90,7 +90,7 @@ class RenamingLoads:
         stale = [each["batch"] for each in written if each["batch"] not in kept]
         is_here = self._requests.update(old, batch.batch, "SET #version = :version", unchanged, values)
         copied = [*(self._gone(new, key) for key in stale), *(self._written(new, each) for each in segments)]
-        for page in _pages(copied, RENAMED_ITEMS - 1):
+        for page in _pages(copied, PAGE_SEGMENTS):
             self._transact(renaming, [*page, is_here])
         self._transact(
             renaming,

@@ -23,6 +23,8 @@ from rsloader_provider.loader.ports.ledger import LostRaceError
 _CONDITION_FAILED = "ConditionalCheckFailed"
 PAGE_ITEMS = 100
 """Items that DynamoDB gives in one request, and takes in one transaction."""
+PAGE_SEGMENTS = 9
+"""Segments that are written in one transaction: it takes 4 MB, and each of them has up to 400 KB."""
 
 
 class LedgerRequests:
