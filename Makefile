@@ -9,7 +9,7 @@ SOURCES := airflow_provider_rsloader.py $(shell find rsloader_provider dags -typ
 export PYTHONSAFEPATH := 1
 
 .PHONY: demo test quick check lint types contracts format docs bench drivers psql browser clean
-.PHONY: crash-matrix mutation-check interleavings network-matrix scale stateful soak airflow-kills
+.PHONY: versions crash-matrix mutation-check interleavings network-matrix scale stateful soak airflow-kills
 
 demo: .venv/installed
 	$(BIN)/rsloader demo
@@ -50,6 +50,12 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/import_lambda.py
 	$(BIN)/python benchmarks/imports.py
+
+# The wheel beside each Airflow that people run, in an environment for each below .venv/versions; writes docs/versions.md.
+# Some of them, on other Pythons, one at a time: make versions VERSIONS="2.11.2 3.0.6" PYTHONS="3.11 3.12" JOBS=1
+versions: .venv/installed
+	PYTHONPATH=tests $(BIN)/python -m versions dist/*.whl $(if $(VERSIONS),--airflow "$(VERSIONS)") \
+	  $(if $(PYTHONS),--python "$(PYTHONS)") $(if $(JOBS),--jobs $(JOBS))
 
 # Stop the loader at every step, take it up again in every way; writes docs/crash-matrix.md. `make crash-matrix DATE=2026-01-31`
 # writes the date as well.
