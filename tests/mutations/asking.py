@@ -84,7 +84,7 @@ ASKING: Sequence[Safeguard] = (
     without(
         "without asking the histories before the first claim",
         NamedTests(f"{LOST}::test_before_its_first_claim_a_load_finds_out_that_its_ledger_was_lost"),
-        ("loader/run/buffer.py", "may_be_lost = self.batch.is_first and not self.config.shadow", "may_be_lost = False"),
+        ("loader/run/buffer.py", "needs_asking = not self.config.shadow", "needs_asking = False"),
     ),
     without(
         "where an open batch counts as one that was loaded",

@@ -21,13 +21,14 @@ from rsloader_provider.local.aws import LocalAws
 
 _numbers = count()
 STATEMENTS = (
-    "BackendPid", "Begin", "LockHistory", "FindLoaded", "Copy", "LastCopy", "RecordLoaded", "Commit", "Rollback",
+    "BackendPid", "Begin", "LockHistory", "FindLoaded", "FindOtherLoads", "Copy", "LastCopy", "RecordLoaded", "Commit",
+    "Rollback",
 )  # fmt: skip
-"""What a load sends, in its order."""
+"""What the first load into a table sends, in its order."""
 CALLS = (
     *(("ExecuteStatement", number) for number in range(1, len(STATEMENTS) + 1)),
-    # the process id, what the history knows, what COPY has loaded
-    *(("GetStatementResult", number) for number in (1, 2, 3)),
+    # the process id, what the history knows of the batch and of other loads, what COPY has loaded
+    *(("GetStatementResult", number) for number in (1, 2, 3, 4)),
 )
 """The calls of a load without faults, each with its number among its like; the last statement ends the session."""
 

@@ -96,18 +96,21 @@ def house(prepared: LocalAws, query: Callable[[str], Any]) -> House:
 def test_a_load_costs_these_calls(house: House):
     """docs/redshift-access.md says so: the numbers there are these."""
     config = house.config()
-    work = house.buffered(config, "1\n", "2\n3\n")
-    house.sent.clear()
-    assert house.load(config, work) is Outcome.LOADED
-    assert house.rows() == [1, 2, 3]
-    assert Counter(house.sent) == {
+    first = {
         "GetItem": 1,
         "Query": 1,
         "PutObject": 1,
         "UpdateItem": 3,
-        "ExecuteStatement": 9,
-        "GetStatementResult": 3,
+        "ExecuteStatement": 10,
+        "GetStatementResult": 4,
     }
+    later = first | {"GetItem": 2, "ExecuteStatement": 9, "GetStatementResult": 3}
+    for costs in (first, later):
+        work = house.buffered(config, "1\n", "2\n3\n")
+        house.sent.clear()
+        assert house.load(config, work) is Outcome.LOADED
+        assert Counter(house.sent) == costs
+    assert house.rows() == [1, 1, 2, 2, 3, 3]
 
 
 def test_everything_that_a_target_may_ask_for_happens_in_one_transaction(house: House):
