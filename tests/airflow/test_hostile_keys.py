@@ -77,6 +77,8 @@ def arguments(loads: "Loads", failed: str, folder: Path) -> dict[str, list[tuple
         "restore": [(HOSTILE, "--yes"), (folder / FILE, "--yes")],
         "rebuild-ledger": [(load, *at, "--dry-run"), (HOSTILE, *at, "--yes")],
         "reconcile": [(each, *at, "--since", "2000-01-01", "--yes") for each in (load, HOSTILE)],
+        "rename-load": [(HOSTILE, load, *at, "--dry-run"), (load, HOSTILE, *at, "--yes")],
+        "accept": [(load, HOSTILE, *at, "--dry-run"), (HOSTILE, load, *at, "--yes")],
         "import-lambda": [
             ("--only", HOSTILE),
             ("--schedule", HOSTILE),
