@@ -69,12 +69,16 @@ def test_a_machine_that_resolves_otherwise_says_so_and_does_nothing(deployed: "L
         ("reprocess-objects", load, url, *at, "--yes"),
         ("reprocess", load, "01ARZ3NDEKTSV4RRFFQ69G5FAV", *at, "--yes"),
         ("shadow-report", load, *at),
+        ("rename-load", "earlier", load, *at, "--yes"),
+        ("accept", load, "another", *at, "--yes"),
         ("setup", *at),
     ):
         refused = rsloader(*command)
         assert refused.exit_code == 1, command
         assert "STAGE had another value in the load's last run than it has here" in refused.output, command
-    params: dict[str, Any] = dict.fromkeys(("batch", "targets", "objects", "prefix", "since", "until", "deleted"))
+    params: dict[str, Any] = dict.fromkeys(
+        ("batch", "targets", "objects", "prefix", "since", "until", "deleted", "other")
+    )
     context: Any = {
         "params": {
             **params,
