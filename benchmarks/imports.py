@@ -1,6 +1,7 @@
 """How much CPU each way into the package costs, most of it imports: user and system seconds, the least of a few rounds.
 
-Prints ratios to an empty program; nothing here decides whether a test passes. `python benchmarks/imports.py [ROUNDS]`
+Prints ratios to an empty program; nothing here decides whether a test passes.
+`python benchmarks/imports.py [ROUNDS [WAY …]]`
 """
 
 import json
@@ -12,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 5
+CHOSEN = sys.argv[2:]
 LOADS = Path(__file__).parents[1] / "dags" / "loads"
 
 # Nobody listens there, so that what is measured is ours and Airflow's, up to the request.
@@ -45,8 +47,8 @@ def main() -> None:
         environment = {**os.environ, "AIRFLOW_HOME": home, "AIRFLOW_CONN_AWS_DEFAULT": json.dumps(NOWHERE)}
         empty = cpu_seconds(["pass"], environment)
         print(f"python -c pass: {empty:.3f} s of CPU")
-        for name, arguments in WAYS.items():
-            seconds = cpu_seconds(arguments, environment)
+        for name in CHOSEN or WAYS:
+            seconds = cpu_seconds(WAYS[name], environment)
             print(f"{name}: {seconds:.2f} s of CPU, {seconds / empty:.0f} times an empty program")
 
 

@@ -11,7 +11,7 @@ BENCHMARKS = CHECKOUT / "benchmarks"
 SMALL_FORMS = {
     "audit.py": (["1000"], "audit of 1,000 objects in batches of 100: "),
     "import_lambda.py": (["200"], ", 200 marked"),
-    "imports.py": (["1"], "a worker's load_dags: "),
+    "imports.py": (["1", "rsloader schema", "a worker's load_dags"], "a worker's load_dags: "),
     "local_redshift.py": (["1000", "1"], "1,000 rows x 5 columns, "),
     "parsing.py": (["10"], "10 load files: "),
 }
