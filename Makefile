@@ -16,7 +16,7 @@ demo: .venv/installed
 
 test: .venv/installed browser
 	$(MAKE) --no-print-directory -j 2 check
-	$(BIN)/pytest -n 3 --no-loadscope-reorder
+	$(BIN)/pytest -n 2 --no-loadscope-reorder
 
 # After each change, in a minute or so: the checkout, without a wheel and without Airflow. An absolute path, so that processes
 # which tests start elsewhere find the checkout too.

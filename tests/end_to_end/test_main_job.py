@@ -1,8 +1,5 @@
 """Files under a prefix become rows, with Airflow's scheduler, triggerer, DAG processor and API server."""
 
-import sqlite3
-from contextlib import closing
-from threading import Timer
 from typing import Any
 
 import psutil
@@ -103,21 +100,6 @@ def test_bad_data_fails_at_once_says_where_and_is_loaded_once_when_repaired_and_
     wait_until(lambda: stack.rows("bad") == [1, 2, 3], "the repaired files are loaded")
     assert finished(stack, "bad", run_id) == "success"
     assert stack.history("bad") == [[batch.batch, 1, 3]]
-
-
-SQLITE_GIVES_UP_SECONDS = 5
-
-
-def test_a_click_waits_while_another_process_of_airflow_writes(stack: Stack):
-    """On a busy machine that takes long, and a person would see an error of the database."""
-    database = stack.local.folder / "airflow" / "airflow.db"
-    with closing(sqlite3.connect(database, timeout=60, isolation_level=None, check_same_thread=False)) as other:
-        other.execute("BEGIN IMMEDIATE")
-        ends = Timer(SQLITE_GIVES_UP_SECONDS + 1, other.execute, ["ROLLBACK"])
-        ends.start()
-        changed = stack.api.call("PATCH", "/dags/rsloader_shown", {"is_paused": True})
-        ends.join()
-    assert changed["is_paused"] is True
 
 
 def client_processes(port: int) -> list[psutil.Process]:

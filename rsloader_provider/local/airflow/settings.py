@@ -35,8 +35,7 @@ def environment(
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": str(paused_at_creation),
         "CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
-        # Whoever writes while another does waits: after SQLite's usual 5 s a click or a scheduler's loop would fail.
-        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}?timeout=60",
+        "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "API__HOST": "127.0.0.1",
         "API__PORT": str(port),
         "API__BASE_URL": address,
