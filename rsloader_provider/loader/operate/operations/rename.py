@@ -27,7 +27,7 @@ def renaming(config: LoadConfig, services: Services, old: str, declared: Collect
             "batches": found.batches,
             "waiting": found.waiting,
             "objects": found.objects,
-            "claimed_anew": found.claimed_anew,
+            "claimed_since": found.claimed_since,
             "histories": [*found.histories],
             "under_way": found.under_way is not None,
         }
@@ -97,8 +97,8 @@ def _sentences(config: LoadConfig, old: str, plan: RenamePlan) -> Iterator[str]:
         f"{plan.batches:,} batches and {plan.objects:,} claims of load {old} would become those of load {new}. "
         f"{plan.waiting:,} of the batches are to be loaded yet; the next run of {config.dag_id} loads them."
     )
-    if plan.claimed_anew:
-        yield f"{new} has claimed {plan.claimed_anew:,} of these objects for its own batches; they would leave these."
+    if plan.claimed_since:
+        yield f"{new} has claimed {plan.claimed_since:,} of these objects for its own batches; they would leave these."
     if plan.histories:
         yield f"The rows of {old} in the load histories of {', '.join(plan.histories)} would change their load."
     before, after = config.manifests.join(f"{old}/"), config.manifests.join(f"{new}/")

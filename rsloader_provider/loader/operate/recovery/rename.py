@@ -45,7 +45,7 @@ class RenamePlan:
         batches: Batches that the old load still has.
         waiting: How many of these are to be loaded yet.
         objects: Objects that the old load has claimed.
-        claimed_anew: How many of these the new load has claimed since, in batches that are not loaded.
+        claimed_since: How many of these the new load has claimed since, in batches that are not loaded.
         histories: The tables whose load history has rows of the old load.
     """
 
@@ -53,7 +53,7 @@ class RenamePlan:
     batches: int
     waiting: int
     objects: int
-    claimed_anew: int
+    claimed_since: int
     histories: tuple[str, ...]
 
     @property
@@ -85,17 +85,17 @@ def plan_rename(config: LoadConfig, services: Services, old: str, declared: Coll
     batches = [each for each in ledger.batches(old) if each.files or each.status is not BatchStatus.OPEN]
     for batch in batches:
         _refuse_while_loading(batch)
-    objects = anew = 0
+    objects = since = 0
     for window in _windows(ledger.claims_of_now(old), WINDOW_OBJECTS):
         objects += len(window)
-        anew += len(_claimed_anew(services, new, window))
+        since += len(_claimed_since(services, new, window))
     newest = dict(histories_of(with_left_targets(config, batches), services, old))
     plan = RenamePlan(
         under_way,
         batches=len(batches),
         waiting=sum(batch.status is not BatchStatus.OPEN and bool(batch.unfinished_targets) for batch in batches),
         objects=objects,
-        claimed_anew=anew,
+        claimed_since=since,
         histories=tuple(map(str, newest)),
     )
     has_nothing = under_way is None and not (batches or objects)
@@ -279,15 +279,15 @@ class _HandingOver:
             self._renaming.new, self._ledger, self._by, ObjectFate.FORGOTTEN, self._forget,
             without_claim=ObjectFate.TAKEN, elsewhere=ObjectFate.TAKEN,
         )  # fmt: skip
-        found = _claimed_anew(self._services, self._renaming.new, claims)
+        found = _claimed_since(self._services, self._renaming.new, claims)
         for taken in take_objects(removal, map(as_claimed, found)):
             if taken.fate is ObjectFate.BEING_LOADED:
-                raise _loaded_anew(self._renaming.new, taken.batch, taken.names, "is loading")
+                raise _loaded_since(self._renaming.new, taken.batch, taken.names, "is loading")
 
     def _forget(self, objects: Sequence[ClaimedObject], batch: str, place: Place | None) -> Batch | None:
         names = [each.claim.name for each in objects]
         if place is None or _was_loaded(place.batch):
-            raise _loaded_anew(self._renaming.new, batch, names, "has loaded")
+            raise _loaded_since(self._renaming.new, batch, names, "has loaded")
         with self._taking(f"{len(objects)} objects of batch {batch}"):
             return self._ledger.forget(self._renaming.new, names, batch, place)
 
@@ -316,7 +316,7 @@ class _HandingOver:
         return self._services.steps.taking(Step.RENAME, f"load {self._renaming.old}: {subject}")
 
 
-def _claimed_anew(services: Services, new: str, claims: Sequence[Claim]) -> list[Claim]:
+def _claimed_since(services: Services, new: str, claims: Sequence[Claim]) -> list[Claim]:
     """Give the claims by which the new load has objects of the old one in batches of its own.
 
     Raises:
@@ -324,12 +324,12 @@ def _claimed_anew(services: Services, new: str, claims: Sequence[Claim]) -> list
     """
     wanted = {each.name: each.batch for each in claims}
     found = services.ledger.find_claims(new, [*wanted])
-    anew = [each for each in found.values() if each.batch != wanted[each.name]]
-    for batch_id in sorted({each.batch for each in anew}):
+    since = [each for each in found.values() if each.batch != wanted[each.name]]
+    for batch_id in sorted({each.batch for each in since}):
         batch = find_batch(services.ledger, new, batch_id)
         if batch is None or _was_loaded(batch) or any(each.may_commit for each in batch.targets.values()):
-            raise _loaded_anew(new, batch_id, [each.name for each in anew if each.batch == batch_id], "has loaded")
-    return anew
+            raise _loaded_since(new, batch_id, [each.name for each in since if each.batch == batch_id], "has loaded")
+    return since
 
 
 def _was_loaded(batch: Batch) -> bool:
@@ -337,7 +337,7 @@ def _was_loaded(batch: Batch) -> bool:
     return loaded or batch.status is BatchStatus.COMPLETE
 
 
-def _loaded_anew(new: str, batch: str, names: Sequence[str], what: str) -> OperationRefusedError:
+def _loaded_since(new: str, batch: str, names: Sequence[str], what: str) -> OperationRefusedError:
     return OperationRefusedError(
         f"Batch {batch} of load {new} {what}, or counts as loaded with, objects that the old load has claimed as well: "
         f"{some(names)}. Only one of the two claims can stay. Delete the rows that {new} has loaded from them, and "

@@ -10,6 +10,7 @@ import pytest
 from support.fakes.ledger import MemoryLedger
 from support.fakes.world import World
 from support.objects import TARGET, a_config, counting_randomness
+from support.plain_runs import put, run
 
 from rsloader_provider.core.audit import ObjectState
 from rsloader_provider.core.config import LoadConfig
@@ -36,14 +37,6 @@ BOTH = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
 WRITES = ("take_back", "put_back", "drop", "forget")
 
 
-def run(world: World, config: LoadConfig = CONFIG) -> list[Batch]:
-    """One run of the DAG, of which each task is tried once."""
-    name = f"dag/run-{len(world.warehouse.log)}"
-    world.clock.go(hours=1)
-    work = buffer_objects(config, world.services, run=name, is_active=lambda _: False, max_work=99)
-    return [load_batch(config, world.services, each.batch.batch, each.target, Asker(name, name)).batch for each in work]
-
-
 def run_each(world: World) -> None:
     """One run of the DAG, of which some tasks may refuse to load."""
     name = f"dag/run-{len(world.warehouse.log)}"
@@ -51,12 +44,6 @@ def run_each(world: World) -> None:
     for each in buffer_objects(CONFIG, world.services, run=name, is_active=lambda _: False, max_work=99):
         with suppress(CorruptLedgerError):
             load_batch(CONFIG, world.services, each.batch.batch, each.target, Asker(name, name))
-
-
-def put(world: World, *names: str) -> None:
-    """Objects of one row each, which is their name."""
-    for name in names:
-        world.put(f"orders/{name}", content=f"{name}\n")
 
 
 def rebuild(world: World, config: LoadConfig = CONFIG) -> None:
@@ -90,13 +77,13 @@ def backup(world: World) -> MemoryLedger:
 def loaded(world: World) -> list[Batch]:
     """Two batches of two objects each; one more object waits."""
     put(world, "1", "2", "3", "4", "5")
-    return run(world)
+    return run(world, CONFIG)
 
 
 def test_what_was_lost_is_put_back_and_a_run_loads_only_what_is_new(world: World, loaded: list[Batch]):
     lose_tables(world)
     with pytest.raises(LedgerLostError):
-        run(world)
+        run(world, CONFIG)
     plan = plan_rebuild(CONFIG, world.services)
     assert ([each.batch for each in plan.lost.batches], plan.objects) == ([each.batch for each in loaded], 4)
     assert (plan.new, plan.examples) == (1, ("s3://landing/orders/5",))
@@ -108,7 +95,7 @@ def test_what_was_lost_is_put_back_and_a_run_loads_only_what_is_new(world: World
         assert after.progress(TARGET).rows == 2
     assert nothing_is_wrong(world) == {"loaded": 4, "not seen": 1}
     put(world, "6")
-    (batch,) = run(world)
+    (batch,) = run(world, CONFIG)
     assert [entry.name for entry in world.ledger.entries(batch)] == ["landing/orders/5", "landing/orders/6"]
     assert set(rows(world).values()) == {1}
     assert nothing_is_wrong(world) == {"loaded": 6}
@@ -138,9 +125,9 @@ def test_claims_made_meanwhile_are_undone(world: World, loaded: list[Batch]):
     claim_meanwhile(world)
     assert plan_rebuild(CONFIG, world.services).claimed_elsewhere == 4
     rebuild(world)
-    run(world)
+    run(world, CONFIG)
     world.clock.go(hours=1)
-    run(world)
+    run(world, CONFIG)
     assert set(rows(world).values()) == {1}
     assert set(rows(world)) == {"0", "00", "1", "2", "3", "4", "5"}
     assert nothing_is_wrong(world) == {"loaded": 7}
@@ -176,7 +163,7 @@ def restored_open(world: World) -> None:
     put(world, "6", "7")
     kept = backup(world)
     assert kept.open_batch("orders", world.clock()).files == 1
-    run(world)
+    run(world, CONFIG)
     world.ledger = kept
 
 
@@ -186,7 +173,7 @@ def refilled(world: World) -> None:
     put(world, "51")
     for _ in range(2):
         with suppress(CorruptLedgerError):
-            run(world)
+            run(world, CONFIG)
 
 
 @pytest.mark.parametrize("lose", [claim_meanwhile, restored_open, refilled], ids=["emptied", "restored", "refilled"])
@@ -197,7 +184,7 @@ def test_a_rebuilding_that_stops_anywhere_loads_nothing_twice_and_goes_on(before
         world = World()
         world.storage.now = world.clock
         put(world, "1", "2", "3", "4", "5")
-        run(world)
+        run(world, CONFIG)
         lose(world)
         stopping = Stopping(world.ledger, writes, before=before)
         services = replace(world.services, ledger=stopping)
@@ -209,7 +196,7 @@ def test_a_rebuilding_that_stops_anywhere_loads_nothing_twice_and_goes_on(before
         assert set(rows(world).values()) == {1}, writes
         rebuild(world)
         for _ in range(2):
-            run(world)
+            run(world, CONFIG)
         assert set(rows(world).values()) == {1}, writes
         assert "new" in rows(world)
         # An attempt at the refilled batch has written its manifest over that of the load.
@@ -229,7 +216,7 @@ def test_an_open_batch_that_was_loaded_gives_way(world: World, loaded: list[Batc
     rebuild(world)
     assert world.ledger.get("orders", opened.batch).status is BatchStatus.COMPLETE
     assert world.ledger.open_batch("orders", world.clock()).batch > opened.batch
-    run(world)
+    run(world, CONFIG)
     assert rows(world) == Counter(["1", "2", "3", "4", "5", "51", "6", "7"])
     nothing_is_wrong(world)
 
@@ -246,7 +233,7 @@ def test_without_a_manifest_a_person_has_to_say_first_what_was_loaded(world: Wor
     mark_existing(CONFIG, world.services, Part(until=world.clock()), by="a test")
     rebuild(world)
     put(world, "6", "7")
-    run(world)
+    run(world, CONFIG)
     assert set(rows(world).values()) == {1}
     assert nothing_is_wrong(world) == {"loaded": 4, "marked as loaded": 3}
 
@@ -261,7 +248,7 @@ def test_what_may_have_been_loaded_and_was_claimed_meanwhile_is_in_doubt_too(wor
     assert [*forget_objects(CONFIG, world.services, by="a test", prefix="s3://landing/orders/")]
     mark_existing(CONFIG, world.services, Part(until=world.clock()), by="a test")
     rebuild(world)
-    run(world)
+    run(world, CONFIG)
     assert set(rows(world).values()) == {1}
     nothing_is_wrong(world)
 
@@ -281,7 +268,7 @@ def test_empty_objects_are_in_no_manifest_and_the_rest_counts(world: World):
     put(world, "1")
     world.put("orders/2", content="")
     world.clock.go(hours=1)
-    (batch,) = run(world)
+    (batch,) = run(world, CONFIG)
     assert batch.files == 2
     lose_tables(world)
     rebuild(world)
@@ -291,7 +278,7 @@ def test_empty_objects_are_in_no_manifest_and_the_rest_counts(world: World):
 
 def test_what_was_loaded_again_elsewhere_belongs_to_the_newest_batch(world: World, loaded: list[Batch]):
     assert [*reprocess_objects(CONFIG, world.services, by="a test", urls=["s3://landing/orders/1"])]
-    run(world)
+    run(world, CONFIG)
     before = {claim.name: claim.batch for claim in world.ledger.claims("orders", "")}
     lose_tables(world)
     rebuild(world)
@@ -303,7 +290,7 @@ def test_what_was_loaded_again_elsewhere_belongs_to_the_newest_batch(world: Worl
 
 def test_what_a_batch_has_loaded_again_that_is_not_lost_stays_its_own(world: World, loaded: list[Batch]):
     assert [*reprocess_objects(CONFIG, world.services, by="a test", urls=["s3://landing/orders/1"])]
-    run(world)
+    run(world, CONFIG)
     before = {claim.name: claim.batch for claim in world.ledger.claims("orders", "")}
     world.ledger.lose(world.ledger.get("orders", loaded[0].batch))
     rebuild(world)
@@ -313,7 +300,7 @@ def test_what_a_batch_has_loaded_again_that_is_not_lost_stays_its_own(world: Wor
 
 def test_what_a_person_left_out_after_a_load_stays_left_out(world: World, loaded: list[Batch]):
     reprocess_batch(CONFIG, world.services, loaded[0].batch, by="a test", without=["s3://landing/orders/2"])
-    run(world)
+    run(world, CONFIG)
     lose_tables(world)
     rebuild(world)
     claim = world.ledger.find_claim("orders", "landing/orders/2")
@@ -389,5 +376,5 @@ def test_a_batch_that_is_being_loaded_is_not_touched(world: World, loaded: list[
     with pytest.raises(RsloaderError):
         load_batch(CONFIG, world.services, batch, TARGET, Asker("try", "dag/run"))
     rebuild(world)
-    run(world)
+    run(world, CONFIG)
     assert set(rows(world).values()) == {1}

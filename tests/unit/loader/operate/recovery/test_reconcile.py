@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from support.fakes.world import World
 from support.objects import NOON, TARGET, a_config
+from support.plain_runs import put, run
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import OperationRefusedError
@@ -16,24 +17,11 @@ from rsloader_provider.loader.audit.audit import audit_load
 from rsloader_provider.loader.operate.operations.operation import unheard
 from rsloader_provider.loader.operate.operations.reconcile import reconciling
 from rsloader_provider.loader.operate.recovery.reconcile import find_unloaded, reconcile
-from rsloader_provider.loader.run.buffer import buffer_objects
 from rsloader_provider.loader.run.load_batch import load_batch
 
 CONFIG = a_config()
 OTHER = "redshift_default/public.other"
 BOTH = a_config(targets=[{"table": "public.orders"}, {"table": "public.other"}])
-
-
-def run(world: World, config: LoadConfig = CONFIG) -> list[Batch]:
-    name = f"dag/run-{len(world.warehouse.log)}"
-    world.clock.go(hours=1)
-    work = buffer_objects(config, world.services, run=name, is_active=lambda _: False, max_work=99)
-    return [load_batch(config, world.services, each.batch.batch, each.target, Asker(name, name)).batch for each in work]
-
-
-def put(world: World, *names: str) -> None:
-    for name in names:
-        world.put(f"orders/{name}", content=f"{name}\n")
 
 
 def rows(world: World, table: str = "public.orders") -> Counter[str]:
@@ -59,7 +47,7 @@ def loaded(world: World) -> list[Batch]:
     batches = []
     for first in (1, 3, 5):
         put(world, str(first), str(first + 1))
-        batches += run(world)
+        batches += run(world, CONFIG)
     return batches
 
 
@@ -71,7 +59,7 @@ def test_what_redshift_has_lost_is_loaded_again_by_the_next_run(world: World, lo
     assert not [*world.ledger.unfinished("orders")], "a plan changes nothing"
     assert ask(world) == [each.batch for each in loaded[1:]]
     assert ask(world) == [], "they wait already"
-    run(world)
+    run(world, CONFIG)
     assert set(rows(world).values()) == {1}
     assert len(rows(world)) == 6
     assert {each.progress(TARGET).generation for each in world.ledger.batches("orders") if each.targets} == {1}
@@ -87,7 +75,7 @@ def test_what_is_there_after_all_is_found_and_not_loaded_twice(world: World, loa
     assert len(ask(world)) == 1
     world.warehouse.histories["public.orders"][:] = kept
     world.warehouse.tables["public.orders"][:] = lost
-    run(world)
+    run(world, CONFIG)
     assert set(rows(world).values()) == {1}
     assert world.ledger.get("orders", loaded[2].batch).status is BatchStatus.COMPLETE
 

@@ -12,6 +12,7 @@ from support.fakes.ledger import MemoryLedger
 from support.fakes.warehouse import Accident
 from support.fakes.world import World
 from support.objects import TARGET, a_config
+from support.plain_runs import put, run
 
 from rsloader_provider.core.config import LoadConfig
 from rsloader_provider.core.errors import (
@@ -47,20 +48,6 @@ WRITES = (
 )  # fmt: skip
 
 
-def run(world: World, config: LoadConfig) -> list[Batch]:
-    """One run of the DAG, of which each task is tried once."""
-    name = f"dag/run-{len(world.warehouse.log)}"
-    world.clock.go(hours=1)
-    work = buffer_objects(config, world.services, run=name, is_active=lambda _: False, max_work=99)
-    return [load_batch(config, world.services, each.batch.batch, each.target, Asker(name, name)).batch for each in work]
-
-
-def put(world: World, *names: str) -> None:
-    """Objects of one row each, which is their name."""
-    for name in names:
-        world.put(f"orders/{name}", content=f"{name}\n")
-
-
 def rename(world: World, config: LoadConfig = NEW, old: str = "orders") -> None:
     rename_load(config, world.services, old, {config.load}, by="a test")
 
@@ -92,7 +79,7 @@ def failing(world: World) -> None:
     world.warehouse.unreachable = False
 
 
-def claimed_anew(world: World) -> None:
+def claimed_since(world: World) -> None:
     """The new load has claimed everything while Redshift slept, and was refused when it woke up."""
     world.warehouse.unreachable = True
     world.clock.go(hours=1)
@@ -156,9 +143,9 @@ def test_a_batch_of_the_old_name_that_waits_is_loaded_by_the_new_one(world: Worl
 def test_what_the_new_name_has_claimed_meanwhile_leaves_its_batches(world: World, loaded: list[Batch]):
     """Among them a batch of what was loaded and what was not."""
     put(world, "0", "00", "000")
-    claimed_anew(world)
+    claimed_since(world)
     plan = plan_rename(NEW, world.services, "orders", {"sales"})
-    assert plan.claimed_anew == 5
+    assert plan.claimed_since == 5
     rename(world)
     for _ in range(2):
         run(world, NEW)
@@ -198,7 +185,7 @@ class Stopping:
         return write
 
 
-@pytest.mark.parametrize("meanwhile", [failing, claimed_anew])
+@pytest.mark.parametrize("meanwhile", [failing, claimed_since])
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize("has_sources", [True, False], ids=["sources", "before-sources"])
 def test_a_renaming_that_stops_anywhere_loads_nothing_twice_and_goes_on(
@@ -249,7 +236,7 @@ def test_a_write_whose_answer_is_lost_is_known_by_what_was_written():
         world = World()
         put(world, "1", "2", "3", "4", "5")
         run(world, OLD)
-        claimed_anew(world)
+        claimed_since(world)
         losing = Stopping(world.ledger, writes, before=False, error=LostRaceError)
         rename_load(NEW, replace(world.services, ledger=losing), "orders", {"sales"}, by="a test")
         assert nothing_is_left(world)
@@ -289,7 +276,7 @@ def test_of_two_calls_at_once_the_slower_one_writes_nothing_any_more(world: Worl
 def test_a_connection_lost_while_a_history_changes_hands_loads_nothing_twice(
     world: World, loaded: list[Batch], statement: type, after: bool
 ):
-    claimed_anew(world)
+    claimed_since(world)
     world.warehouse.accidents.append(Accident(statement, after=after))
     with pytest.raises(ConnectionLostError, match=r"load history of public\.orders"):
         rename(world)
